@@ -1,0 +1,13 @@
+//! An async SMTP, IMAP and POP3 client for mailboxes opened with OAuth 2.0 tokens.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![forbid(unsafe_code)]
+
+mod endpoint;
+mod failure;
+mod secret;
+
+pub use endpoint::{Endpoint, Profile, Protocol, Security};
+pub use failure::{Failure, Retry, Stage};
+
+/// A boxed future, as the object-safe traits of this crate return it.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,127 @@
+//! Values that must not be seen: tokens, passwords, and the SASL responses made of them.
+//!
+//! A [`Secret`] is marked when it is made. Nothing downstream has to recognise it again: the send
+//! buffer takes it by a method of its own, and the trace shows its length.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use zeroize::Zeroize;
+
+/// A value that is never printed and is wiped when dropped, in debug builds too.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret<T: Zeroize>(T);
+
+impl<T: Zeroize> Secret<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value itself. The name is long so that every reader of a secret can be found.
+    pub(crate) const fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Zeroize> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Takes what a peer echoes of our secrets out of its words.
+///
+/// A server may quote the token, or the base64 it was sent in, whole or cut short. Every run of at
+/// least [`Scrubber::RUN`] octets that also occurs in a known secret is replaced by `[secret]`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scrubber {
+    needles: Vec<Secret<Vec<u8>>>,
+}
+
+impl Scrubber {
+    /// The shortest echo that is recognised. Short enough that what is left of a token is no use,
+    /// long enough that ordinary words are not taken for one.
+    const RUN: usize = 12;
+
+    /// Learns a secret. Secrets shorter than a run are compared whole.
+    pub(crate) fn learn(&mut self, secret: &[u8]) {
+        if !secret.is_empty() {
+            self.needles.push(Secret::new(secret.to_vec()));
+        }
+    }
+
+    /// `text` without any echo of a known secret.
+    pub(crate) fn clean<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut out: Option<Vec<u8>> = None;
+        let mut at = 0;
+        while at < text.len() {
+            let echo = self.echo_at(&text[at..]);
+            if echo > 0 {
+                out.get_or_insert_with(|| text[..at].to_vec()).extend_from_slice(b"[secret]");
+                at += echo;
+            } else {
+                if let Some(out) = &mut out {
+                    out.push(text[at]);
+                }
+                at += 1;
+            }
+        }
+        out.map_or(Cow::Borrowed(text), Cow::Owned)
+    }
+
+    /// [`clean`](Self::clean) for text that is to be shown.
+    pub(crate) fn clean_str(&self, text: &[u8]) -> String {
+        String::from_utf8_lossy(&self.clean(text)).into_owned()
+    }
+
+    /// How many octets at the start of `text` echo a secret; zero if fewer than a run.
+    fn echo_at(&self, text: &[u8]) -> usize {
+        let mut longest = 0;
+        for needle in &self.needles {
+            let needle = needle.expose();
+            let run = Self::RUN.min(needle.len());
+            let Some(head) = text.get(..run) else { continue };
+            for start in memchr::memmem::find_iter(needle, head) {
+                let same = needle[start..].iter().zip(text).take_while(|(a, b)| a == b).count();
+                longest = longest.max(same);
+            }
+        }
+        longest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_never_prints_its_value() {
+        let secret = Secret::new(String::from("hunter2"));
+        assert_eq!(format!("{secret:?}"), "[secret]");
+    }
+
+    #[test]
+    fn an_echoed_secret_is_taken_out_whole_or_cut_short() {
+        let mut scrubber = Scrubber::default();
+        scrubber.learn(b"EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA");
+        assert_eq!(
+            scrubber.clean_str(b"535 bad token EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA, sorry"),
+            "535 bad token [secret], sorry"
+        );
+        assert_eq!(scrubber.clean_str(b"you sent BAAUFFpUAo7J3V..."), "you sent [secret]...");
+        assert_eq!(scrubber.clean_str(b"535 5.7.3 Authentication"), "535 5.7.3 Authentication");
+    }
+
+    #[test]
+    fn a_short_secret_is_compared_whole() {
+        let mut scrubber = Scrubber::default();
+        scrubber.learn(b"pw");
+        assert_eq!(scrubber.clean_str(b"no pw here"), "no [secret] here");
+    }
+}
