@@ -4,6 +4,8 @@
 
 mod endpoint;
 mod failure;
+#[cfg(feature = "imap")]
+pub mod imap;
 mod secret;
 
 pub use endpoint::{Endpoint, Profile, Protocol, Security};
