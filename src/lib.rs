@@ -4,6 +4,7 @@
 
 mod endpoint;
 mod failure;
+mod sasl;
 mod secret;
 
 pub use endpoint::{Endpoint, Profile, Protocol, Security};
