@@ -20,11 +20,9 @@ use crate::sasl::{self, InputError};
 use crate::token::{AccessToken, Purpose, Rejection, TokenError, TokenProvider, TokenRequest};
 use crate::{Endpoint, Limits, Protocol, Security, Stage, Timeouts, tls};
 
-/// One of the three clients. Not to be implemented elsewhere.
-pub trait Client: establish::Establish<Error = <Self as Client>::Failure> {
-    /// What connecting and every command can end in.
-    type Failure: crate::Failure;
-}
+/// One of the three clients. Not to be implemented elsewhere. `C::Error` is the error of its
+/// protocol.
+pub trait Client: Establish {}
 
 /// Connects a client again and again with the same settings: what lives in a service's struct.
 ///
@@ -154,7 +152,9 @@ impl<C: Client> Connector<C> {
     /// # Cancel safety
     /// Dropping the future closes the connection; the server may have seen the login.
     pub async fn connect(&self) -> Result<C, C::Error> {
-        let auth = self.auth.as_ref().ok_or_else(|| Obstacle::from(Misuse::NoAuth))?;
+        let Some(auth) = &self.auth else {
+            return Err(Obstacle::from(Misuse::NoAuth).into());
+        };
         connect(&self.settings, auth.credentials()).await
     }
 }

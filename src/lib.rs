@@ -18,8 +18,6 @@ mod secret;
 pub mod token;
 mod wire;
 
-#[cfg(feature = "pop")]
-pub mod pop;
 
 /// Whom to trust.
 pub mod tls {
@@ -33,9 +31,7 @@ pub use failure::{Failure, Retry, Stage};
 pub use fault::Fault;
 pub use limits::{Limits, Timeouts};
 pub use misuse::Misuse;
-#[cfg(feature = "pop")]
-pub use pop::PopClient;
-pub use sasl::{Challenge, InputError};
+pub use sasl::{Challenge, Input, InputError};
 pub use token::{AccessToken, TokenProvider};
 
 /// A boxed future, as the object-safe traits of this crate return it.
