@@ -20,33 +20,19 @@
 
 mod access_token;
 mod cached;
-#[cfg(feature = "oauth")]
-mod client_credentials;
 mod error;
 mod fixed;
 mod from_fn;
-#[cfg(feature = "oauth")]
-pub mod http;
-#[cfg(feature = "oauth")]
-mod https;
 mod request;
-#[cfg(feature = "oauth")]
-mod token_endpoint;
 
 use std::sync::Arc;
 
 pub use access_token::{AccessToken, MalformedToken};
 pub use cached::Cached;
-#[cfg(feature = "oauth")]
-#[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
-pub use client_credentials::{ClientCredentials, ClientCredentialsBuilder, SetupError};
 pub use error::TokenError;
 pub use fixed::StaticToken;
 pub use from_fn::{FromFn, FromFnWith, from_fn, from_fn_with};
 pub use request::{Purpose, Rejection, TokenRequest};
-#[cfg(feature = "oauth")]
-#[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
-pub use token_endpoint::{NoAnswer, TokenEndpointError};
 
 use crate::BoxFuture;
 
