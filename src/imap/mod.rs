@@ -4,7 +4,6 @@ mod proto;
 mod types;
 
 pub use proto::code::{AppendUid, Code, CopyUid};
-pub use proto::encode::InvalidArgument;
 pub use proto::response::Status;
 pub use types::{
     Address, AddressIter, Addresses, Capabilities, DateTime, Envelope, Flag, Flags, Item,

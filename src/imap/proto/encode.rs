@@ -3,45 +3,10 @@
 use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
+use memchr::memchr3;
 
+use crate::Misuse;
 use crate::imap::types::{Capabilities, Flag, MailboxName};
-
-/// An argument that no command can carry. Nothing of the command has been written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{argument}: {fault}")]
-pub struct InvalidArgument {
-    argument: &'static str,
-    fault: Fault,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Fault {
-    Octet(u8, usize),
-    Empty,
-    Other(&'static str),
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (octet, at) = match self {
-            Self::Octet(octet, at) => (octet, at),
-            Self::Empty => return f.write_str("empty"),
-            Self::Other(fault) => return f.write_str(fault),
-        };
-        match octet {
-            b'\r' => write!(f, "carriage return at octet {at}"),
-            b'\n' => write!(f, "line feed at octet {at}"),
-            0 => write!(f, "NUL at octet {at}"),
-            other => write!(f, "'{}' at octet {at}", other.escape_ascii()),
-        }
-    }
-}
-
-impl InvalidArgument {
-    pub(crate) const fn new(argument: &'static str, fault: &'static str) -> Self {
-        Self { argument, fault: Fault::Other(fault) }
-    }
-}
 
 /// Which literals need not wait for the server (RFC 7888).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,15 +46,15 @@ impl Literals {
 /// What a command is made of on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece {
-    /// Octets to write.
-    Text(Vec<u8>),
-    /// Octets to write that the caller lent us.
-    Body(Bytes),
+    /// A line, to be ended by CRLF.
+    Line(Vec<u8>),
+    /// The octets that the line before has announced.
+    Literal(Bytes),
     /// Nothing more until the server says `+`.
     Wait,
 }
 
-/// A command line in the making. Arguments are separated by the one who writes them.
+/// A command in the making. Arguments are separated by the one who writes them.
 #[derive(Debug)]
 pub(crate) struct Line {
     literals: Literals,
@@ -104,60 +69,52 @@ impl Line {
 
     /// Text of our own: verbs, numbers, parentheses, spaces. Never an argument from outside.
     pub(crate) fn raw(&mut self, text: impl fmt::Display) -> &mut Self {
-        let mut sink = Ascii(&mut self.text);
         // Writing to a vector does not fail.
-        let _ = write!(sink, "{text}");
+        let _ = write!(Sink(&mut self.text), "{text}");
         self
     }
 
-    /// A word that must be an atom, as a mechanism or a keyword.
-    pub(crate) fn atom(
-        &mut self,
-        argument: &'static str,
-        word: &str,
-    ) -> Result<&mut Self, InvalidArgument> {
-        let bad = |octet: &u8| !is_astring_octet(*octet) || *octet == b']';
-        match word.bytes().position(|octet| bad(&octet)) {
-            _ if word.is_empty() => Err(InvalidArgument { argument, fault: Fault::Empty }),
-            Some(at) => {
-                let octet = word.as_bytes().get(at).copied().unwrap_or_default();
-                Err(InvalidArgument { argument, fault: Fault::Octet(octet, at) })
+    /// A word that must be an atom, as a keyword.
+    pub(crate) fn atom(&mut self, what: &'static str, word: &str) -> Result<&mut Self, Misuse> {
+        forbid_line_breaks(what, word.as_bytes())?;
+        match word.bytes().find(|octet| !is_astring_octet(*octet) || *octet == b']') {
+            _ if word.is_empty() => Err(Misuse::Argument { what, why: "empty".to_owned() }),
+            Some(octet) => {
+                let why = format!("`{}` may not be in it", octet.escape_ascii());
+                Err(Misuse::Argument { what, why })
             }
             None => Ok(self.raw(word)),
         }
     }
 
-    /// A string in the shortest form that can carry it. `CR`, `LF` and `NUL` are refused.
+    /// A string in the shortest form that can carry it.
     pub(crate) fn astring(
         &mut self,
-        argument: &'static str,
+        what: &'static str,
         string: &[u8],
-    ) -> Result<&mut Self, InvalidArgument> {
-        forbid(argument, string, |octet| matches!(octet, b'\r' | b'\n' | 0))?;
-        if !string.is_ascii() || string.len() > Self::LONGEST_QUOTED {
-            self.literal(string);
-        } else if string.is_empty()
-            || string.eq_ignore_ascii_case(b"NIL")
-            || !string.iter().copied().all(is_astring_octet)
-        {
-            self.quote(string);
-        } else {
+    ) -> Result<&mut Self, Misuse> {
+        let bare = !string.is_empty()
+            && !string.eq_ignore_ascii_case(b"NIL")
+            && string.len() <= Self::LONGEST_QUOTED
+            && string.iter().copied().all(is_astring_octet);
+        if bare {
             self.text.extend_from_slice(string);
+            return Ok(self);
         }
-        Ok(self)
+        self.string(what, string)
     }
 
-    /// A string in quotes wherever that can carry it, for the places that take no atom.
+    /// A string in quotes, or as a literal where quotes cannot carry it.
     pub(crate) fn string(
         &mut self,
-        argument: &'static str,
+        what: &'static str,
         string: &[u8],
-    ) -> Result<&mut Self, InvalidArgument> {
-        forbid(argument, string, |octet| matches!(octet, b'\r' | b'\n' | 0))?;
+    ) -> Result<&mut Self, Misuse> {
+        forbid_line_breaks(what, string)?;
         if string.is_ascii() && string.len() <= Self::LONGEST_QUOTED {
             self.quote(string);
         } else {
-            self.literal(string);
+            self.literal(Bytes::copy_from_slice(string));
         }
         Ok(self)
     }
@@ -166,51 +123,45 @@ impl Line {
     const LONGEST_QUOTED: usize = 512;
 
     /// The name of a mailbox.
-    pub(crate) fn mailbox(&mut self, name: &MailboxName) -> Result<&mut Self, InvalidArgument> {
-        self.astring("mailbox name", name.as_wire())
+    pub(crate) fn mailbox(&mut self, name: &MailboxName) -> Result<&mut Self, Misuse> {
+        self.astring("the mailbox name", name.as_wire())
     }
 
     /// A list of flags a client may set, in parentheses.
-    pub(crate) fn flags(&mut self, flags: &[Flag<'_>]) -> Result<&mut Self, InvalidArgument> {
+    pub(crate) fn flags(&mut self, flags: &[Flag<'_>]) -> Result<&mut Self, Misuse> {
         self.raw("(");
         for (at, flag) in flags.iter().enumerate() {
             if at > 0 {
                 self.raw(" ");
             }
-            match flag {
-                Flag::Recent | Flag::Any => {
-                    return Err(InvalidArgument::new("flag", "only the server can set it"));
-                }
-                flag => match flag.as_str().strip_prefix('\\') {
-                    Some(extension) => self.raw("\\").atom("flag", extension)?,
-                    None => self.atom("flag", flag.as_str())?,
-                },
+            if matches!(flag, Flag::Recent | Flag::Any) {
+                let why = format!("only the server can set {flag}");
+                return Err(Misuse::Argument { what: "flag", why });
+            }
+            match flag.as_str().strip_prefix('\\') {
+                Some(extension) => self.raw("\\").atom("flag", extension)?,
+                None => self.atom("flag", flag.as_str())?,
             };
         }
         Ok(self.raw(")"))
     }
 
     /// A message, as a literal; with `NUL` in it as a literal8, if the server takes one (RFC 3516).
-    pub(crate) fn message(
-        &mut self,
-        message: Bytes,
-        binary: bool,
-    ) -> Result<&mut Self, InvalidArgument> {
-        if let Some(at) = memchr::memchr(0, &message) {
+    pub(crate) fn message(&mut self, message: Bytes, binary: bool) -> Result<&mut Self, Misuse> {
+        if memchr::memchr(0, &message).is_some() {
             if !binary {
-                return Err(InvalidArgument { argument: "message", fault: Fault::Octet(0, at) });
+                let why = "a NUL is in it, and the server does not offer BINARY".to_owned();
+                return Err(Misuse::Argument { what: "message", why });
             }
             self.raw("~");
         }
-        self.announce(message.len());
-        self.flush();
-        self.pieces.push(Piece::Body(message));
+        self.literal(message);
         Ok(self)
     }
 
-    /// The finished command, with its line end.
+    /// The finished command.
     pub(crate) fn finish(mut self) -> Vec<Piece> {
-        self.raw("\r\n").flush();
+        self.pieces.push(Piece::Line(self.text));
         self.pieces
     }
 
@@ -225,45 +176,31 @@ impl Line {
         self.text.push(b'"');
     }
 
-    fn literal(&mut self, string: &[u8]) {
-        self.announce(string.len());
-        self.text.extend_from_slice(string);
-    }
-
-    fn announce(&mut self, length: usize) {
-        if self.literals.waits(length) {
-            self.raw(format_args!("{{{length}}}\r\n")).flush();
+    fn literal(&mut self, octets: Bytes) {
+        let waits = self.literals.waits(octets.len());
+        let plus = if waits { "" } else { "+" };
+        self.raw(format_args!("{{{}{plus}}}", octets.len()));
+        self.pieces.push(Piece::Line(std::mem::take(&mut self.text)));
+        if waits {
             self.pieces.push(Piece::Wait);
-        } else {
-            self.raw(format_args!("{{{length}+}}\r\n"));
         }
-    }
-
-    fn flush(&mut self) {
-        if !self.text.is_empty() {
-            self.pieces.push(Piece::Text(std::mem::take(&mut self.text)));
-        }
+        self.pieces.push(Piece::Literal(octets));
     }
 }
 
 /// Formats into a vector of octets.
-struct Ascii<'a>(&'a mut Vec<u8>);
+struct Sink<'a>(&'a mut Vec<u8>);
 
-impl fmt::Write for Ascii<'_> {
+impl fmt::Write for Sink<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0.extend_from_slice(text.as_bytes());
         Ok(())
     }
 }
 
-/// Refuses `argument` if it has one of these octets.
-fn forbid(
-    argument: &'static str,
-    octets: &[u8],
-    forbidden: impl Fn(u8) -> bool,
-) -> Result<(), InvalidArgument> {
-    match octets.iter().enumerate().find(|(_, octet)| forbidden(**octet)) {
-        Some((at, octet)) => Err(InvalidArgument { argument, fault: Fault::Octet(*octet, at) }),
+fn forbid_line_breaks(what: &'static str, octets: &[u8]) -> Result<(), Misuse> {
+    match memchr3(b'\r', b'\n', 0, octets) {
+        Some(_) => Err(Misuse::LineBreak { what }),
         None => Ok(()),
     }
 }
@@ -289,8 +226,8 @@ mod tests {
         let mut wire = Vec::new();
         for piece in pieces {
             match piece {
-                Piece::Text(text) => wire.extend_from_slice(text),
-                Piece::Body(body) => wire.extend_from_slice(body),
+                Piece::Line(line) => wire.extend_from_slice(&[line, &b"\r\n"[..]].concat()),
+                Piece::Literal(octets) => wire.extend_from_slice(octets),
                 Piece::Wait => wire.extend_from_slice(b"<wait>"),
             }
         }
@@ -320,14 +257,12 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_and_nul_are_refused_with_their_place() {
-        let refused = |string: &[u8]| {
+    fn line_ends_and_nul_are_refused() {
+        for bad in [&b"a\rb"[..], b"INBOX\nA1 DELETE x", b"\0", b"\xff\r\n"] {
             let mut line = Line::new(Literals::Any);
-            line.mailbox(&MailboxName::from_wire(string)).unwrap_err().to_string()
-        };
-        assert_eq!(refused(b"a\rb"), "mailbox name: carriage return at octet 1");
-        assert_eq!(refused(b"INBOX\nA1 DELETE x"), "mailbox name: line feed at octet 5");
-        assert_eq!(refused(b"\0"), "mailbox name: NUL at octet 0");
+            let refused = line.mailbox(&MailboxName::from_wire(bad)).unwrap_err();
+            assert_eq!(refused, Misuse::LineBreak { what: "the mailbox name" });
+        }
     }
 
     #[test]
@@ -335,7 +270,7 @@ mod tests {
         let flags = |flags: &[Flag<'_>]| {
             let mut line = Line::new(Literals::Any);
             line.flags(flags).map(|_| ())?;
-            Ok::<_, InvalidArgument>(flat(&line.finish()))
+            Ok::<_, Misuse>(flat(&line.finish()))
         };
         let good = [Flag::Seen, Flag::from("$Forwarded"), Flag::from("\\Extension")];
         assert_eq!(flags(&good).unwrap(), b"(\\Seen $Forwarded \\Extension)\r\n");
@@ -351,12 +286,12 @@ mod tests {
         let mut line = Line::new(Literals::Any);
         assert_eq!(
             line.message(message.clone(), false).unwrap_err().to_string(),
-            "message: NUL at octet 8"
+            "message: a NUL is in it, and the server does not offer BINARY"
         );
         line.message(message.clone(), true).unwrap();
         let pieces = line.finish();
         assert_eq!(flat(&pieces), b"~{9+}\r\nA: b\r\n\r\n\0\r\n");
-        assert!(pieces.iter().any(|piece| *piece == Piece::Body(message.clone())));
+        assert!(pieces.iter().any(|piece| *piece == Piece::Literal(message.clone())));
     }
 
     #[test]

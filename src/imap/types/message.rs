@@ -169,6 +169,11 @@ impl Message {
         self
     }
 
+    /// Octets it holds.
+    pub(crate) const fn octets(&self) -> usize {
+        self.frame.len()
+    }
+
     fn value(&self, kind: Kind) -> Option<&[u8]> {
         self.items.iter().find(|entry| entry.kind == kind).map(|entry| self.at(entry.value))
     }

@@ -1,0 +1,64 @@
+//! What is known of the selected mailbox, kept up to date from whatever the server says.
+
+use std::num::NonZeroU32;
+
+use crate::imap::proto::decode::Cursor;
+use crate::imap::types::{Flag, Flags, MailboxName, Uid};
+use crate::imap::Code;
+
+/// The state of the selected mailbox (RFC 9051 section 6.3.2).
+#[derive(Debug, Clone)]
+pub(crate) struct Selected {
+    pub(crate) name: MailboxName,
+    pub(crate) read_only: bool,
+    pub(crate) exists: u32,
+    pub(crate) recent: u32,
+    pub(crate) flags: Vec<Flag<'static>>,
+    pub(crate) permanent_flags: Option<Vec<Flag<'static>>>,
+    pub(crate) uid_validity: Option<NonZeroU32>,
+    pub(crate) uid_next: Option<Uid>,
+    pub(crate) first_unseen: Option<NonZeroU32>,
+    pub(crate) highest_mod_seq: Option<u64>,
+}
+
+impl Selected {
+    pub(crate) const fn new(name: MailboxName, read_only: bool) -> Self {
+        Self {
+            name,
+            read_only,
+            exists: 0,
+            recent: 0,
+            flags: Vec::new(),
+            permanent_flags: None,
+            uid_validity: None,
+            uid_next: None,
+            first_unseen: None,
+            highest_mod_seq: None,
+        }
+    }
+
+    /// A message was removed (RFC 9051 section 7.5.1): there is one less.
+    pub(crate) const fn expunged(&mut self) {
+        self.exists = self.exists.saturating_sub(1);
+    }
+
+    /// `* FLAGS (…)`.
+    pub(crate) fn set_flags(&mut self, rest: &[u8]) {
+        if Cursor::new(rest).peek() == Some(b'(') {
+            self.flags = Flags::new(rest).map(Flag::into_owned).collect();
+        }
+    }
+
+    pub(crate) fn apply(&mut self, code: &Code) {
+        match code {
+            Code::PermanentFlags(flags) => self.permanent_flags = Some(flags.clone()),
+            Code::UidValidity(validity) => self.uid_validity = Some(*validity),
+            Code::UidNext(uid) => self.uid_next = Some(*uid),
+            Code::Unseen(number) => self.first_unseen = Some(*number),
+            Code::HighestModSeq(mod_seq) => self.highest_mod_seq = Some(*mod_seq),
+            Code::ReadOnly => self.read_only = true,
+            Code::ReadWrite => self.read_only = false,
+            _ => {}
+        }
+    }
+}
