@@ -37,7 +37,9 @@ use crate::{BoxFuture, Failure, Retry};
 /// - However many callers wait, one request is under way. An error goes to all who wait for it,
 ///   and is forgotten.
 /// - The request runs in a task of its own on the caller's Tokio runtime. A caller that gives up
-///   does not stop it. If the runtime ends first, a waiter on another runtime starts again.
+///   does not stop it. If the runtime ends first, a waiter on another runtime starts again. (A
+///   current-thread runtime outside `block_on` stands still without having ended, and those who
+///   wait for its refresh wait on.)
 ///
 /// # Which requests share a token
 ///

@@ -11,6 +11,7 @@ use hyper::client::conn::http1;
 use hyper::header;
 use oauth2::url::{Host, Url};
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -21,7 +22,7 @@ use crate::BoxFuture;
 /// The client that flows use unless they are lent another.
 #[derive(Default)]
 pub(super) struct Direct {
-    tls: OnceLock<Arc<rustls::ClientConfig>>,
+    tls: OnceLock<Arc<ClientConfig>>,
 }
 
 impl HttpClient for Direct {
@@ -109,16 +110,17 @@ impl Direct {
         Ok(Box::new(stream))
     }
 
-    fn tls(&self) -> Result<Arc<rustls::ClientConfig>, DirectError> {
+    fn tls(&self) -> Result<Arc<ClientConfig>, DirectError> {
         if let Some(config) = self.tls.get() {
             return Ok(config.clone());
         }
-        let config = Arc::new(tls_config()?);
+        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let config = Arc::new(tls_config(roots)?);
         Ok(self.tls.get_or_init(|| config).clone())
     }
 }
 
-fn tls_config() -> Result<rustls::ClientConfig, DirectError> {
+fn tls_config(roots: RootCertStore) -> Result<ClientConfig, DirectError> {
     #[cfg(feature = "ring")]
     let provider = Some(rustls::crypto::ring::default_provider());
     #[cfg(all(feature = "aws-lc-rs", not(feature = "ring")))]
@@ -127,8 +129,7 @@ fn tls_config() -> Result<rustls::ClientConfig, DirectError> {
     let provider: Option<rustls::crypto::CryptoProvider> = None;
 
     let provider = provider.ok_or(DirectError::NoCryptoProvider)?;
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let mut config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(|_| DirectError::NoCryptoProvider)?
         .with_root_certificates(roots)
@@ -332,6 +333,7 @@ pub(super) mod tests {
         assert!(error.contains("is not https"), "{error}");
     }
 
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     #[tokio::test]
     async fn a_server_without_tls_is_named_in_the_error() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -345,5 +347,44 @@ pub(super) mod tests {
         let error = post(&format!("https://{address}/token")).await.unwrap_err().to_string();
         assert!(error.starts_with("TLS with 127.0.0.1: "), "{error}");
         server.await.unwrap();
+    }
+
+    #[cfg(all(feature = "testing", feature = "ring"))]
+    #[tokio::test]
+    async fn over_tls_the_certificate_must_be_trusted_and_carry_the_name() {
+        let signed = rcgen::generate_simple_self_signed(["127.0.0.1".into()]).unwrap();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(signed.signing_key.serialize_der());
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let server_config = rustls::ServerConfig::builder_with_provider(ring)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![signed.cert.der().clone()], key.into())
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server_config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut request = [0; 1024];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(&answer("200 OK", "", "over TLS")).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+
+        let mut roots = RootCertStore::empty();
+        roots.add(signed.cert.der().clone()).unwrap();
+        let trusting = tls_config(roots).unwrap();
+        let client = Direct { tls: OnceLock::from(Arc::new(trusting)) };
+        let ask = |host| HttpRequest::new("POST", format!("https://{host}:{port}/token"));
+        assert_eq!(client.send(ask("127.0.0.1")).await.unwrap().body(), b"over TLS");
+
+        let wrong_name = client.send(ask("localhost")).await.unwrap_err().to_string();
+        assert!(wrong_name.starts_with("TLS with localhost: invalid peer certificate"));
+        let unknown = Direct::default().send(ask("127.0.0.1")).await.unwrap_err().to_string();
+        assert!(unknown.contains("UnknownIssuer"), "{unknown}");
     }
 }
