@@ -14,12 +14,12 @@ mod limits;
 mod machine;
 mod misuse;
 pub mod net;
+#[cfg(feature = "pop")]
+pub mod pop;
 pub mod provider;
 mod sasl;
 mod secret;
 pub mod token;
-mod wire;
-
 
 /// Whom to trust.
 pub mod tls {
@@ -30,10 +30,6 @@ pub use auth::{Auth, AuthCause, AuthError};
 pub use connector::{Client, Connector};
 pub use endpoint::{Endpoint, Profile, Protocol, Security};
 pub use failure::{Failure, Retry, Stage};
-pub use fault::Fault;
-pub use limits::{Limits, Timeouts};
-pub use misuse::Misuse;
-pub use sasl::{Challenge, Input, InputError};
 pub use token::{AccessToken, TokenProvider};
 
 /// A boxed future, as the object-safe traits of this crate return it.
