@@ -76,15 +76,8 @@ impl Line {
 
     /// A word that must be an atom, as a keyword.
     pub(crate) fn atom(&mut self, what: &'static str, word: &str) -> Result<&mut Self, Misuse> {
-        forbid_line_breaks(what, word.as_bytes())?;
-        match word.bytes().find(|octet| !is_astring_octet(*octet) || *octet == b']') {
-            _ if word.is_empty() => Err(Misuse::Argument { what, why: "empty".to_owned() }),
-            Some(octet) => {
-                let why = format!("`{}` may not be in it", octet.escape_ascii());
-                Err(Misuse::Argument { what, why })
-            }
-            None => Ok(self.raw(word)),
-        }
+        check_atom(what, word)?;
+        Ok(self.raw(word))
     }
 
     /// A string in the shortest form that can carry it.
@@ -195,6 +188,19 @@ impl fmt::Write for Sink<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0.extend_from_slice(text.as_bytes());
         Ok(())
+    }
+}
+
+/// Refuses what is no atom.
+pub(crate) fn check_atom(what: &'static str, word: &str) -> Result<(), Misuse> {
+    forbid_line_breaks(what, word.as_bytes())?;
+    match word.bytes().find(|octet| !is_astring_octet(*octet) || *octet == b']') {
+        _ if word.is_empty() => Err(Misuse::Argument { what, why: "empty".to_owned() }),
+        Some(octet) => {
+            let why = format!("`{}` may not be in it", octet.escape_ascii());
+            Err(Misuse::Argument { what, why })
+        }
+        None => Ok(()),
     }
 }
 

@@ -101,7 +101,9 @@ pub(crate) struct Core {
     capabilities_named: u32,
     selected: Option<Selected>,
     /// The mailbox that a SELECT in flight will select.
-    selecting: Option<Selected>,
+    entering: Option<Selected>,
+    /// The mailbox that a CLOSE in flight will leave.
+    leaving: Option<Selected>,
     events: Events,
     last_words: Option<Reply>,
     goodbyes: u32,
@@ -142,7 +144,8 @@ impl Core {
             capabilities: Capabilities::default(),
             capabilities_named: 0,
             selected: None,
-            selecting: None,
+            entering: None,
+            leaving: None,
             events: Events::new(limits.events, limits.response),
             last_words: None,
             goodbyes: 0,
@@ -214,10 +217,19 @@ impl Core {
     fn enqueue(&mut self, claims: Claims, effect: Effect) -> Tag {
         self.tags = self.tags.wrapping_add(1);
         self.turn = self.turn.wrapping_add(1);
-        if let Effect::Select { name, read_only } = &effect {
-            // What was said of the messages of one mailbox is nonsense in another.
-            self.events.forget_messages();
-            self.selecting = Some(Selected::new(name.clone(), *read_only));
+        // From here on nothing is taken to be selected, so that no command can be meant for one
+        // mailbox and reach another, should this future be dropped.
+        match &effect {
+            Effect::Select { name, read_only } => {
+                self.selected = None;
+                self.entering = Some(Selected::new(name.clone(), *read_only));
+                self.events.forget_messages();
+            }
+            Effect::Unselect => {
+                self.leaving = self.selected.take();
+                self.events.forget_messages();
+            }
+            _ => {}
         }
         let tag = Tag(self.tags);
         self.queue.push_back(Pending { tag, claims, effect, abandoned: false });
@@ -318,15 +330,11 @@ impl Core {
             }
             Response::Status(condition) => return Ok(self.status(&condition)),
             Response::Numbered { number, name, .. } => {
-                let state = self.selecting.as_mut().or(self.selected.as_mut());
-                if name.eq_ignore_ascii_case(b"EXISTS") {
-                    state.map(|state| state.exists = number);
-                } else if name.eq_ignore_ascii_case(b"RECENT") {
-                    state.map(|state| state.recent = number);
-                } else {
-                    if name.eq_ignore_ascii_case(b"EXPUNGE") {
-                        state.map(Selected::expunged);
-                    }
+                if let Some(state) = self.state() {
+                    state.count(number, name);
+                }
+                let counted = [&b"EXISTS"[..], b"RECENT"];
+                if !counted.iter().any(|counted| name.eq_ignore_ascii_case(counted)) {
                     return Ok(self.data(&response, &frame));
                 }
             }
@@ -334,7 +342,7 @@ impl Core {
                 if name.eq_ignore_ascii_case(b"CAPABILITY") {
                     self.set_capabilities(Capabilities::parse(rest));
                 } else if name.eq_ignore_ascii_case(b"FLAGS") {
-                    if let Some(state) = self.selecting.as_mut().or(self.selected.as_mut()) {
+                    if let Some(state) = self.state() {
                         state.set_flags(rest);
                     }
                 } else {
@@ -408,15 +416,20 @@ impl Core {
                 | Code::ReadOnly
                 | Code::ReadWrite),
             ) => {
-                if let Some(state) = self.selecting.as_mut().or(self.selected.as_mut()) {
+                if let Some(state) = self.state() {
                     state.apply(code);
                 }
             }
-            // The mailbox that was selected before; what follows is about the new one.
-            Some(Code::Closed) => self.selected = None,
+            // The mailbox that was selected before, which SELECT has made us forget.
+            Some(Code::Closed) => {}
             _ => return false,
         }
         true
+    }
+
+    /// The mailbox that untagged data are about.
+    fn state(&mut self) -> Option<&mut Selected> {
+        self.entering.as_mut().or(self.selected.as_mut())
     }
 
     fn set_capabilities(&mut self, capabilities: Capabilities) {
@@ -457,25 +470,29 @@ impl Core {
     /// The tagged answer has come: what it means for the session.
     fn done(&mut self, pending: Pending, condition: &Condition<'_>) -> Step {
         let reply = Reply::new(condition, &self.scrubber);
-        self.heed(&reply);
-        // A literal that the server did not want is not sent (RFC 9051 section 7.6).
-        if self.queue.is_empty() {
-            self.pieces.clear();
-        }
         let granted = reply.grants();
+        if !self.heed(&reply) && granted && calls_for_attention(&reply) {
+            self.keep(Event::Notice(reply.clone()));
+        }
+        // A literal that the server did not invite is not sent (RFC 9051 section 7.6); one that
+        // needed no invitation is expected to come to its end.
+        if self.queue.is_empty() {
+            let uninvited = self.pieces.iter().position(|piece| *piece == Piece::Wait);
+            self.pieces.truncate(uninvited.unwrap_or(self.pieces.len()));
+        }
         match pending.effect {
-            Effect::Select { .. } => {
-                // A SELECT that fails leaves no mailbox selected (RFC 9051 section 6.3.2).
-                self.selected = self.selecting.take().filter(|_| granted);
-            }
-            Effect::Unselect if granted => {
-                self.selected = None;
-                self.events.forget_messages();
-            }
+            // A SELECT that fails leaves no mailbox selected (RFC 9051 section 6.3.2).
+            Effect::Select { .. } => self.selected = self.entering.take().filter(|_| granted),
+            Effect::Unselect => self.selected = self.leaving.take().filter(|_| !granted),
             _ => {}
         }
         if pending.abandoned { Step::Discarded } else { Step::Done { tag: pending.tag, reply } }
     }
+}
+
+/// Whether the user should see the words behind an `OK` (RFC 9051 section 7.1, RFC 5530).
+fn calls_for_attention(reply: &Reply) -> bool {
+    matches!(reply.code(), Some(Code::Alert | Code::ContactAdmin | Code::OverQuota))
 }
 
 impl Machine for Core {

@@ -2,15 +2,17 @@
 
 use std::num::NonZeroU32;
 
+use crate::imap::Code;
 use crate::imap::proto::decode::Cursor;
 use crate::imap::types::{Flag, Flags, MailboxName, Uid};
-use crate::imap::Code;
 
 /// The state of the selected mailbox (RFC 9051 section 6.3.2).
 #[derive(Debug, Clone)]
 pub(crate) struct Selected {
     pub(crate) name: MailboxName,
     pub(crate) read_only: bool,
+    /// It was opened by EXAMINE.
+    pub(crate) examined: bool,
     pub(crate) exists: u32,
     pub(crate) recent: u32,
     pub(crate) flags: Vec<Flag<'static>>,
@@ -26,6 +28,7 @@ impl Selected {
         Self {
             name,
             read_only,
+            examined: read_only,
             exists: 0,
             recent: 0,
             flags: Vec::new(),
@@ -37,9 +40,15 @@ impl Selected {
         }
     }
 
-    /// A message was removed (RFC 9051 section 7.5.1): there is one less.
-    pub(crate) const fn expunged(&mut self) {
-        self.exists = self.exists.saturating_sub(1);
+    /// `* 3 EXISTS`, `* 3 RECENT`, `* 3 EXPUNGE` (RFC 9051 sections 7.4.1 and 7.5.1).
+    pub(crate) fn count(&mut self, number: u32, name: &[u8]) {
+        if name.eq_ignore_ascii_case(b"EXISTS") {
+            self.exists = number;
+        } else if name.eq_ignore_ascii_case(b"RECENT") {
+            self.recent = number;
+        } else if name.eq_ignore_ascii_case(b"EXPUNGE") {
+            self.exists = self.exists.saturating_sub(1);
+        }
     }
 
     /// `* FLAGS (…)`.

@@ -36,6 +36,8 @@ pub struct MailboxName {
 }
 
 impl MailboxName {
+    pub(crate) const NONE: Self = Self { wire: Vec::new() };
+
     /// A name as it is on the wire.
     pub fn from_wire(wire: impl Into<Vec<u8>>) -> Self {
         Self { wire: wire.into() }
