@@ -18,6 +18,7 @@ pub mod provider;
 mod sasl;
 mod secret;
 pub mod token;
+mod wire;
 
 /// Whom to trust.
 pub mod tls {
@@ -28,6 +29,12 @@ pub use auth::{Auth, AuthCause, AuthError};
 pub use connector::{Client, Connector};
 pub use endpoint::{Endpoint, Profile, Protocol, Security};
 pub use failure::{Failure, Retry, Stage};
+pub use fault::Fault;
+pub use limits::{Limits, Timeouts};
+pub use misuse::Misuse;
+#[cfg(feature = "pop")]
+pub use pop::PopClient;
+pub use sasl::{Challenge, Input, InputError};
 pub use token::{AccessToken, TokenProvider};
 
 /// A boxed future, as the object-safe traits of this crate return it.
