@@ -5,6 +5,9 @@
 mod endpoint;
 mod failure;
 mod secret;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 
 pub use endpoint::{Endpoint, Profile, Protocol, Security};
 pub use failure::{Failure, Retry, Stage};
