@@ -37,6 +37,9 @@
 //! A mailbox has the folders INBOX, Sent, Drafts, Deleted and Junk. What is sent by SMTP goes to
 //! the INBOX of each recipient and, as at Exchange, to Sent of the mailbox that was logged in.
 //!
+//! Tokens live by the tokio clock: under a paused clock a test advances it past their end. Nothing
+//! else here is timed, except that an IMAP session in IDLE ends by itself when its token does.
+//!
 //! Not here: passwords, CREATE, DELETE and RENAME, SUBSCRIBE, BODYSTRUCTURE, and time-outs for
 //! clients that say nothing.
 
@@ -55,7 +58,7 @@ mod tls;
 mod tokens;
 mod world;
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "ring", feature = "aws-lc-rs")))]
 mod tests;
 
 use std::io;
