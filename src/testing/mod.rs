@@ -289,8 +289,8 @@ impl Server {
         lock(&self.world.logins).clone()
     }
 
-    /// The last 10,000 lines of all connections, without secrets and message bodies, such as
-    /// `imap-3 C: a1 SELECT INBOX`.
+    /// The last 10,000 lines of all connections, such as `imap-3 C: a1 SELECT INBOX`. Secrets,
+    /// what clients upload, and replies over 4 KiB are told by their length.
     pub fn transcript(&self) -> Vec<String> {
         self.world.transcript.lines()
     }
