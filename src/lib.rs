@@ -19,7 +19,11 @@ pub mod pop;
 pub mod provider;
 mod sasl;
 mod secret;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 pub mod token;
+mod wire;
 
 /// Whom to trust.
 pub mod tls {
@@ -30,6 +34,12 @@ pub use auth::{Auth, AuthCause, AuthError};
 pub use connector::{Client, Connector};
 pub use endpoint::{Endpoint, Profile, Protocol, Security};
 pub use failure::{Failure, Retry, Stage};
+pub use fault::Fault;
+pub use limits::{Limits, Timeouts};
+pub use misuse::Misuse;
+#[cfg(feature = "pop")]
+pub use pop::PopClient;
+pub use sasl::{Challenge, Input, InputError};
 pub use token::{AccessToken, TokenProvider};
 
 /// A boxed future, as the object-safe traits of this crate return it.
