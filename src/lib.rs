@@ -35,6 +35,8 @@ pub use connector::{Client, Connector};
 pub use endpoint::{Endpoint, Profile, Protocol, Security};
 pub use failure::{Failure, Retry, Stage};
 pub use fault::Fault;
+#[cfg(feature = "imap")]
+pub use imap::ImapClient;
 pub use limits::{Limits, Timeouts};
 pub use misuse::Misuse;
 #[cfg(feature = "pop")]

@@ -33,7 +33,7 @@ use super::{Capabilities, Error, Event, Mailbox, MailboxName};
 ///     ImapClient::connect_xoauth2(microsoft365::imap(), "billing@contoso.example", &tokens)
 ///         .await?;
 /// let inbox = imap.select("INBOX").await?;
-/// let mut messages = inbox.uid_fetch(UidSet::all(), Fetch::envelope().flags().body());
+/// let mut messages = inbox.uid_fetch(UidSet::all(), Fetch::envelope().flags().body()).await?;
 /// while let Some(message) = messages.next().await? {
 ///     println!("{:?}: {:?}", message.uid(), message.body().map(<[u8]>::len));
 /// }

@@ -160,10 +160,9 @@ async fn settle_in(session: &mut Session, settings: &Settings, told: bool) -> Re
 
 async fn reply_to(session: &mut Session, tag: Tag, stage: Stage) -> Result<Reply, Error> {
     loop {
-        if let Step::Done { tag: whose, reply } = session.step(stage).await? {
-            if whose == tag {
-                return Ok(reply);
-            }
+        match session.step(stage).await? {
+            Step::Done { tag: whose, reply } if whose == tag => return Ok(reply),
+            _ => {}
         }
     }
 }

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use crate::{Misuse, Stage};
+use crate::Stage;
 
 use super::command::Command;
-use super::proto::encode::Line;
 use super::proto::selected::Selected;
 use super::session::Session;
 use super::{Error, Event, Flag, MailboxName, Uid};
@@ -20,9 +19,6 @@ use super::{Error, Event, Flag, MailboxName, Uid};
 /// As for [`ImapClient`](super::ImapClient).
 pub struct Mailbox {
     pub(crate) session: Session,
-    /// The command of a handle that has not sent it yet. It waits here because a handle with
-    /// something to drop would be borrowed to the end of its scope.
-    pub(crate) prepared: Option<Result<Line, Misuse>>,
 }
 
 /// What is said while nothing is selected, which nobody can ask for.
@@ -30,7 +26,7 @@ static NOWHERE: Selected = Selected::new(MailboxName::NONE, true);
 
 impl Mailbox {
     pub(crate) const fn new(session: Session) -> Self {
-        Self { session, prepared: None }
+        Self { session }
     }
 
     pub(crate) async fn run<C: Command>(&mut self, command: C) -> Result<C::Output, Error> {

@@ -13,21 +13,18 @@ use super::{Code, Status};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     status: Status,
-    code: Option<Code>,
-    /// The code as sent, for showing it.
-    code_text: String,
+    /// The code, and the code as sent for showing it.
+    code: Option<Box<(Code, String)>>,
     text: String,
 }
 
 impl Reply {
     pub(crate) fn new(condition: &Condition<'_>, scrubber: &Scrubber) -> Self {
-        let code_text = scrubber.clean_str(condition.code.unwrap_or_default());
-        Self {
-            status: condition.status,
-            code: condition.code.map(|_| Code::parse(code_text.as_bytes())),
-            code_text,
-            text: scrubber.clean_str(condition.text),
-        }
+        let code = condition.code.map(|code| {
+            let text = scrubber.clean_str(code);
+            Box::new((Code::parse(text.as_bytes()), text))
+        });
+        Self { status: condition.status, code, text: scrubber.clean_str(condition.text) }
     }
 
     /// How it went.
@@ -36,8 +33,8 @@ impl Reply {
     }
 
     /// The response code, if there is one.
-    pub const fn code(&self) -> Option<&Code> {
-        self.code.as_ref()
+    pub fn code(&self) -> Option<&Code> {
+        self.code.as_ref().map(|code| &code.0)
     }
 
     /// The text behind status and code; it may be empty.
@@ -57,7 +54,7 @@ impl Reply {
     pub(crate) fn says_not_connected(&self) -> bool {
         self.says("authenticated but not connected")
             || self.status == Status::Ok
-                && matches!(&self.code, Some(Code::Other { name, .. })
+                && matches!(self.code(), Some(Code::Other { name, .. })
                     if name.get(..6).is_some_and(|name| name.eq_ignore_ascii_case("Error=")))
     }
 
@@ -89,8 +86,8 @@ impl Reply {
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.status.as_str())?;
-        if self.code.is_some() {
-            write!(f, " [{}]", self.code_text)?;
+        if let Some(code) = &self.code {
+            write!(f, " [{}]", code.1)?;
         }
         if !self.text.is_empty() {
             write!(f, " {}", self.text)?;

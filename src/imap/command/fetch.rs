@@ -185,8 +185,8 @@ impl FetchItems {
 }
 
 impl Mailbox {
-    /// Fetches of every message in `set` what `items` names. Nothing is sent before the first
-    /// [`next`](Messages::next). An empty set gives no messages and asks nothing of the server.
+    /// Fetches of every message in `set` what `items` names: asks for it, and gives the messages
+    /// as they come. An empty set gives no messages and asks nothing of the server.
     ///
     /// UIDs of messages that are gone are passed over by the server without a word.
     ///
@@ -195,22 +195,34 @@ impl Mailbox {
     /// # async fn read(inbox: &mut mailbearer::imap::Mailbox) -> Result<(), mailbearer::imap::Error> {
     /// use mailbearer::imap::{Fetch, UidSet};
     ///
-    /// let mut messages = inbox.uid_fetch(UidSet::all(), Fetch::envelope().flags().size());
+    /// let mut messages = inbox.uid_fetch(UidSet::all(), Fetch::envelope().size()).await?;
     /// while let Some(message) = messages.next().await? {
     ///     let subject = message.envelope().and_then(|envelope| envelope.subject());
     ///     println!("{:?} {subject:?}", message.uid());
     /// }
     /// # Ok(()) }
     /// ```
-    pub fn uid_fetch(&mut self, set: impl Into<UidSet>, items: FetchItems) -> Messages<'_> {
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if something in the request cannot be sent; [`Error::Closed`] if the
+    /// connection is gone. What the server says to the request comes from
+    /// [`next`](Messages::next).
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`](crate::ImapClient).
+    pub async fn uid_fetch(
+        &mut self,
+        set: impl Into<UidSet>,
+        items: FetchItems,
+    ) -> Result<Messages<'_>, Error> {
         let request = UidFetch { uids: set.into(), items };
         if request.uids.is_empty() {
-            return Messages { mailbox: self, progress: Progress::Over };
+            return Ok(Messages { mailbox: self, running: None });
         }
-        let mut line = self.session.core().line();
-        let encoded = request.encode(&mut line, self.session.core().capabilities());
-        self.prepared = Some(encoded.map(|()| line));
-        Messages { mailbox: self, progress: Progress::Prepared }
+        let line = self.session.encode(&request)?;
+        self.session.settle(STAGE).await?;
+        let tag = self.session.start(line, &request)?;
+        Ok(Messages { mailbox: self, running: Some(tag) })
     }
 }
 
@@ -218,18 +230,11 @@ impl Mailbox {
 ///
 /// It may be dropped at any time; the next command then reads and throws away what is left of the
 /// answer. Beyond [`Limits::settle`](crate::Limits::settle) that costs the connection.
-#[must_use = "nothing is fetched before `next`"]
+// Nothing in it may need dropping, or the borrow of the mailbox would last to the end of its scope.
+#[must_use = "the messages come from `next`"]
 pub struct Messages<'a> {
     mailbox: &'a mut Mailbox,
-    progress: Progress,
-}
-
-/// Nothing here may need dropping, or the borrow of the mailbox would last to the end of its scope.
-#[derive(Clone, Copy)]
-enum Progress {
-    Prepared,
-    Running(Tag),
-    Over,
+    running: Option<Tag>,
 }
 
 const STAGE: Stage = Stage::Command(UidFetch::NAME);
@@ -242,47 +247,17 @@ impl<'a> Messages<'a> {
     ///
     /// # Errors
     /// [`Error::Refused`] if the server refuses the fetch or cannot finish it; messages that came
-    /// before are good. [`Error::Misuse`] from the first call if something in the request cannot
-    /// be sent. After an error there are no more messages.
+    /// before are good. After an error there are no more messages.
     ///
     /// # Cancel safety
     /// Nothing is lost if the future is dropped: the next call goes on where this one stopped.
     pub async fn next(&mut self) -> Result<Option<Message>, Error> {
-        let next = self.advance().await;
+        let Some(tag) = self.running else { return Ok(None) };
+        let next = self.mailbox.next_fetched(tag).await;
         if !matches!(next, Ok(Some(_))) {
-            self.progress = Progress::Over;
+            self.running = None;
         }
         next
-    }
-
-    async fn advance(&mut self) -> Result<Option<Message>, Error> {
-        let mailbox = &mut *self.mailbox;
-        let tag = match self.progress {
-            Progress::Over => return Ok(None),
-            Progress::Running(tag) => tag,
-            Progress::Prepared => {
-                mailbox.session.settle(STAGE).await?;
-                let Some(line) = mailbox.prepared.take() else { return Ok(None) };
-                let started =
-                    mailbox.session.core_mut().start(line?, UidFetch::claims, Effect::Stream);
-                let tag = started.map_err(|error| Error::unwritable(UidFetch::NAME, error))?;
-                self.progress = Progress::Running(tag);
-                tag
-            }
-        };
-        loop {
-            match mailbox.session.step(STAGE).await? {
-                Step::Data { frame, .. } => {
-                    if let Some(message) = mailbox.fetched(frame) {
-                        return Ok(Some(message));
-                    }
-                }
-                Step::Done { tag: whose, reply } if whose == tag => {
-                    return mailbox.session.judge(reply, STAGE).map(|_| None);
-                }
-                _ => {}
-            }
-        }
     }
 
     /// All the messages that are still to come, in memory at once.
@@ -310,6 +285,22 @@ impl fmt::Debug for Messages<'_> {
 }
 
 impl Mailbox {
+    async fn next_fetched(&mut self, tag: Tag) -> Result<Option<Message>, Error> {
+        loop {
+            match self.session.step(STAGE).await? {
+                Step::Data { frame, .. } => {
+                    if let Some(message) = self.fetched(frame) {
+                        return Ok(Some(message));
+                    }
+                }
+                Step::Done { tag: whose, reply } if whose == tag => {
+                    return self.session.judge(reply, STAGE).map(|_| None);
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// Reads a FETCH response. One without a UID answers no UID FETCH (RFC 9051 section 6.4.8): the
     /// server tells of something else.
     fn fetched(&mut self, frame: Bytes) -> Option<Message> {

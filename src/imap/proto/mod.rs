@@ -384,7 +384,7 @@ impl Core {
             self.keep_unparsed(frame.clone(), Malformed("no continuation, for none was awaited"));
             return Ok(());
         };
-        let answer = session.respond(text.trim_ascii())?;
+        let answer = session.respond(text.trim_ascii()).map_err(|_| Fault::EndlessChallenge)?;
         // What cannot be written was refused when the exchange began.
         self.output.secret(b"", &answer).map_err(|_| Fault::EndlessChallenge)
     }
@@ -518,10 +518,11 @@ impl Machine for Core {
 
     fn eof(&mut self) {
         let rest = self.input.cut_all();
-        if let Response::Status(condition) = Response::parse(&rest) {
-            if condition.status == Status::Bye {
+        match Response::parse(&rest) {
+            Response::Status(condition) if condition.status == Status::Bye => {
                 self.last_words = Some(Reply::new(&condition, &self.scrubber));
             }
+            _ => {}
         }
     }
 
