@@ -137,6 +137,7 @@ fn prefixes(cursor: &mut Cursor<'_>) -> Parsed<Vec<NamespacePrefix>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imap::command::script::play;
 
     fn parse(rest: &str) -> Parsed<Vec<Vec<(String, Option<char>)>>> {
         let mut cursor = Cursor::new(rest.as_bytes());
@@ -163,6 +164,21 @@ mod tests {
         .unwrap();
         assert_eq!(found[0], own(&[("", Some('/')), ("#mh/", Some('/'))]));
         assert_eq!(found[2], own(&[("Public Folders/", None)]));
+    }
+
+    #[test]
+    fn exchange_online_has_one_namespace() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 NAMESPACE
+            S: * NAMESPACE ((\"\" \"/\")) NIL NIL
+            S: A1 OK NAMESPACE completed.
+        ";
+        play(Namespace::default, script, |played| {
+            let found = played.output.unwrap();
+            assert_eq!(found.personal()[0].delimiter(), Some('/'));
+            assert!(found.others().is_empty() && found.shared().is_empty());
+        });
     }
 
     #[test]
