@@ -10,7 +10,7 @@
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -330,14 +330,18 @@ impl Stream for MessageStream<'_> {
     type Item = Result<Message, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Turn::Rest(mut messages) = mem::replace(&mut self.turn, Turn::Over) {
-            self.turn = Turn::Reading(Box::pin(async move {
+        let mut reading = match mem::replace(&mut self.turn, Turn::Over) {
+            Turn::Over => return Poll::Ready(None),
+            Turn::Reading(reading) => reading,
+            Turn::Rest(mut messages) => Box::pin(async move {
                 let next = messages.next().await;
                 (messages, next)
-            }));
-        }
-        let Turn::Reading(reading) = &mut self.turn else { return Poll::Ready(None) };
-        let (messages, next) = ready!(reading.as_mut().poll(cx));
+            }),
+        };
+        let Poll::Ready((messages, next)) = reading.as_mut().poll(cx) else {
+            self.turn = Turn::Reading(reading);
+            return Poll::Pending;
+        };
         self.turn = Turn::Rest(messages);
         Poll::Ready(next.transpose())
     }

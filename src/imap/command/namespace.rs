@@ -139,7 +139,10 @@ mod tests {
     use super::*;
     use crate::imap::command::script::play;
 
-    fn parse(rest: &str) -> Parsed<Vec<Vec<(String, Option<char>)>>> {
+    /// Prefixes and their delimiters.
+    type Shown = Vec<(String, Option<char>)>;
+
+    fn parse(rest: &str) -> Parsed<Vec<Shown>> {
         let mut cursor = Cursor::new(rest.as_bytes());
         (0..3)
             .map(|_| {
@@ -149,7 +152,7 @@ mod tests {
             .collect()
     }
 
-    fn own(found: &[(&str, Option<char>)]) -> Vec<(String, Option<char>)> {
+    fn own(found: &[(&str, Option<char>)]) -> Shown {
         found.iter().map(|(prefix, delimiter)| ((*prefix).to_owned(), *delimiter)).collect()
     }
 

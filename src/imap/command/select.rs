@@ -114,7 +114,7 @@ mod tests {
         ";
         play(
             || select("INBOX"),
-            &script,
+            script,
             |mut played| {
                 assert_eq!(played.output, Ok(()));
                 let state = played.core.selected().unwrap();
