@@ -122,10 +122,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The token in the cache.
-async fn current(
-    tokens: &Cached<Office>,
-    server: &Server,
-) -> Result<AccessToken, TokenError> {
+async fn current(tokens: &Cached<Office>, server: &Server) -> Result<AccessToken, TokenError> {
     tokens.token(&TokenRequest::new(server.imap(), MAILBOX)).await
 }
 
