@@ -15,9 +15,10 @@ pub mod net;
 pub mod provider;
 mod sasl;
 mod secret;
+#[cfg(feature = "smtp")]
+pub mod smtp;
 pub mod token;
 mod wire;
-
 
 /// Whom to trust.
 pub mod tls {
