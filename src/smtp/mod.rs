@@ -3,6 +3,7 @@
 mod body;
 mod envelope;
 mod extension;
+mod proto;
 mod receipt;
 mod reply;
 
