@@ -12,6 +12,8 @@ mod limits;
 mod machine;
 mod misuse;
 pub mod net;
+#[cfg(feature = "pop")]
+pub mod pop;
 pub mod provider;
 mod sasl;
 mod secret;
@@ -32,6 +34,8 @@ pub use failure::{Failure, Retry, Stage};
 pub use fault::Fault;
 pub use limits::{Limits, Timeouts};
 pub use misuse::Misuse;
+#[cfg(feature = "pop")]
+pub use pop::PopClient;
 pub use sasl::{Challenge, Input, InputError};
 pub use token::{AccessToken, TokenProvider};
 
