@@ -36,6 +36,8 @@ pub use limits::{Limits, Timeouts};
 pub use misuse::Misuse;
 #[cfg(feature = "pop")]
 pub use pop::PopClient;
+#[cfg(feature = "smtp")]
+pub use smtp::SmtpClient;
 pub use sasl::{Challenge, Input, InputError};
 pub use token::{AccessToken, TokenProvider};
 

@@ -72,8 +72,8 @@ pub(crate) enum Event {
 #[derive(Debug)]
 pub(crate) struct Sent {
     pub(crate) receipt: Receipt,
-    /// The final reply was 2xx, and there was somebody to deliver to.
-    pub(crate) accepted: bool,
+    /// What was refused. None: the final reply was 2xx, and there was somebody to deliver to.
+    pub(crate) refused: Option<&'static str>,
     /// Another command can follow.
     pub(crate) at_rest: bool,
 }
@@ -177,6 +177,23 @@ impl Core {
         self.input.unread().len()
     }
 
+    /// Whether a command would be answered by what came before it was sent.
+    pub(crate) fn check_quiet(&mut self) -> Result<(), Fault> {
+        match self.input.unread() {
+            [] => Ok(()),
+            [b'4', b'2', b'1', ..] => self.poll().map(drop),
+            unread => Err(Fault::unexpected("nothing, as no command was sent", unread)),
+        }
+    }
+
+    /// During the SASL exchange, the octets of the credential.
+    pub(crate) fn credential_octets(&self) -> Option<usize> {
+        match &self.in_flight {
+            InFlight::Auth(session) => Some(session.credential_len()),
+            _ => None,
+        }
+    }
+
     fn heard(&mut self, line: &[u8]) -> Result<Option<Event>, Fault> {
         let words = match &mut self.in_flight {
             InFlight::Sending(transaction) => transaction.words(),
@@ -185,7 +202,8 @@ impl Core {
         if !self.parser.within_reply() {
             self.mark = words.len();
         }
-        let Some(head) = self.parser.line(line, words)? else { return Ok(None) };
+        let parsed = self.parser.line(line, words).map_err(|fault| self.scrubbed(fault))?;
+        let Some(head) = parsed else { return Ok(None) };
         self.replies = self.replies.wrapping_add(1);
         self.replied(head)
     }
@@ -219,19 +237,20 @@ impl Core {
                 self.in_flight = InFlight::Rest;
                 Ok(Some(Event::Replied(self.take_reply(head))))
             }
+            // What a server says unasked before it closes need not be a 421.
             InFlight::Rest => {
-                let reply = self.take_reply(head).to_string();
-                Err(Fault::unexpected("nothing, as no command was sent", reply.as_bytes()))
+                let reply = self.take_reply(head);
+                Ok(Some(self.closing(reply)))
             }
         }
     }
 
     fn after_transaction(&mut self, next: Next) -> Option<Event> {
-        let (accepted, at_rest) = match next {
+        let (refused, at_rest) = match next {
             Next::Wait => return None,
             Next::Content => return Some(Event::SendContent),
             Next::Closing(reply) => return Some(self.closing(reply)),
-            Next::Over { accepted, at_rest } => (accepted, at_rest),
+            Next::Over { refused, at_rest } => (refused, at_rest),
         };
         let InFlight::Sending(transaction) = std::mem::replace(&mut self.in_flight, InFlight::Rest)
         else {
@@ -239,11 +258,11 @@ impl Core {
         };
         if !transaction.is_abandoned() {
             let receipt = transaction.into_receipt();
-            return Some(Event::Sent(Sent { receipt, accepted, at_rest }));
+            return Some(Event::Sent(Sent { receipt, refused, at_rest }));
         }
         if transaction.was_handed_over() {
             let receipt = transaction.into_receipt();
-            self.left_behind = Some(Sent { receipt, accepted, at_rest });
+            self.left_behind = Some(Sent { receipt, refused, at_rest });
         }
         Some(Event::Settled)
     }
@@ -255,7 +274,21 @@ impl Core {
     }
 
     fn take_reply(&mut self, head: Head) -> Reply<'static> {
-        Reply::new(head, std::mem::take(&mut self.words))
+        let reply = Reply::new(head, std::mem::take(&mut self.words));
+        match &self.in_flight {
+            InFlight::Auth(session) => reply.scrubbed(&session.scrubber()),
+            _ => reply,
+        }
+    }
+
+    /// A server may quote the line it did not like.
+    fn scrubbed(&self, fault: Fault) -> Fault {
+        match (fault, &self.in_flight) {
+            (Fault::Unexpected { expected, got }, InFlight::Auth(session)) => {
+                Fault::Unexpected { expected, got: session.scrubber().clean_str(got.as_bytes()) }
+            }
+            (fault, _) => fault,
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Transaction {
     abandoned: bool,
     /// RSET stands where DATA stood.
     taken_back: bool,
+    /// What was refused, once something was that decides on the message.
+    refused: Option<&'static str>,
 }
 
 /// The reply that is waited for.
@@ -58,22 +60,34 @@ pub(crate) enum Next {
     Wait,
     /// The content is to be handed over.
     Content,
-    /// The transaction is over, and the receipt complete.
-    Over { accepted: bool, at_rest: bool },
+    /// The transaction is over, and the receipt complete. `refused` names what was, if anything.
+    Over { refused: Option<&'static str>, at_rest: bool },
     /// The server ends the session.
     Closing(Reply<'static>),
 }
 
-impl Next {
-    const REFUSED: Self = Self::Over { accepted: false, at_rest: true };
+/// What of a message may be refused; for error messages.
+pub(crate) const MAIL: &str = "MAIL FROM";
+pub(crate) const RCPT: &str = "RCPT TO";
+pub(crate) const DATA: &str = "DATA";
+pub(crate) const MESSAGE: &str = "the message";
+
+/// What MAIL says about the message besides its sender.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Parameters {
+    /// RFC 1870.
+    pub(crate) size: Option<u64>,
+    /// RFC 6152.
+    pub(crate) eight_bit: bool,
+    /// RFC 6531.
+    pub(crate) utf8: bool,
 }
 
 impl Transaction {
-    /// Writes MAIL with `parameters` (each with a space before it), and with PIPELINING all the
-    /// rest up to DATA as well.
+    /// Writes MAIL, and with PIPELINING all the rest up to DATA as well.
     pub(crate) fn start(
         envelope: &Envelope,
-        parameters: &str,
+        parameters: Parameters,
         pipelining: bool,
         output: &mut Output,
     ) -> Result<Self, Unwritable> {
@@ -86,8 +100,20 @@ impl Transaction {
             data_at: 0,
             abandoned: false,
             taken_back: false,
+            refused: None,
         };
-        output.command_of(&["MAIL FROM:<", envelope.reverse_path(), ">", parameters])?;
+        // Digits of the largest number.
+        let mut digits = [0; 20];
+        let size = parameters.size.map(|size| decimal(size, &mut digits));
+        output.command_of(&[
+            "MAIL FROM:<",
+            envelope.reverse_path(),
+            ">",
+            if size.is_some() { " SIZE=" } else { "" },
+            size.unwrap_or_default(),
+            if parameters.eight_bit { " BODY=8BITMIME" } else { "" },
+            if parameters.utf8 { " SMTPUTF8" } else { "" },
+        ])?;
         if pipelining {
             for address in envelope.recipients() {
                 output.command_of(&["RCPT TO:<", address, ">"])?;
@@ -139,19 +165,20 @@ impl Transaction {
                 // The server will not have it. What it makes of the rest of the content is
                 // anybody's guess.
                 self.receipt.decided(head, mark);
-                Ok(Next::Over { accepted: false, at_rest: false })
+                Ok(Next::Over { refused: Some(MESSAGE), at_rest: false })
             }
             Step::End => {
                 self.receipt.decided(head, mark);
-                Ok(Next::Over { accepted: head.is_positive(), at_rest: true })
+                let refused = if head.is_positive() { None } else { Some(MESSAGE) };
+                Ok(Next::Over { refused, at_rest: true })
             }
             Step::LoneDot => {
                 self.receipt.forget(mark);
-                Ok(Next::REFUSED)
+                Ok(self.over(true))
             }
             Step::Reset => {
                 self.receipt.forget(mark);
-                Ok(Next::Over { accepted: false, at_rest: head.is_positive() })
+                Ok(self.over(head.is_positive()))
             }
         }
     }
@@ -159,9 +186,7 @@ impl Transaction {
     /// The server will send no more.
     pub(crate) const fn cut_off(&self) -> Next {
         match self.step {
-            Step::LoneDot | Step::Reset if !self.abandoned => {
-                Next::Over { accepted: false, at_rest: false }
-            }
+            Step::LoneDot | Step::Reset if !self.abandoned => self.over(false),
             _ => Next::Wait,
         }
     }
@@ -228,9 +253,10 @@ impl Transaction {
             self.receipt.forget(mark);
         } else {
             self.receipt.sender_refused(head, mark);
+            self.refused = Some(MAIL);
             if !self.pipelining {
                 // There is no transaction to be taken back.
-                return Ok(Next::REFUSED);
+                return Ok(self.over(true));
             }
         }
         self.ask_recipient(0, output)
@@ -276,7 +302,7 @@ impl Transaction {
                 self.step = Step::Data;
             }
             None => {
-                self.receipt.decided_by_first_refusal();
+                self.all_refused();
                 return self.reset(output);
             }
         }
@@ -298,9 +324,10 @@ impl Transaction {
             self.receipt.forget(mark);
         } else {
             self.receipt.decided(head, mark);
+            self.refused = Some(DATA);
         }
         if !somebody && self.sender_accepted {
-            self.receipt.decided_by_first_refusal();
+            self.all_refused();
         }
         match (go_ahead, somebody) {
             (true, true) => {
@@ -313,9 +340,18 @@ impl Transaction {
                 self.step = Step::LoneDot;
                 Ok(Next::Wait)
             }
-            (false, _) if !self.sender_accepted => Ok(Next::REFUSED),
+            (false, _) if !self.sender_accepted => Ok(self.over(true)),
             (false, _) => self.reset(output),
         }
+    }
+
+    fn all_refused(&mut self) {
+        self.receipt.decided_by_first_refusal();
+        self.refused = Some(RCPT);
+    }
+
+    const fn over(&self, at_rest: bool) -> Next {
+        Next::Over { refused: self.refused, at_rest }
     }
 
     fn reset(&mut self, output: &mut Output) -> Result<Next, Fault> {
@@ -335,7 +371,7 @@ impl Transaction {
             // For whoever asks later what became of it.
             Next::Wait if self.abandoned && self.step == Step::End => {
                 self.receipt.decided(head, mark);
-                Next::Over { accepted: false, at_rest: false }
+                Next::Over { refused: Some(MESSAGE), at_rest: false }
             }
             Next::Wait => Next::Closing(self.take_reply(head, mark)),
             over => {
@@ -354,6 +390,20 @@ impl Transaction {
         let words = self.words();
         Reply::new(head, words.split_off(mark.min(words.len())))
     }
+}
+
+fn decimal(number: u64, digits: &mut [u8; 20]) -> &str {
+    let mut rest = number;
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        start -= 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    digits.get(start..).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default()
 }
 
 /// The lines are constants and addresses that the envelope has checked.
@@ -377,14 +427,17 @@ mod tests {
 
     fn begun(pipelining: bool) -> Core {
         let mut core = Core::after_greeting(true, &Limits::default());
-        core.send(|output| Transaction::start(&envelope(), "", pipelining, output)).unwrap();
+        core.send(|output| {
+            Transaction::start(&envelope(), Parameters::default(), pipelining, output)
+        })
+        .unwrap();
         core
     }
 
     fn told(sent: &Sent) -> String {
         let codes: Vec<u16> = sent.receipt.recipients().map(|r| r.reply().code()).collect();
         let reply = sent.receipt.reply().map(|reply| reply.to_string());
-        let verdict = if sent.accepted { "accepted" } else { "refused" };
+        let verdict = sent.refused.map_or("accepted".to_owned(), |what| format!("refused {what}"));
         let rest = if sent.at_rest { "at rest" } else { "unusable" };
         format!("{verdict} {codes:?} {} {rest}", reply.unwrap_or_default())
     }
@@ -461,6 +514,26 @@ mod tests {
     }
 
     #[test]
+    fn mail_declares_size_and_form_of_the_message() {
+        let mail = |size, eight_bit, utf8| {
+            let mut core = Core::after_greeting(true, &Limits::default());
+            let parameters = Parameters { size, eight_bit, utf8 };
+            core.send(|output| Transaction::start(&envelope(), parameters, false, output)).unwrap();
+            String::from_utf8(core.output().unsent().to_vec()).unwrap()
+        };
+        let from = "MAIL FROM:<me@contoso.example>";
+        assert_eq!(
+            mail(Some(10240), true, true),
+            format!("{from} SIZE=10240 BODY=8BITMIME SMTPUTF8\r\n")
+        );
+        assert_eq!(mail(Some(0), false, false), format!("{from} SIZE=0\r\n"));
+        assert_eq!(
+            mail(Some(u64::MAX), false, true),
+            format!("{from} SIZE={} SMTPUTF8\r\n", u64::MAX)
+        );
+    }
+
+    #[test]
     fn a_go_ahead_for_nobody_gets_a_lone_dot() {
         let told = events(
             true,
@@ -478,7 +551,7 @@ mod tests {
              C: .
              S: 554 5.5.1 No valid recipients",
         );
-        assert_eq!(told, "refused [550, 550, 550] 550 One at rest");
+        assert_eq!(told, "refused RCPT TO [550, 550, 550] 550 One at rest");
     }
 
     #[test]
@@ -496,12 +569,12 @@ mod tests {
              C: RSET
              S: 250 OK";
         let told = events(true, "never sent", all_refused);
-        assert_eq!(told, "refused [550, 550, 450] 550 One at rest");
+        assert_eq!(told, "refused RCPT TO [550, 550, 450] 550 One at rest");
 
         let data_refused =
             all_refused.replace("550 One", "250 OK").replace("554 No valid", "451 Later for");
         let told = events(true, "never sent", &data_refused);
-        assert_eq!(told, "refused [250, 550, 450] 451 Later for recipients at rest");
+        assert_eq!(told, "refused DATA [250, 550, 450] 451 Later for recipients at rest");
     }
 
     #[test]
@@ -521,7 +594,7 @@ mod tests {
              S: 503 5.5.2 Need mail command",
         );
         let words = "550 5.7.60 SMTP; Client does not have permissions to send as this sender";
-        assert_eq!(told, format!("refused [550, 550, 550] {words} at rest"));
+        assert_eq!(told, format!("refused MAIL FROM [550, 550, 550] {words} at rest"));
 
         let told = events(
             false,
@@ -529,7 +602,7 @@ mod tests {
             "C: MAIL FROM:<me@contoso.example>
              S: 451 4.7.1 Later",
         );
-        assert_eq!(told, "refused [451, 451, 451] 451 4.7.1 Later at rest");
+        assert_eq!(told, "refused MAIL FROM [451, 451, 451] 451 4.7.1 Later at rest");
     }
 
     #[test]
@@ -550,7 +623,7 @@ mod tests {
              C: .
              S: 250 Oddest",
         );
-        assert_eq!(told, "refused [550, 550, 550] 550 Not you at rest");
+        assert_eq!(told, "refused MAIL FROM [550, 550, 550] 550 Not you at rest");
     }
 
     #[test]
@@ -569,7 +642,7 @@ mod tests {
              C: RSET
              S: 250 OK",
         );
-        assert_eq!(told, "refused [550, 550, 550] 550 One at rest");
+        assert_eq!(told, "refused RCPT TO [550, 550, 550] 550 One at rest");
     }
 
     const UP_TO_CONTENT: &str = "C: MAIL FROM:<me@contoso.example>
@@ -589,7 +662,7 @@ mod tests {
     #[test]
     fn the_message_as_a_whole_may_be_refused() {
         let told = events(true, "hi", &format!("{UP_TO_CONTENT}S: 554 5.2.0 STOREDRV; no"));
-        assert_eq!(told, "refused [250, 250, 250] 554 5.2.0 STOREDRV; no at rest");
+        assert_eq!(told, "refused the message [250, 250, 250] 554 5.2.0 STOREDRV; no at rest");
     }
 
     #[test]
@@ -622,7 +695,7 @@ mod tests {
              ";
         for end in ["S: 421 4.7.0 Too many errors", "EOF", "S: 250 half\\\n EOF", "S: 500 What?"] {
             let told = events(true, "never sent", &format!("{refused}{end}"));
-            assert_eq!(told, "refused [550, 550, 550] 550 One unusable", "{end}");
+            assert_eq!(told, "refused RCPT TO [550, 550, 550] 550 One unusable", "{end}");
         }
     }
 
@@ -658,7 +731,10 @@ mod tests {
     #[test]
     fn a_refusal_in_the_middle_of_the_content_ends_it() {
         for (reply, expected) in [
-            ("552 Too much", Ok("refused [250, 250, 250] 552 Too much unusable".to_owned())),
+            (
+                "552 Too much",
+                Ok("refused the message [250, 250, 250] 552 Too much unusable".to_owned()),
+            ),
             (
                 "250 Enough",
                 Err(Fault::unexpected("no reply before the message ended", b"250 Enough")),
@@ -790,8 +866,8 @@ mod tests {
     #[test]
     fn the_outcome_nobody_waited_for_may_be_a_refusal() {
         for (reply, expected) in [
-            ("554 No", "refused [250, 250, 250] 554 No at rest"),
-            ("421 Bye", "refused [250, 250, 250] 421 Bye unusable"),
+            ("554 No", "refused the message [250, 250, 250] 554 No at rest"),
+            ("421 Bye", "refused the message [250, 250, 250] 421 Bye unusable"),
         ] {
             let mut core = in_content();
             core.end_content();
@@ -816,6 +892,6 @@ mod tests {
     #[test]
     fn a_refusal_counts_though_its_line_end_never_came() {
         let told = events(true, "hi", &format!("{UP_TO_CONTENT}S: 554 5.7.1 Spam\\\n EOF"));
-        assert_eq!(told, "refused [250, 250, 250] 554 5.7.1 Spam at rest");
+        assert_eq!(told, "refused the message [250, 250, 250] 554 5.7.1 Spam at rest");
     }
 }
