@@ -1,0 +1,5 @@
+//! The integration tests: one module per behaviour.
+
+mod api;
+mod layering;
+mod secrets;
