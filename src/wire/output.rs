@@ -200,6 +200,14 @@ impl Output {
 }
 
 #[cfg(test)]
+impl Output {
+    /// What the buffer takes of memory.
+    pub(crate) fn capacity(&self) -> usize {
+        self.buffer.expose().capacity()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
