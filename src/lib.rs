@@ -19,6 +19,9 @@ mod sasl;
 mod secret;
 #[cfg(feature = "smtp")]
 pub mod smtp;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 pub mod token;
 mod wire;
 
@@ -36,9 +39,9 @@ pub use limits::{Limits, Timeouts};
 pub use misuse::Misuse;
 #[cfg(feature = "pop")]
 pub use pop::PopClient;
+pub use sasl::{Challenge, Input, InputError};
 #[cfg(feature = "smtp")]
 pub use smtp::SmtpClient;
-pub use sasl::{Challenge, Input, InputError};
 pub use token::{AccessToken, TokenProvider};
 
 /// A boxed future, as the object-safe traits of this crate return it.
