@@ -139,7 +139,7 @@ async fn messages_of_all_sizes_arrive_as_they_are() {
             assert_eq!(receipt.accepted().count(), 2);
             assert_eq!(receipt.queue_id(), Some("4XyZ1"));
             // The same again, on the same connection.
-            client.send(&envelope(), text.as_bytes()).await.unwrap();
+            let _ = client.send(&envelope(), text.as_bytes()).await.unwrap();
             client.quit().await.unwrap();
             let seen = server.await.unwrap();
             assert_eq!(seen.messages, [text.as_str(), text.as_str()]);
@@ -151,7 +151,7 @@ async fn messages_of_all_sizes_arrive_as_they_are() {
 async fn the_send_buffer_does_not_grow_with_the_message() {
     let (mut client, server) = session(1024, &["PIPELINING"], willing);
     // Every line end doubles and every dot does too: the worst of messages.
-    client.send(&envelope(), "\n.".repeat(1 << 20)).await.unwrap();
+    let _ = client.send(&envelope(), "\n.".repeat(1 << 20)).await.unwrap();
     assert!(client.driver.core_mut().output().capacity() <= 128 * 1024);
     drop(client);
     assert_eq!(server.await.unwrap().messages[0].len(), (1 << 20) * 3 + 2);
