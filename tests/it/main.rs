@@ -1,0 +1,4 @@
+//! The integration tests: one module per behaviour.
+
+mod real_bed;
+mod support;
