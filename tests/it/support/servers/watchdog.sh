@@ -4,18 +4,17 @@ trap '' INT TERM HUP
 state=$1
 read -r _
 
-stop() { # PID-FILE: TERM, wait, and KILL what is left after five seconds
-    pid=$(tr -dc 0-9 <"$1" 2>/dev/null) && [ -n "$pid" ] || return 0
-    kill -TERM "$pid" 2>/dev/null || return 0
-    tries=100
-    while kill -0 "$pid" 2>/dev/null; do
-        tries=$((tries - 1))
-        [ "$tries" -gt 0 ] || { kill -KILL "$pid" 2>/dev/null; break; }
-        sleep 0.05
-    done
+alive() {
+    for pid in $pids; do kill -0 "$pid" 2>/dev/null && return 0; done
+    return 1
 }
 
-stop "$state/postfix/queue/pid/master.pid"
-stop "$state/dovecot-jwt/run/master.pid"
-stop "$state/dovecot-introspection/run/master.pid"
+pids=$(cat "$state/postfix/queue/pid/master.pid" "$state"/dovecot-*/run/master.pid 2>/dev/null)
+for pid in $pids; do kill -TERM "$pid" 2>/dev/null; done
+tries=100
+while alive && [ "$tries" -gt 0 ]; do
+    tries=$((tries - 1))
+    sleep 0.05
+done
+for pid in $pids; do kill -KILL "$pid" 2>/dev/null; done
 rm -rf "$state"
