@@ -12,12 +12,13 @@ mod limits;
 mod machine;
 mod misuse;
 pub mod net;
+#[cfg(feature = "pop")]
+pub mod pop;
 pub mod provider;
 mod sasl;
 mod secret;
 pub mod token;
 mod wire;
-
 
 /// Whom to trust.
 pub mod tls {
@@ -31,6 +32,8 @@ pub use failure::{Failure, Retry, Stage};
 pub use fault::Fault;
 pub use limits::{Limits, Timeouts};
 pub use misuse::Misuse;
+#[cfg(feature = "pop")]
+pub use pop::PopClient;
 pub use sasl::{Challenge, Input, InputError};
 pub use token::{AccessToken, TokenProvider};
 
