@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     WrongAudience,
     NoScope,
     WrongIssuer,
+    /// Valid, but for somebody else.
+    OtherUser,
     /// Signed by a key that nobody trusts, under the name of one that is.
     RogueKey,
     /// `"alg":"none"` and no signature.
@@ -154,6 +156,7 @@ fn claims(user: &str, kind: Kind) -> String {
         // A few seconds back, so that a clock read twice never disagrees with itself.
         _ => (now - 5, now + HOUR),
     };
+    let user = if kind == Kind::OtherUser { "somebody-else@example.test" } else { user };
     let issuer = if kind == Kind::WrongIssuer { "https://other.invalid" } else { ISSUER };
     let audience = if kind == Kind::WrongAudience { "calendar" } else { AUDIENCE };
     let scope = if kind == Kind::NoScope { "" } else { r#","scope":"openid mail""# };
