@@ -77,7 +77,7 @@ fn tokens_that_are_not_good_are_refused_with_a_challenge() {
         Kind::Expired,
         Kind::NotYet,
         Kind::WrongAudience,
-        Kind::NoScope,
+        Kind::WrongScope,
         Kind::WrongIssuer,
         Kind::OtherUser,
         Kind::RogueKey,

@@ -19,7 +19,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rcgen::{KeyPair, SigningKey};
 
 pub(super) const ISSUER: &str = "https://issuer.test";
-pub(super) const AUDIENCE: &str = "mail";
+/// Dovecot takes the audience for the scope if a token has none (it has no check of its own but for
+/// the latest of Debian's security updates).
+const AUDIENCE: &str = "mail";
 /// What Dovecot shows as the client that asks.
 pub(super) const CLIENT: &str = "dovecot";
 pub(super) const CLIENT_SECRET: &str = "introspection-secret";
@@ -31,8 +33,9 @@ pub(crate) enum Kind {
     Valid,
     Expired,
     NotYet,
+    /// For another service than mail, and without a scope that would say otherwise.
     WrongAudience,
-    NoScope,
+    WrongScope,
     WrongIssuer,
     /// Valid, but for somebody else.
     OtherUser,
@@ -159,7 +162,11 @@ fn claims(user: &str, kind: Kind) -> String {
     let user = if kind == Kind::OtherUser { "somebody-else@example.test" } else { user };
     let issuer = if kind == Kind::WrongIssuer { "https://other.invalid" } else { ISSUER };
     let audience = if kind == Kind::WrongAudience { "calendar" } else { AUDIENCE };
-    let scope = if kind == Kind::NoScope { "" } else { r#","scope":"openid mail""# };
+    let scope = match kind {
+        Kind::WrongAudience => "",
+        Kind::WrongScope => r#","scope":"openid calendar""#,
+        _ => r#","scope":"openid mail""#,
+    };
     format!(
         r#""iss":"{issuer}","aud":"{audience}","sub":"{user}","email":"{user}"{scope},"iat":{from},"nbf":{from},"exp":{until},"jti":"{:016x}""#,
         random()

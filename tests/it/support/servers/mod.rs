@@ -127,6 +127,18 @@ impl Bed {
             .map(|(server, protocol, security)| (server, self.endpoint(server, protocol, security)))
     }
 
+    /// Lets `borrower` read and write the INBOX of `owner` (RFC 4314), which it then sees as
+    /// `shared/<owner>/INBOX`.
+    pub(crate) fn lend_inbox(&self, owner: &str, borrower: &str) {
+        let main = self.state.path().join("dovecot-jwt/dovecot.conf");
+        let rights = "lookup read write write-seen write-deleted insert expunge";
+        let doveadm = &mut Command::new("doveadm");
+        doveadm.arg("-c").arg(main).args(["acl", "set", "-u", owner, "INBOX"]);
+        doveadm.arg(format!("user={borrower}")).args(rights.split(' '));
+        run(doveadm, &self.state.path().join("log").join(format!("lend-{owner}")))
+            .unwrap_or_else(|why| panic!("lending failed: {why}\n{}", self.logs()));
+    }
+
     /// The root that the good certificates lead to.
     pub(crate) fn ca_pem(&self) -> &str {
         &self.ca_pem
@@ -196,7 +208,6 @@ fn start_dovecot(
         ("POP_TLS", &port(Protocol::Pop, Security::ImplicitTls)),
         ("POP_STARTTLS", &port(Protocol::Pop, Security::StartTls)),
         ("ISSUER", &authority::ISSUER),
-        ("AUDIENCE", &authority::AUDIENCE),
         ("CLIENT", &authority::CLIENT),
         ("CLIENT_SECRET", &authority::CLIENT_SECRET),
         ("AUTHORITY", &authority),
