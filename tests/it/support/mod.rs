@@ -1,0 +1,6 @@
+//! What the tests stand on.
+
+pub(crate) mod minter;
+pub(crate) mod opened;
+pub(crate) mod person;
+pub(crate) mod servers;
