@@ -175,10 +175,11 @@ impl<'a> Cursor<'a> {
     /// list with everything in it.
     pub(crate) fn value(&mut self) -> Parsed<&'a [u8]> {
         let start = self.rest;
-        if self.peek() == Some(b'(') {
-            self.rest = start.get(list_end(start)?..).unwrap_or_default();
-        } else {
-            self.astring().map_err(|_| Malformed("a value"))?;
+        match self.peek() {
+            Some(b'(') => self.rest = start.get(list_end(start)?..).unwrap_or_default(),
+            _ => {
+                self.astring().map_err(|_| Malformed("a value"))?;
+            }
         }
         Ok(start.get(..start.len() - self.rest.len()).unwrap_or_default())
     }
@@ -205,19 +206,22 @@ fn quoted_end(text: &[u8]) -> Option<(usize, bool)> {
     }
 }
 
+/// A bit in the top of each octet of `word` that equals `octet`, and no other.
+const fn equal(word: u64, octet: u8) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const LOWS: u64 = u64::from_ne_bytes([0x7f; 8]);
+    let word = word ^ (ONES * octet as u64);
+    !((word & LOWS).wrapping_add(LOWS) | word | LOWS)
+}
+
 /// Eight octets at a time: the strings of an ENVELOPE are too short for what a call of `memchr`
 /// costs.
+#[inline(always)]
 fn find_quote_or_backslash(text: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    // A high bit for each octet that is zero; above the first such octet it may err.
-    const fn zeros(word: u64) -> u64 {
-        word.wrapping_sub(ONES) & !word & HIGHS
-    }
     let (words, rest) = text.as_chunks::<8>();
     for (at, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let found = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64));
+        let found = equal(word, b'"') | equal(word, b'\\');
         if found != 0 {
             return Some(at * 8 + found.trailing_zeros() as usize / 8);
         }
@@ -228,16 +232,60 @@ fn find_quote_or_backslash(text: &[u8]) -> Option<usize> {
 
 /// Where the list ends that begins here. It does not recurse, so no depth of nesting is too much.
 fn list_end(list: &[u8]) -> Parsed<usize> {
+    // Where nothing is escaped and no literal follows, quotes and parentheses are all there is.
+    let odd = memchr::memchr2(b'\\', b'{', list).unwrap_or(list.len());
+    match plain_list_end(list.get(..odd).unwrap_or_default()) {
+        Some(end) => Ok(end),
+        None => odd_list_end(list),
+    }
+}
+
+fn plain_list_end(list: &[u8]) -> Option<usize> {
+    let (mut depth, mut in_quotes) = (0_usize, false);
+    let (words, rest) = list.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let quotes = equal(word, b'"');
+        let opening = equal(word, b'(');
+        let mut marks = quotes | opening | equal(word, b')');
+        while marks != 0 {
+            let mark = marks & marks.wrapping_neg();
+            marks ^= mark;
+            if quotes & mark != 0 {
+                in_quotes = !in_quotes;
+            } else if in_quotes {
+            } else if opening & mark != 0 {
+                depth += 1;
+            } else {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at * 8 + mark.trailing_zeros() as usize / 8 + 1);
+                }
+            }
+        }
+    }
+    for (at, octet) in rest.iter().enumerate() {
+        match octet {
+            b'"' => in_quotes = !in_quotes,
+            b'(' if !in_quotes => depth += 1,
+            b')' if !in_quotes => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(words.len() * 8 + at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The same for a list with escapes or literals in it, or one that does not end.
+fn odd_list_end(list: &[u8]) -> Parsed<usize> {
     const UNENDED: Malformed = Malformed("the end of a list");
     let (mut at, mut depth) = (0, 0_usize);
     loop {
-        let octet = *list.get(at).ok_or(UNENDED)?;
-        // Most octets that are not within quotes: letters, digits and spaces.
-        if octet >= b'*' && octet != b'{' || octet == b' ' {
-            at += 1;
-            continue;
-        }
-        match octet {
+        match list.get(at).ok_or(UNENDED)? {
             b'(' => depth += 1,
             b')' => {
                 depth -= 1;

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::imap::proto::decode::{Cursor, Parsed};
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::types::Text;
+use crate::imap::types::span::Span;
 
 /// Date, subject and addresses of a message, as the server read them from its header.
 ///
@@ -12,25 +13,41 @@ use crate::imap::types::Text;
 /// be read is missing here, and so are those after it: [`is_complete`](Self::is_complete) tells.
 #[derive(Debug, Clone, Copy)]
 pub struct Envelope<'a> {
-    frame: &'a [u8],
-    fields: Fields,
+    source: Source<'a>,
+    fields: &'a Fields,
 }
 
-/// Where the fields of an envelope begin in a frame, found once, when the frame is read.
-#[derive(Debug, Clone, Copy, Default)]
+/// Where the fields of an envelope lie: found once, when the response is read.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Fields {
-    /// Offsets into the frame, in the order of the wire; 0 for a field that is missing.
-    starts: [u32; 10],
+    /// Date, Subject, In-Reply-To, Message-ID.
+    strings: [Span; 4],
+    /// From, Sender, Reply-To, To, Cc, Bcc: which spans of the index, four to an address.
+    addresses: [(u32, u32); 6],
     complete: bool,
 }
 
+/// A frame and the index of its strings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) frame: &'a [u8],
+    pub(crate) spans: &'a [Span],
+}
+
 impl Fields {
-    /// Finds the fields of the envelope at `cursor`, which lies in `frame`, and steps over it; over
-    /// nothing if it has no end.
-    pub(crate) fn find(frame: &[u8], cursor: &mut Cursor<'_>) -> Parsed<Self> {
+    const STRINGS: [Option<usize>; 10] =
+        [Some(0), Some(1), None, None, None, None, None, None, Some(2), Some(3)];
+
+    /// Finds the fields of the envelope at `cursor`, which lies in a frame of `octets`, and steps
+    /// over it; over nothing if it has no end. The strings of addresses are added to `spans`.
+    pub(crate) fn find(
+        octets: usize,
+        cursor: &mut Cursor<'_>,
+        spans: &mut Vec<Span>,
+    ) -> Parsed<Self> {
         let mut found = Self::default();
         let mut reader = *cursor;
-        if found.read(frame, &mut reader).is_ok() {
+        if found.read(octets, &mut reader, spans).is_ok() {
             found.complete = true;
             *cursor = reader;
         } else {
@@ -39,19 +56,28 @@ impl Fields {
         Ok(found)
     }
 
-    fn read(&mut self, frame: &[u8], cursor: &mut Cursor<'_>) -> Parsed<()> {
+    fn read(
+        &mut self,
+        octets: usize,
+        cursor: &mut Cursor<'_>,
+        spans: &mut Vec<Span>,
+    ) -> Parsed<()> {
         cursor.expect(b'(', "an envelope")?;
         cursor.spaces();
         // Domino puts it in one pair of parentheses more (MailKit#943).
         let wrapped = cursor.eat(b'(');
-        for start in &mut self.starts {
-            cursor.spaces();
-            if cursor.peek() == Some(b')') {
-                break;
+        for (field, string) in Self::STRINGS.into_iter().enumerate() {
+            match string.and_then(|string| self.strings.get_mut(string)) {
+                Some(string) => *string = Span::read(octets, cursor)?,
+                None => {
+                    let first = index(spans.len())?;
+                    let read = addresses(octets, cursor, spans);
+                    if let Some(range) = self.addresses.get_mut(field - 2) {
+                        *range = (first, index(spans.len())?);
+                    }
+                    read?;
+                }
             }
-            let at = frame.len() - cursor.rest().len();
-            cursor.value()?;
-            *start = u32::try_from(at).unwrap_or_default();
         }
         cursor.end_list("the end of the envelope")?;
         if wrapped {
@@ -62,24 +88,18 @@ impl Fields {
 }
 
 impl<'a> Envelope<'a> {
-    pub(crate) const fn new(frame: &'a [u8], fields: Fields) -> Self {
-        Self { frame, fields }
+    pub(crate) const fn new(source: Source<'a>, fields: &'a Fields) -> Self {
+        Self { source, fields }
     }
 
-    /// The frame from where this field begins.
-    fn field(&self, number: usize) -> Option<Cursor<'a>> {
-        let start = self.fields.starts.get(number).filter(|start| **start > 0)?;
-        self.frame.get(*start as usize..).map(Cursor::new)
-    }
-
-    /// A string; a list in its place counts as none.
     fn string(&self, number: usize) -> Option<Text<'a>> {
-        self.field(number)?.nstring().ok().flatten()
+        self.fields.strings.get(number)?.text(self.source.frame)
     }
 
-    /// A list of addresses; none where there is `NIL`, `()` (hydroxide, rust-imap#166) or nothing.
     fn addresses(&self, number: usize) -> Addresses<'a> {
-        Addresses { list: self.field(number).map_or(&[], |field| field.rest()) }
+        let (first, last) = self.fields.addresses.get(number).copied().unwrap_or_default();
+        let spans = self.source.spans.get(first as usize..last as usize).unwrap_or_default();
+        Addresses { source: Source { frame: self.source.frame, spans } }
     }
 
     /// The `Date` field.
@@ -94,42 +114,42 @@ impl<'a> Envelope<'a> {
 
     /// The `From` field.
     pub fn from(&self) -> Addresses<'a> {
-        self.addresses(2)
+        self.addresses(0)
     }
 
     /// The `Sender` field; what `From` says if there is none.
     pub fn sender(&self) -> Addresses<'a> {
-        self.addresses(3)
+        self.addresses(1)
     }
 
     /// The `Reply-To` field; what `From` says if there is none.
     pub fn reply_to(&self) -> Addresses<'a> {
-        self.addresses(4)
+        self.addresses(2)
     }
 
     /// The `To` field.
     pub fn to(&self) -> Addresses<'a> {
-        self.addresses(5)
+        self.addresses(3)
     }
 
     /// The `Cc` field.
     pub fn cc(&self) -> Addresses<'a> {
-        self.addresses(6)
+        self.addresses(4)
     }
 
     /// The `Bcc` field.
     pub fn bcc(&self) -> Addresses<'a> {
-        self.addresses(7)
+        self.addresses(5)
     }
 
     /// The `In-Reply-To` field.
     pub fn in_reply_to(&self) -> Option<Text<'a>> {
-        self.string(8)
+        self.string(2)
     }
 
     /// The `Message-ID` field.
     pub fn message_id(&self) -> Option<Text<'a>> {
-        self.string(9)
+        self.string(3)
     }
 
     /// Whether the whole envelope could be read. Fields that some servers leave out at its end
@@ -142,21 +162,24 @@ impl<'a> Envelope<'a> {
 /// The addresses of one header field, in order.
 #[derive(Clone, Copy)]
 pub struct Addresses<'a> {
-    /// Begins with the list, if there is one, and goes on behind it.
-    list: &'a [u8],
+    source: Source<'a>,
 }
 
 impl<'a> Addresses<'a> {
     /// Whether the field is missing or names nobody.
-    pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+    pub const fn is_empty(&self) -> bool {
+        self.source.spans.is_empty()
+    }
+
+    /// How many there are, the marks of groups counted too.
+    pub const fn len(&self) -> usize {
+        self.source.spans.len() / SPANS
     }
 
     /// The addresses, from the first.
     pub fn iter(&self) -> AddressIter<'a> {
-        let mut list = Cursor::new(self.list);
-        let list = if list.eat(b'(') { list } else { Cursor::new(&[]) };
-        AddressIter { list }
+        let (addresses, _) = self.source.spans.as_chunks();
+        AddressIter { frame: self.source.frame, addresses: addresses.iter() }
     }
 }
 
@@ -178,85 +201,114 @@ impl fmt::Debug for Addresses<'_> {
 /// See [`Addresses::iter`].
 #[derive(Debug, Clone)]
 pub struct AddressIter<'a> {
-    list: Cursor<'a>,
+    frame: &'a [u8],
+    addresses: std::slice::Iter<'a, [Span; SPANS]>,
 }
 
 impl<'a> Iterator for AddressIter<'a> {
     type Item = Address<'a>;
 
     fn next(&mut self) -> Option<Address<'a>> {
-        loop {
-            self.list.spaces();
-            if self.list.peek() == Some(b'(') {
-                let mut direct = self.list;
-                if let Ok(address) = Address::read(&mut direct) {
-                    self.list = direct;
-                    return Some(address);
-                }
-            }
-            // SmarterMail sends NIL among addresses (MailKit#991).
-            self.list.value().ok()?;
-        }
+        self.addresses.next().map(|spans| Address { frame: self.frame, spans })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.addresses.size_hint()
     }
 }
 
+impl ExactSizeIterator for AddressIter<'_> {}
+
+/// Name, route, mailbox, host.
+const SPANS: usize = 4;
+
 /// One address of a header field, or the beginning or end of a group (RFC 5322 section 3.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Address<'a> {
-    name: Option<Text<'a>>,
-    route: Option<Text<'a>>,
-    mailbox: Option<Text<'a>>,
-    host: Option<Text<'a>>,
+    frame: &'a [u8],
+    spans: &'a [Span; SPANS],
 }
 
 impl<'a> Address<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Parsed<Self> {
-        cursor.expect(b'(', "an address")?;
-        let name = string(cursor)?;
-        let route = string(cursor)?;
-        let mailbox = string(cursor)?;
-        let host = string(cursor)?;
-        cursor.spaces();
-        cursor.expect(b')', "the end of an address")?;
-        Ok(Self { name, route, mailbox, host })
-    }
-
     /// The display name, with the encoded words of RFC 2047 still in it.
-    pub const fn name(&self) -> Option<Text<'a>> {
-        self.name
+    pub fn name(&self) -> Option<Text<'a>> {
+        self.spans[0].text(self.frame)
     }
 
     /// The source route of old, nearly always missing.
-    pub const fn route(&self) -> Option<Text<'a>> {
-        self.route
+    pub fn route(&self) -> Option<Text<'a>> {
+        self.spans[1].text(self.frame)
     }
 
     /// The part before the `@`. Without a [`host`](Self::host), the name of the group that begins
     /// here; missing where a group ends.
-    pub const fn mailbox(&self) -> Option<Text<'a>> {
-        self.mailbox
+    pub fn mailbox(&self) -> Option<Text<'a>> {
+        self.spans[2].text(self.frame)
     }
 
     /// The part after the `@`; missing where a group begins or ends. Exchange puts
     /// `.MISSING-HOST-NAME.` there if it knows none.
-    pub const fn host(&self) -> Option<Text<'a>> {
-        self.host
+    pub fn host(&self) -> Option<Text<'a>> {
+        self.spans[3].text(self.frame)
     }
 
     /// `mailbox@host`, if it is an address and not a mark of a group.
     pub fn to_addr_spec(&self) -> Option<String> {
-        Some(format!("{}@{}", self.mailbox?.to_str_lossy(), self.host?.to_str_lossy()))
+        Some(format!("{}@{}", self.mailbox()?.to_str_lossy(), self.host()?.to_str_lossy()))
     }
 }
 
-/// A string, NIL, or nothing where the list is over; a list in its place is passed over.
-fn string<'a>(cursor: &mut Cursor<'a>) -> Parsed<Option<Text<'a>>> {
+impl fmt::Debug for Address<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Address")
+            .field("name", &self.name())
+            .field("mailbox", &self.mailbox())
+            .field("host", &self.host())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads a list of addresses; none where there is `NIL`, `()` (hydroxide, rust-imap#166) or
+/// nothing.
+fn addresses(octets: usize, cursor: &mut Cursor<'_>, spans: &mut Vec<Span>) -> Parsed<()> {
     cursor.spaces();
     match cursor.peek() {
-        Some(b')') => Ok(None),
-        Some(b'(') => cursor.value().map(|_| None),
-        _ => cursor.nstring(),
+        Some(b')') => return Ok(()),
+        Some(b'(') => cursor.eat(b'('),
+        _ => return cursor.nstring().map(|_| ()),
+    };
+    loop {
+        cursor.spaces();
+        match cursor.peek() {
+            Some(b')') => {
+                cursor.eat(b')');
+                return Ok(());
+            }
+            Some(b'(') => {
+                let (whole, known) = (*cursor, spans.len());
+                if address(octets, cursor, spans).is_err() {
+                    spans.truncate(known);
+                    *cursor = whole;
+                    cursor.value()?;
+                }
+            }
+            // SmarterMail sends NIL among addresses (MailKit#991).
+            _ => drop(cursor.nstring()?),
+        }
     }
+}
+
+fn address(octets: usize, cursor: &mut Cursor<'_>, spans: &mut Vec<Span>) -> Parsed<()> {
+    cursor.expect(b'(', "an address")?;
+    for _ in 0..SPANS {
+        spans.push(Span::read(octets, cursor)?);
+    }
+    cursor.spaces();
+    cursor.expect(b')', "the end of an address")
+}
+
+fn index(at: usize) -> Parsed<u32> {
+    u32::try_from(at).map_err(|_| Malformed("fewer addresses"))
 }
 
 #[cfg(test)]
@@ -274,12 +326,19 @@ mod tests {
         (\"John Klensin\" NIL \"KLENSIN\" \"MIT.EDU\")) NIL NIL \
         \"<B27397-0100000@cac.washington.edu>\")";
 
-    /// An envelope in a frame of its own. No envelope begins at the first octet of a frame.
-    fn parse(envelope: &[u8]) -> Envelope<'static> {
-        let frame: &'static [u8] = [b" ", envelope].concat().leak();
-        let mut cursor = Cursor::new(&frame[1..]);
-        let fields = Fields::find(frame, &mut cursor);
-        Envelope::new(frame, fields.unwrap_or_default())
+    /// Reads an envelope at the start of a frame, and what is left of the frame.
+    fn find(frame: &'static [u8]) -> Parsed<(Envelope<'static>, &'static [u8])> {
+        let mut cursor = Cursor::new(frame);
+        let mut spans = Vec::new();
+        let fields = Fields::find(frame.len(), &mut cursor, &mut spans)?;
+        let source = Source { frame, spans: spans.leak() };
+        Ok((Envelope::new(source, Box::leak(Box::new(fields))), cursor.rest()))
+    }
+
+    fn parse(envelope: &'static [u8]) -> Envelope<'static> {
+        let (envelope, rest) = find(envelope).unwrap();
+        assert_eq!(rest, b"");
+        envelope
     }
 
     fn specs(addresses: Addresses<'_>) -> Vec<String> {
@@ -329,11 +388,9 @@ mod tests {
 
     #[test]
     fn what_comes_before_a_fault_is_kept() {
-        let frame = b" (\"d\" \"s\" ((NIL NIL \"a\" \"x\")) \t NIL NIL NIL NIL NIL NIL) rest";
-        let mut cursor = Cursor::new(&frame[1..]);
-        let fields = Fields::find(frame, &mut cursor).unwrap();
-        assert_eq!(cursor.rest(), b" rest");
-        let envelope = Envelope::new(frame, fields);
+        let (envelope, rest) =
+            find(b"(\"d\" \"s\" ((NIL NIL \"a\" \"x\")) \t NIL NIL NIL NIL NIL NIL) rest").unwrap();
+        assert_eq!(rest, b" rest");
         assert!(!envelope.is_complete());
         assert_eq!(envelope.subject().unwrap(), "s");
         assert_eq!(specs(envelope.from()), ["a@x"]);
@@ -342,8 +399,31 @@ mod tests {
 
     #[test]
     fn an_envelope_without_an_end_is_none() {
-        let mut cursor = Cursor::new(b"(\"d\" \"no end");
-        assert!(Fields::find(b" (\"d\" \"no end", &mut cursor).is_err());
+        assert!(find(b"(\"d\" \"no end").is_err());
+    }
+
+    #[test]
+    fn strings_may_be_literals_and_hold_escaped_quotes() {
+        let envelope = parse(
+            b"({1}\r\nd \"a \\\"b\\\"\" ((\"The \\\"Team\\\"\" NIL {1}\r\n( x)) NIL NIL NIL NIL NIL NIL m)",
+        );
+        assert!(envelope.is_complete());
+        assert_eq!(envelope.date().unwrap(), "d");
+        assert_eq!(envelope.subject().unwrap(), "a \"b\"");
+        let from = envelope.from().iter().next().unwrap();
+        assert_eq!(from.name().unwrap(), "The \"Team\"");
+        assert_eq!(from.to_addr_spec().unwrap(), "(@x");
+        assert_eq!(envelope.message_id().unwrap(), "m");
+    }
+
+    #[test]
+    fn an_address_that_makes_no_sense_is_left_out() {
+        let envelope = parse(
+            b"(NIL NIL ((NIL NIL \"a\" \"x\")(1 2 3 4 5)(NIL NIL \"b\" \"x\")) NIL NIL NIL NIL NIL NIL NIL)",
+        );
+        assert!(envelope.is_complete());
+        assert_eq!(specs(envelope.from()), ["a@x", "b@x"]);
+        assert_eq!(envelope.from().len(), 2);
     }
 
     #[test]
@@ -355,8 +435,10 @@ mod tests {
 
     #[test]
     fn a_group_shows_as_marks_around_its_members() {
-        let list = b"((NIL NIL \"staff\" NIL)(NIL NIL \"a\" \"x\")(NIL NIL NIL NIL))";
-        let addresses: Vec<_> = Addresses { list }.iter().collect();
+        let envelope = parse(
+            b"(NIL NIL ((NIL NIL \"staff\" NIL)(NIL NIL \"a\" \"x\")(NIL NIL NIL NIL)) NIL NIL NIL NIL NIL NIL NIL)",
+        );
+        let addresses: Vec<_> = envelope.from().iter().collect();
         assert_eq!(addresses.len(), 3);
         assert_eq!(addresses[0].mailbox().unwrap(), "staff");
         assert_eq!(addresses[0].to_addr_spec(), None);
