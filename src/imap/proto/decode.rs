@@ -42,11 +42,13 @@ impl<'a> Cursor<'a> {
         self.rest.iter().all(|octet| matches!(octet, b' ' | b'\r' | b'\n'))
     }
 
+    #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
     }
 
     /// Steps over `octet` if it comes next.
+    #[inline]
     pub(crate) fn eat(&mut self, octet: u8) -> bool {
         match self.rest.split_first() {
             Some((first, rest)) if *first == octet => {
@@ -57,12 +59,14 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn expect(&mut self, octet: u8, what: &'static str) -> Parsed<()> {
         if self.eat(octet) { Ok(()) } else { Err(Malformed(what)) }
     }
 
     /// Steps over any number of spaces. DavMail and Archiveopteryx send two where the grammar has
     /// one, and many servers send one before a closing parenthesis.
+    #[inline]
     pub(crate) fn spaces(&mut self) {
         while self.eat(b' ') {}
     }
@@ -94,6 +98,16 @@ impl<'a> Cursor<'a> {
         matches
     }
 
+    /// Steps over `NIL`.
+    #[inline]
+    pub(crate) fn eat_nil(&mut self) -> bool {
+        if let [b'N', b'I', b'L', b' ' | b')', ..] = self.rest {
+            self.rest = self.rest.get(3..).unwrap_or_default();
+            return true;
+        }
+        matches!(self.rest, [b'N' | b'n', ..]) && self.eat_word(b"NIL")
+    }
+
     /// A string or a bare word; `NIL` is a word like any other.
     pub(crate) fn astring(&mut self) -> Parsed<Text<'a>> {
         match self.peek() {
@@ -106,7 +120,7 @@ impl<'a> Cursor<'a> {
 
     /// A string, or nothing where the server says `NIL`.
     pub(crate) fn nstring(&mut self) -> Parsed<Option<Text<'a>>> {
-        if matches!(self.peek(), Some(b'N' | b'n')) && self.eat_word(b"NIL") {
+        if self.eat_nil() {
             return Ok(None);
         }
         self.astring().map(Some).map_err(|_| Malformed("a string or NIL"))
@@ -114,11 +128,21 @@ impl<'a> Cursor<'a> {
 
     /// A quoted string. Octets above 127 are taken as they are.
     pub(crate) fn quoted(&mut self) -> Parsed<Text<'a>> {
-        let text = self.rest.strip_prefix(b"\"").ok_or(Malformed("a quoted string"))?;
-        let (end, escaped) = quoted_end(text).ok_or(Malformed("the end of a quoted string"))?;
-        let (inside, rest) = text.split_at_checked(end).unwrap_or_default();
-        self.rest = rest.get(1..).unwrap_or_default();
-        Ok(Text::quoted(inside, escaped))
+        let text = self.rest.get(1..).unwrap_or_default();
+        let (length, escaped) = self.skip_quoted()?;
+        Ok(Text::quoted(text.get(..length).unwrap_or_default(), escaped))
+    }
+
+    /// Steps over a quoted string: how many octets are within the quotes, and whether there are
+    /// escapes among them.
+    #[inline]
+    pub(crate) fn skip_quoted(&mut self) -> Parsed<(usize, bool)> {
+        let Some((b'"', text)) = self.rest.split_first() else {
+            return Err(Malformed("a quoted string"));
+        };
+        let (length, escaped) = quoted_end(text).ok_or(Malformed("the end of a quoted string"))?;
+        self.rest = text.get(length + 1..).unwrap_or_default();
+        Ok((length, escaped))
     }
 
     /// A literal, `{5}` or `{5+}` or `~{5}` (RFC 7888, RFC 3516), without its announcement.
@@ -241,22 +265,24 @@ fn list_end(list: &[u8]) -> Parsed<usize> {
 }
 
 fn plain_list_end(list: &[u8]) -> Option<usize> {
+    const LOWEST: u64 = u64::from_ne_bytes([0x01; 8]);
     let (mut depth, mut in_quotes) = (0_usize, false);
     let (words, rest) = list.as_chunks::<8>();
     for (at, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
         let quotes = equal(word, b'"');
-        let opening = equal(word, b'(');
-        let mut marks = quotes | opening | equal(word, b')');
+        // An opening and a closing parenthesis differ in their lowest bit.
+        let mut marks = quotes | equal(word | LOWEST, b')');
         while marks != 0 {
             let mark = marks & marks.wrapping_neg();
             marks ^= mark;
             if quotes & mark != 0 {
                 in_quotes = !in_quotes;
-            } else if in_quotes {
-            } else if opening & mark != 0 {
-                depth += 1;
-            } else {
+            } else if !in_quotes {
+                if word & (mark >> 7) == 0 {
+                    depth += 1;
+                    continue;
+                }
                 depth -= 1;
                 if depth == 0 {
                     return Some(at * 8 + mark.trailing_zeros() as usize / 8 + 1);

@@ -56,16 +56,19 @@ impl Span {
     /// over. A list in its place is passed over.
     pub(crate) fn read(octets: usize, cursor: &mut Cursor<'_>) -> Parsed<Self> {
         cursor.spaces();
-        let quoted = match cursor.peek() {
+        match cursor.peek() {
+            Some(b'"') => {
+                let (length, escaped) = cursor.skip_quoted()?;
+                let mark = if escaped { Mark::Escaped } else { Mark::Text };
+                // The closing quotation mark has been read as well.
+                return Self::behind(octets.saturating_sub(cursor.rest().len() + 1), length, mark);
+            }
             Some(b')') => return Ok(Self::default()),
             Some(b'(') => return cursor.value().map(|_| Self::default()),
-            first => first == Some(b'"'),
-        };
+            _ => {}
+        }
         let Some(text) = cursor.nstring()? else { return Ok(Self::default()) };
-        let mark = if text.is_escaped() { Mark::Escaped } else { Mark::Text };
-        // A closing quotation mark stands behind it, or nothing.
-        let read = octets.saturating_sub(cursor.rest().len() + usize::from(quoted));
-        Self::behind(read, text.raw().len(), mark)
+        Self::behind(octets.saturating_sub(cursor.rest().len()), text.raw().len(), Mark::Text)
     }
 
     /// The string it is.

@@ -39,11 +39,6 @@ impl<'a> Text<'a> {
         self.raw
     }
 
-    /// Whether its octets differ from those on the wire.
-    pub(crate) const fn is_escaped(&self) -> bool {
-        self.escaped
-    }
-
     /// Its octets, if they lie on the wire as they are.
     pub(crate) const fn borrowed(&self) -> Option<&'a [u8]> {
         if self.escaped { None } else { Some(self.raw) }
