@@ -8,6 +8,7 @@ use crate::net::driver::Driver;
 use crate::token::TokenProvider;
 use crate::{Connector, Endpoint, Stage};
 
+use super::proto::transaction::MESSAGE;
 use super::proto::{Core, Event, Sent};
 use super::{Error, Extensions, Receipt, Reply};
 
@@ -125,9 +126,10 @@ impl SmtpClient {
             return match Error::broken(&mut self.driver, stage, broken) {
                 // That is about another message than the one at hand.
                 Error::Unknown { receipt, cause } => {
-                    let error = Error::closed(self.driver.core(), stage);
-                    self.outcome = Some(Err(Error::Unknown { receipt, cause }));
-                    Err(error)
+                    let message = Stage::Command(MESSAGE);
+                    let lost = Box::new(Error::closed(self.driver.core(), message));
+                    self.outcome = Some(Err(Error::Unknown { receipt, cause: lost }));
+                    Err(*cause)
                 }
                 error => Err(error),
             };

@@ -98,9 +98,9 @@ impl Opening {
         started.map_err(|error| Error::unwritable("the login", error))?;
         loop {
             match self.driver.event().await {
-                Ok(Event::Authenticated(reply, _)) if reply.is_positive() => return Ok(()),
                 Ok(Event::Authenticated(reply, session)) => {
-                    return Err(Error::Auth(Box::new(auth::refusal(&session, reply, inline))));
+                    let verdict = auth::verdict(&session, reply, inline);
+                    return verdict.map_err(|refused| Error::Auth(Box::new(refused)));
                 }
                 Ok(Event::Closing) => return Err(Error::closed(self.driver.core(), Stage::Auth)),
                 // Nothing else is in flight.
