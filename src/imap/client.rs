@@ -96,6 +96,8 @@ pub(crate) mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
+    use crate::Endpoint;
+    use crate::connector::Settings;
     use crate::imap::{AppendOptions, Fetch, Flag, StoreFlags, Uid, UidSet};
     use crate::{Failure, Retry, net};
 
