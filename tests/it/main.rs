@@ -4,6 +4,7 @@ mod api;
 mod layering;
 mod real_bed;
 mod real_certificates;
+mod real_dropped;
 mod real_login;
 mod real_mailbox;
 mod real_maildrop;

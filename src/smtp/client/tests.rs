@@ -10,7 +10,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexS
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::Endpoint;
 use crate::auth::Login;
+use crate::connector::Settings;
 use crate::connector::{Establish, Judge, Protection};
 use crate::machine::{Machine, Wait};
 use crate::smtp::reply::Head;

@@ -1,5 +1,7 @@
 //! What the tests stand on.
 
+pub(crate) mod cut;
+pub(crate) mod letter;
 pub(crate) mod minter;
 pub(crate) mod opened;
 pub(crate) mod person;
