@@ -99,8 +99,7 @@ impl Opening {
         loop {
             match self.driver.event().await {
                 Ok(Event::Authenticated(reply, session)) => {
-                    let verdict = auth::verdict(&session, reply, inline);
-                    return verdict.map_err(|refused| Error::Auth(Box::new(refused)));
+                    return auth::verdict(&session, reply, inline).map_err(Error::Auth);
                 }
                 Ok(Event::Closing) => return Err(Error::closed(self.driver.core(), Stage::Auth)),
                 // Nothing else is in flight.

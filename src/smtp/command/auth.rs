@@ -27,7 +27,7 @@ pub(crate) fn verdict(
     session: &sasl::Session,
     reply: Reply<'static>,
     inline: bool,
-) -> Result<(), AuthError<Reply<'static>>> {
+) -> Result<(), Box<AuthError<Reply<'static>>>> {
     let meaning = meaning(&reply);
     // Exchange has been seen to say so in any status: the token is good and the mailbox is not.
     if reply.is_positive() && meaning != Meaning::MailboxNotOpened {
@@ -35,7 +35,7 @@ pub(crate) fn verdict(
     }
     let cause = cause(&reply, meaning, session.challenge().map(|challenge| challenge.status()));
     let try_two_step = inline && meaning == Meaning::Syntax && !was_read(&reply);
-    let mut error = AuthError::new(session, cause, reply);
+    let mut error = Box::new(AuthError::new(session, cause, reply));
     error.try_two_step = try_two_step;
     Err(error)
 }
@@ -95,7 +95,7 @@ mod tests {
         session: fn() -> sasl::Session,
         inline: bool,
         dialogue: &str,
-    ) -> Result<(), AuthError<Reply<'static>>> {
+    ) -> Result<(), Box<AuthError<Reply<'static>>>> {
         let dialogue = dialogue.replace("RESPONSE", RESPONSE);
         let run = |chunk| {
             let mut core = Core::after_greeting(true, &Limits::default());
