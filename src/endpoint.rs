@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::danger::LoopbackOnly;
+
 /// One of the three protocols.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -46,6 +48,9 @@ pub enum Security {
     /// A clear-text greeting, then STARTTLS or STLS, then everything else. If the server does not
     /// offer it, connecting fails.
     StartTls,
+    /// Clear text, to this very machine only. The permit comes from
+    /// [`danger::plaintext_on_loopback`](crate::danger::plaintext_on_loopback).
+    ClearText(LoopbackOnly),
 }
 
 /// A server's address and what is known of its service.

@@ -21,6 +21,11 @@ impl<T: Zeroize> Secret<T> {
     pub(crate) const fn expose(&self) -> &T {
         &self.0
     }
+
+    /// The value, to be written to. What it held before is the caller's to wipe.
+    pub(crate) const fn expose_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
 }
 
 impl<T: Zeroize> Drop for Secret<T> {

@@ -1,0 +1,388 @@
+//! From an endpoint and credentials to a client: the same road for the three protocols.
+//!
+//! ```text
+//!   token ──► dial ──► TLS ──► greeting … SASL … probe ──► client
+//!     ▲                 ▲                  │
+//!     │                 └── STARTTLS ◄─────┤  initial response too long: once, in two steps
+//!     └── rejected() ◄─────────────────────┘  the token was refused: once, with a new token
+//! ```
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::auth::{Auth, Credentials, Login, Password, TokenMechanism, Verdict};
+use crate::danger::LoopbackOnly;
+use crate::misuse::Misuse;
+use crate::net::tls::HandshakeError;
+use crate::net::{self, Connection, Dial, Stream, Tcp};
+use crate::sasl::{self, InputError};
+use crate::token::{AccessToken, Purpose, Rejection, TokenError, TokenProvider, TokenRequest};
+use crate::{Endpoint, Limits, Protocol, Security, Stage, Timeouts, tls};
+
+/// One of the three clients. Not to be implemented elsewhere.
+pub trait Client: establish::Establish<Error = <Self as Client>::Failure> {
+    /// What connecting and every command can end in.
+    type Failure: crate::Failure;
+}
+
+/// Connects a client again and again with the same settings: what lives in a service's struct.
+///
+/// Made by the client's `builder`. `Clone + Send + Sync + 'static`; a clone shares credentials,
+/// roots and dialler.
+///
+/// # Example
+/// ```
+/// use mailbearer::{Auth, Connector, ImapClient, imap, provider::microsoft365, token::StaticToken};
+///
+/// struct Watcher {
+///     inbox: Connector<ImapClient>,
+/// }
+///
+/// impl Watcher {
+///     fn new(tokens: StaticToken) -> Self {
+///         let inbox = ImapClient::builder(microsoft365::imap())
+///             .auth(Auth::xoauth2("billing@contoso.example", tokens));
+///         Self { inbox }
+///     }
+///
+///     async fn look(&self) -> Result<(), imap::Error> {
+///         let mut client = self.inbox.connect().await?;
+///         client.select("INBOX").await?;
+///         client.logout().await
+///     }
+/// }
+/// ```
+pub struct Connector<C> {
+    auth: Option<Auth>,
+    settings: Settings,
+    client: PhantomData<fn() -> C>,
+}
+
+/// What a connection is made with, but for the credentials.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) tls: Option<tls::Config>,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) limits: Limits,
+    pub(crate) dial: Arc<dyn Dial>,
+    pub(crate) ehlo_name: Option<Arc<str>>,
+    pub(crate) id: Vec<(String, String)>,
+}
+
+impl Settings {
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            tls: None,
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            dial: Arc::new(Tcp::default()),
+            ehlo_name: None,
+            id: Vec::new(),
+        }
+    }
+}
+
+impl<C: Client> Connector<C> {
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
+        Self { auth: None, settings: Settings::new(endpoint), client: PhantomData }
+    }
+
+    /// Who logs in, and with what. There is no default.
+    pub fn auth(mut self, auth: Auth) -> Self {
+        self.auth = Some(auth);
+        self
+    }
+
+    /// Whom to trust. By default the authorities that browsers trust.
+    pub fn tls(mut self, config: tls::Config) -> Self {
+        self.settings.tls = Some(config);
+        self
+    }
+
+    /// Deadlines.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.settings.timeouts = timeouts;
+        self
+    }
+
+    /// How much is taken from the server.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// How to reach the server. By default [`Tcp`].
+    pub fn dial(mut self, dial: impl Dial + 'static) -> Self {
+        self.settings.dial = Arc::new(dial);
+        self
+    }
+
+    /// The name given in SMTP's EHLO: a domain, or an address literal such as `[192.0.2.1]`. By
+    /// default `[127.0.0.1]`, since a client behind a router has no name of its own (RFC 5321
+    /// section 4.1.4). Of no use to IMAP and POP3.
+    pub fn ehlo_name(mut self, name: &str) -> Self {
+        self.settings.ehlo_name = Some(name.into());
+        self
+    }
+
+    /// What IMAP's ID tells the server (RFC 2971), as pairs such as `("name", "billing-robot")`.
+    /// By default it is sent only to servers that demand it. Of no use to SMTP and POP3.
+    pub fn id<'a>(mut self, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let fields = fields.into_iter();
+        self.settings.id = fields.map(|(name, value)| (name.into(), value.into())).collect();
+        self
+    }
+
+    /// Where it connects to.
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.settings.endpoint
+    }
+
+    /// Connects and logs in.
+    ///
+    /// If the server refuses the token itself, the provider's
+    /// [`rejected`](crate::TokenProvider::rejected) is called, it is asked for another token, and
+    /// the login is tried once more on a new connection; not if the provider gives the same token
+    /// again, and not if anything but the token was refused. At most three connections are opened.
+    ///
+    /// # Errors
+    /// The stage of the error says how far it came; a refused login quotes the server.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection; the server may have seen the login.
+    pub async fn connect(&self) -> Result<C, C::Error> {
+        let auth = self.auth.as_ref().ok_or_else(|| Obstacle::from(Misuse::NoAuth))?;
+        connect(&self.settings, auth.credentials()).await
+    }
+}
+
+impl<C> Clone for Connector<C> {
+    fn clone(&self) -> Self {
+        Self { auth: self.auth.clone(), settings: self.settings.clone(), client: PhantomData }
+    }
+}
+
+impl<C> fmt::Debug for Connector<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("endpoint", &self.settings.endpoint)
+            .field("auth", &self.auth)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) mod establish {
+    use super::{Login, Obstacle, Protocol, Settings, Stream, Verdict};
+    use crate::Failure;
+
+    /// What the road needs of a protocol. In a private module, so that nobody else can be a
+    /// [`Client`](super::Client).
+    pub trait Establish: Sized + Send + 'static {
+        /// The error of the protocol.
+        type Error: Failure + From<Obstacle> + Judge;
+
+        /// What the client speaks.
+        const PROTOCOL: Protocol;
+
+        /// Asks for TLS on a clear-text stream and gives the stream back, ready for the handshake.
+        fn start_tls(
+            stream: Box<dyn Stream>,
+            settings: &Settings,
+        ) -> impl Future<Output = Result<Box<dyn Stream>, Self::Error>> + Send;
+
+        /// From the first octet of a protected stream to a client that is logged in.
+        fn open(
+            stream: Box<dyn Stream>,
+            protection: Protection,
+            settings: &Settings,
+            login: Login,
+        ) -> impl Future<Output = Result<Self, Self::Error>> + Send;
+    }
+
+    /// What a failed attempt means for the next.
+    pub trait Judge {
+        /// What to do about it.
+        fn verdict(&self) -> Verdict;
+
+        /// Notes in the error that a new token was refused as well.
+        fn mark_refreshed(&mut self);
+    }
+
+    /// What was done to the stream before the protocol begins on it.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Protection {
+        /// The greeting was read before TLS (SMTP, POP3 and IMAP do not repeat it).
+        pub greeted: bool,
+        /// Secrets may be written: TLS, or clear text to this very machine by the user's wish.
+        pub confidential: bool,
+    }
+}
+
+pub(crate) use establish::{Establish, Judge, Protection};
+
+/// What stands in the way before the protocol has its say.
+#[derive(Debug)]
+pub enum Obstacle {
+    /// The network.
+    Net(Stage, net::Error),
+    /// No token.
+    Token(TokenError),
+    /// The call.
+    Misuse(Misuse),
+}
+
+impl From<Misuse> for Obstacle {
+    fn from(misuse: Misuse) -> Self {
+        Self::Misuse(misuse)
+    }
+}
+
+impl From<TokenError> for Obstacle {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
+    }
+}
+
+/// At most this many connections are opened for one client: one whose initial response was too
+/// long, one whose token was refused, and one more.
+const DIALS: usize = 3;
+
+/// The road from settings and credentials to a client.
+pub(crate) async fn connect<C: Establish>(
+    settings: &Settings,
+    credentials: Credentials<'_>,
+) -> Result<C, C::Error> {
+    let endpoint = &settings.endpoint;
+    if endpoint.protocol() != C::PROTOCOL {
+        let misuse = Misuse::WrongProtocol { client: C::PROTOCOL, endpoint: endpoint.protocol() };
+        return Err(Obstacle::from(misuse).into());
+    }
+    let mut bearer = Bearer::obtain(endpoint, credentials).await?;
+    let (mut two_step, mut refreshed) = (false, false);
+    let mut dials = 0;
+    loop {
+        let session = bearer.session(endpoint).map_err(|error| Obstacle::from(Misuse::from(error)))?;
+        dials += 1;
+        let mut error = match attempt::<C>(settings, Login { session, two_step }).await {
+            Ok(client) => return Ok(client),
+            Err(error) => error,
+        };
+        let again = dials < DIALS
+            && match error.verdict() {
+                Verdict::TwoStep => !std::mem::replace(&mut two_step, true),
+                Verdict::TokenRefused(why) if !refreshed => {
+                    refreshed = bearer.replace(endpoint, why).await;
+                    refreshed
+                }
+                Verdict::TokenRefused(_) => {
+                    error.mark_refreshed();
+                    false
+                }
+                Verdict::Final => false,
+            };
+        if !again {
+            return Err(error);
+        }
+    }
+}
+
+/// Credentials with what they currently amount to.
+enum Bearer<'a> {
+    Token {
+        mechanism: TokenMechanism,
+        mailbox: &'a str,
+        provider: &'a dyn TokenProvider,
+        token: AccessToken,
+    },
+    Password(Password<'a>),
+}
+
+impl<'a> Bearer<'a> {
+    /// Before the first octet goes out: a server does not wait while a token is fetched.
+    async fn obtain(endpoint: &Endpoint, credentials: Credentials<'a>) -> Result<Self, Obstacle> {
+        Ok(match credentials {
+            Credentials::Token { mechanism, mailbox, provider } => {
+                let request = TokenRequest::new(endpoint.clone(), mailbox);
+                let token = provider.token(&request).await?;
+                Self::Token { mechanism, mailbox, provider, token }
+            }
+            Credentials::Password(password) => Self::Password(password),
+        })
+    }
+
+    fn session(&self, endpoint: &Endpoint) -> Result<sasl::Session, InputError> {
+        match self {
+            Self::Token { mechanism, mailbox, token, .. } => {
+                mechanism.session(endpoint, mailbox, token)
+            }
+            Self::Password(password) => password.session(),
+        }
+    }
+
+    /// Reports the refusal and asks for another token. False if there is none: the refusal then
+    /// says more than a failure to get another token would.
+    async fn replace(&mut self, endpoint: &Endpoint, why: Rejection) -> bool {
+        let Self::Token { mailbox, provider, token, .. } = self else { return false };
+        provider.rejected(token, why).await;
+        let request =
+            TokenRequest::new(endpoint.clone(), *mailbox).with_purpose(Purpose::Retry);
+        match provider.token(&request).await {
+            Ok(other) if !other.same(token) => {
+                *token = other;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// One connection, from dialling to login.
+async fn attempt<C: Establish>(settings: &Settings, login: Login) -> Result<C, C::Error> {
+    let connection = dial(settings).await?;
+    let peer = connection.peer;
+    let (stream, protection) = match settings.endpoint.security() {
+        Security::ImplicitTls => {
+            let stream = handshake(settings, connection).await?;
+            (stream, Protection { greeted: false, confidential: true })
+        }
+        Security::StartTls => {
+            let stream = C::start_tls(connection.stream, settings).await?;
+            let stream = handshake(settings, Connection { stream, peer }).await?;
+            (stream, Protection { greeted: true, confidential: true })
+        }
+        Security::ClearText(LoopbackOnly { .. }) => {
+            // The address, not the name: a name may lead anywhere.
+            if !peer.is_some_and(|peer| peer.ip().is_loopback()) {
+                return Err(Obstacle::from(Misuse::ClearTextToRemote).into());
+            }
+            (connection.stream, Protection { greeted: false, confidential: true })
+        }
+    };
+    C::open(stream, protection, settings, login).await
+}
+
+async fn dial(settings: &Settings) -> Result<Connection, Obstacle> {
+    let (host, port) = (settings.endpoint.host(), settings.endpoint.port());
+    let limit = settings.timeouts.dial;
+    match tokio::time::timeout(limit, settings.dial.dial(host, port)).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(source)) => Err(net::Error::Dial { host: host.to_owned(), port, source }),
+        Err(_) => Err(net::Error::Deadline { after: limit }),
+    }
+    .map_err(|error| Obstacle::Net(Stage::Dial, error))
+}
+
+async fn handshake(
+    settings: &Settings,
+    connection: Connection,
+) -> Result<Box<dyn Stream>, Obstacle> {
+    let config = settings.tls.clone().unwrap_or_default();
+    let host = settings.endpoint.host();
+    config.handshake(connection, host, settings.timeouts.tls).await.map_err(|error| match error {
+        HandshakeError::Net(error) => Obstacle::Net(Stage::Tls, error),
+        HandshakeError::Misuse(misuse) => Obstacle::Misuse(misuse),
+    })
+}

@@ -1,0 +1,67 @@
+//! What a peer can do wrong, whatever the protocol.
+
+/// The server broke the rules of its protocol, so that what it says next cannot be trusted to
+/// belong to what was asked. The connection is unusable afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A line grew beyond the limit set in [`Limits`](crate::Limits).
+    #[error("the server sent a line of more than {limit} octets")]
+    LineTooLong {
+        /// The limit in octets.
+        limit: usize,
+    },
+    /// A response of many lines, or one with literals, grew beyond its limit.
+    #[error("the server sent a response of more than {limit} {unit}")]
+    ResponseTooLong {
+        /// The limit.
+        limit: u64,
+        /// What is counted: `octets` or `lines`.
+        unit: &'static str,
+    },
+    /// Something that is not an answer to what was asked.
+    #[error("expected {expected}, the server sent `{got}`")]
+    Unexpected {
+        /// What the protocol allows here.
+        expected: &'static str,
+        /// What came, cut to a readable length.
+        got: String,
+    },
+    /// The server goes on challenging after the SASL exchange has ended.
+    #[error("the server keeps sending SASL challenges after the exchange has ended")]
+    EndlessChallenge,
+    /// Octets arrived in clear text behind the answer to STARTTLS or STLS. They may come from an
+    /// attacker between us and the server (RFC 3207 section 6, CVE-2011-0411).
+    #[error("the server sent {octets} octets between its answer to STARTTLS and the TLS handshake")]
+    BytesBeforeTls {
+        /// How many.
+        octets: usize,
+    },
+    /// A session in clear text was greeted as already authenticated, which would skip STARTTLS
+    /// (RFC 9051 section 7.1.4).
+    #[error("the server greeted a clear-text connection with PREAUTH")]
+    PreauthInClearText,
+}
+
+impl Fault {
+    /// An [`Unexpected`](Self::Unexpected) that quotes at most 200 octets.
+    pub(crate) fn unexpected(expected: &'static str, got: &[u8]) -> Self {
+        const QUOTED: usize = 200;
+        let mut text = String::from_utf8_lossy(&got[..got.len().min(QUOTED)]).into_owned();
+        if got.len() > QUOTED {
+            text.push('…');
+        }
+        Self::Unexpected { expected, got: text }
+    }
+}
+
+/// A line that must not be written. Nothing of it has been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unwritable {
+    /// CR, LF or NUL would end the line early and start another command.
+    #[error("a CR, LF or NUL inside a command")]
+    LineBreak,
+    /// The connection is not encrypted.
+    #[error("a secret on a clear-text connection")]
+    SecretInClearText,
+}

@@ -1,0 +1,154 @@
+//! How long to wait and how much to take.
+
+use std::time::Duration;
+
+/// Deadlines. Every wait on the network has one.
+///
+/// All but [`progress`](Self::progress) bound a step as a whole, so that a server that sends one
+/// octet a minute does not hold a task for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timeouts {
+    pub(crate) dial: Duration,
+    pub(crate) tls: Duration,
+    pub(crate) greeting: Duration,
+    pub(crate) reply: Duration,
+    pub(crate) sasl: Duration,
+    pub(crate) delivery: Duration,
+    pub(crate) progress: (Duration, u64),
+    pub(crate) settle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        Self {
+            dial: Duration::from_secs(30),
+            tls: Duration::from_secs(30),
+            greeting: minutes(1),
+            reply: minutes(5),
+            sasl: minutes(1),
+            delivery: minutes(10),
+            progress: (minutes(1), 4096),
+            settle: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Timeouts {
+    /// Name resolution and opening the TCP connection, all addresses together. 30 seconds.
+    pub const fn dial(mut self, limit: Duration) -> Self {
+        self.dial = limit;
+        self
+    }
+
+    /// The TLS handshake. 30 seconds.
+    pub const fn tls(mut self, limit: Duration) -> Self {
+        self.tls = limit;
+        self
+    }
+
+    /// The server's greeting. One minute: RFC 5321 section 4.5.3.2.1 allows five, for relays that
+    /// queue; services for users answer at once.
+    pub const fn greeting(mut self, limit: Duration) -> Self {
+        self.greeting = limit;
+        self
+    }
+
+    /// The answer to a command. Five minutes (RFC 5321 section 4.5.3.2).
+    pub const fn reply(mut self, limit: Duration) -> Self {
+        self.reply = limit;
+        self
+    }
+
+    /// The SASL exchange from AUTH to the verdict. One minute.
+    pub const fn sasl(mut self, limit: Duration) -> Self {
+        self.sasl = limit;
+        self
+    }
+
+    /// The answer to a message handed over whole. Ten minutes (RFC 5321 section 4.5.3.2.6): a
+    /// client that gives up earlier sends the message twice.
+    pub const fn delivery(mut self, limit: Duration) -> Self {
+        self.delivery = limit;
+        self
+    }
+
+    /// A transfer may last as long as in each `window` at least `octets` move. 4,096 octets a
+    /// minute.
+    pub const fn progress(mut self, window: Duration, octets: u64) -> Self {
+        self.progress = (window, octets);
+        self
+    }
+
+    /// What bringing the connection back to rest after a dropped future may take. Ten seconds;
+    /// beyond it the connection is closed.
+    pub const fn settle(mut self, limit: Duration) -> Self {
+        self.settle = limit;
+        self
+    }
+}
+
+/// How much is taken from a server. What exceeds a framing limit ends the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    pub(crate) line: usize,
+    pub(crate) response: usize,
+    pub(crate) lines: usize,
+    pub(crate) literal: u64,
+    pub(crate) events: usize,
+    pub(crate) settle: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            line: 64 * 1024,
+            response: 32 * 1024 * 1024,
+            lines: 1000,
+            literal: 256 * 1024 * 1024,
+            events: 1000,
+            settle: 1024 * 1024,
+        }
+    }
+}
+
+impl Limits {
+    /// Octets of a greeting, a status line, an SMTP reply or a POP3 listing line. 64 KiB.
+    pub const fn line(mut self, octets: usize) -> Self {
+        self.line = octets;
+        self
+    }
+
+    /// Octets of an untagged IMAP response without its literals, and of a POP3 listing. 32 MiB.
+    pub const fn response(mut self, octets: usize) -> Self {
+        self.response = octets;
+        self
+    }
+
+    /// Lines of one SMTP reply or of one list of capabilities. 1,000.
+    pub const fn lines(mut self, lines: usize) -> Self {
+        self.lines = lines;
+        self
+    }
+
+    /// Octets of a message that is read whole: all literals of one IMAP response, or one RETR.
+    /// 256 MiB. Memory is taken as octets arrive, not on the server's word.
+    pub const fn message(mut self, octets: u64) -> Self {
+        self.literal = octets;
+        self
+    }
+
+    /// Events kept for a user who does not look at them. 1,000; beyond it they become one
+    /// overflow.
+    pub const fn events(mut self, events: usize) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// Octets read and thrown away to bring the connection back to rest after a dropped future.
+    /// 1 MiB; beyond it the connection is closed.
+    pub const fn settle(mut self, octets: u64) -> Self {
+        self.settle = octets;
+        self
+    }
+}

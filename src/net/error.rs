@@ -1,0 +1,68 @@
+//! What the network did, whatever the protocol.
+
+use std::io;
+use std::time::Duration;
+
+use crate::Retry;
+
+/// A failure below the protocol.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No address of the host could be reached, or it has none.
+    #[error("cannot reach {host}:{port}: {source}")]
+    Dial {
+        /// The host that was dialled.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// Why, for the last address tried; its text names them all.
+        source: io::Error,
+    },
+    /// The server's certificate does not show that it is the host that was asked for.
+    #[error("the certificate of {host} was refused: {reason}")]
+    Certificate {
+        /// The name that the certificate should carry.
+        host: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The TLS handshake failed for another reason than the certificate.
+    #[error("the TLS handshake with {host} failed: {source}")]
+    Tls {
+        /// The host.
+        host: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A wait came to its deadline.
+    #[error("no answer within {} s", after.as_secs_f32())]
+    Deadline {
+        /// The deadline that passed; see [`Timeouts`](crate::Timeouts).
+        after: Duration,
+    },
+    /// The server closed the connection, or it was closed because an earlier error made it
+    /// useless.
+    #[error("the connection is closed")]
+    Closed,
+    /// A future was dropped, and what it had begun could not be brought to an end within the
+    /// bounds of [`Limits`](crate::Limits) and [`Timeouts`](crate::Timeouts), or must not be.
+    #[error("the connection was closed because an operation on it was dropped half way")]
+    Abandoned,
+    /// Reading or writing failed.
+    #[error("the connection broke: {0}")]
+    Io(#[source] io::Error),
+}
+
+impl Error {
+    /// What to do next.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Dial { .. } | Self::Tls { .. } => Retry::Later(None),
+            Self::Certificate { .. } => Retry::Never,
+            Self::Deadline { .. } | Self::Closed | Self::Abandoned | Self::Io(_) => {
+                Retry::Reconnect
+            }
+        }
+    }
+}

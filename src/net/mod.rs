@@ -1,0 +1,11 @@
+//! Everything that touches the network: the only user of tokio but for the thin clients above.
+
+mod deadline;
+pub(crate) mod dial;
+pub(crate) mod driver;
+pub(crate) mod error;
+pub(crate) mod tls;
+pub(crate) mod trace;
+
+pub use dial::{Connection, Dial, Stream, Tcp};
+pub use error::Error;

@@ -1,0 +1,287 @@
+//! Dot-stuffed text: the body of SMTP DATA (RFC 5321 section 4.5.2) and the multi-line responses
+//! of POP3 (RFC 1939 section 3). Both directions work on pieces of any size.
+
+use bytes::BytesMut;
+use memchr::{memchr, memchr2};
+
+use super::Input;
+
+/// Stuffs a message for DATA.
+///
+/// Line ends become CRLF whatever they were: a bare CR or LF never reaches the wire, so no message
+/// can end DATA early on a server that takes one for a line end ("SMTP smuggling", RFC 5321
+/// section 2.3.8).
+#[derive(Debug)]
+pub(crate) struct Stuffer {
+    at_line_start: bool,
+    /// The last octet was a CR, which already went out as CRLF: an LF right behind it is part of
+    /// the same line end.
+    after_cr: bool,
+}
+
+impl Stuffer {
+    pub(crate) const fn new() -> Self {
+        Self { at_line_start: true, after_cr: false }
+    }
+
+    /// Appends `piece` to `out`, stuffed. It grows by less than three times.
+    pub(crate) fn stuff(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        let mut rest = piece;
+        if self.after_cr {
+            if let Some((b'\n', behind)) = rest.split_first() {
+                rest = behind;
+            }
+            if !piece.is_empty() {
+                self.after_cr = false;
+            }
+        }
+        while let Some(&first) = rest.first() {
+            if self.at_line_start && first == b'.' {
+                out.push(b'.');
+            }
+            let Some(end) = memchr2(b'\r', b'\n', rest) else {
+                out.extend_from_slice(rest);
+                self.at_line_start = false;
+                return;
+            };
+            // The common case in one copy: a line that ends in CRLF.
+            if rest[end] == b'\r' && rest.get(end + 1) == Some(&b'\n') {
+                out.extend_from_slice(&rest[..end + 2]);
+                rest = &rest[end + 2..];
+            } else {
+                out.extend_from_slice(&rest[..end]);
+                out.extend_from_slice(b"\r\n");
+                self.after_cr = rest[end] == b'\r' && end + 1 == rest.len();
+                rest = &rest[end + 1..];
+            }
+            self.at_line_start = true;
+        }
+    }
+
+    /// Appends the end: a line end if the message lacks one, and the lone dot.
+    pub(crate) fn finish(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(if self.at_line_start { b".\r\n" } else { b"\r\n.\r\n" });
+    }
+}
+
+/// Reads a multi-line response of POP3, exact to the octet.
+///
+/// From a server that ends its lines in CRLF, only a dot behind CRLF is special: a bare LF inside
+/// a message followed by a dot is message text. A server whose status line ended in a bare LF is
+/// taken at its word, and every LF is a line end.
+#[derive(Debug)]
+pub(crate) struct Unstuffer {
+    crlf: bool,
+    /// What the octets read so far end in.
+    tail: Tail,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// In the middle of a line.
+    Text,
+    /// A CR that may be the first half of a line end.
+    Cr,
+    /// At the start of a line, which is also where the response begins.
+    LineStart,
+}
+
+impl Unstuffer {
+    /// `crlf`: how the status line ended.
+    pub(crate) const fn new(crlf: bool) -> Self {
+        Self { crlf, tail: Tail::LineStart }
+    }
+
+    /// Moves text from `input` to `out`. True once the lone dot was read.
+    pub(crate) fn read(&mut self, input: &mut Input, out: &mut BytesMut) -> bool {
+        let mut taken = 0;
+        let unread = input.unread();
+        let done = loop {
+            let rest = &unread[taken..];
+            if self.tail == Tail::LineStart && rest.first() == Some(&b'.') {
+                match rest.get(1..) {
+                    // The dot's meaning depends on what follows.
+                    None | Some([] | [b'\r']) => break false,
+                    Some([b'\n', ..]) => {
+                        taken += 2;
+                        break true;
+                    }
+                    Some([b'\r', b'\n', ..]) => {
+                        taken += 3;
+                        break true;
+                    }
+                    Some(_) => {
+                        taken += 1;
+                        self.tail = Tail::Text;
+                        continue;
+                    }
+                }
+            }
+            let Some(end) = self.next_line_end(rest) else {
+                out.extend_from_slice(rest);
+                taken += rest.len();
+                if let Some(&last) = rest.last() {
+                    self.tail = if last == b'\r' { Tail::Cr } else { Tail::Text };
+                }
+                break false;
+            };
+            out.extend_from_slice(&rest[..end]);
+            taken += end;
+            self.tail = Tail::LineStart;
+        };
+        input.skip(taken);
+        done
+    }
+
+    /// Where the first line of `rest` ends that is followed by a dot or by the end of `rest`: a
+    /// line start that does not matter is passed over.
+    fn next_line_end(&self, rest: &[u8]) -> Option<usize> {
+        let mut from = 0;
+        while let Some(at) = memchr(b'\n', rest.get(from..)?) {
+            let at = from + at;
+            from = at + 1;
+            let before = match at {
+                0 => self.tail == Tail::Cr,
+                _ => rest[at - 1] == b'\r',
+            };
+            let is_end = before || !self.crlf;
+            if is_end && matches!(rest.get(from), None | Some(b'.')) {
+                return Some(from);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn stuffed(pieces: &[&[u8]]) -> Vec<u8> {
+        let mut stuffer = Stuffer::new();
+        let mut out = Vec::new();
+        for piece in pieces {
+            stuffer.stuff(piece, &mut out);
+        }
+        stuffer.finish(&mut out);
+        out
+    }
+
+    fn unstuffed(octets: &[u8], chunk: usize, crlf: bool) -> Option<(Vec<u8>, Vec<u8>)> {
+        let mut input = Input::default();
+        let mut out = BytesMut::new();
+        let mut unstuffer = Unstuffer::new(crlf);
+        let mut chunks = octets.chunks(chunk);
+        for part in chunks.by_ref() {
+            input.push(part);
+            if unstuffer.read(&mut input, &mut out) {
+                let mut rest = input.unread().to_vec();
+                rest.extend(chunks.flatten());
+                return Some((out.to_vec(), rest));
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn a_dot_at_a_line_start_is_doubled_and_no_other() {
+        assert_eq!(stuffed(&[b".a\r\nb.c\r\n..\r\n"]), b"..a\r\nb.c\r\n...\r\n.\r\n");
+    }
+
+    #[test]
+    fn a_message_without_a_final_line_end_gets_one() {
+        assert_eq!(stuffed(&[b"a"]), b"a\r\n.\r\n");
+        assert_eq!(stuffed(&[b""]), b".\r\n");
+    }
+
+    #[test]
+    fn bare_line_feeds_and_carriage_returns_become_line_ends() {
+        assert_eq!(stuffed(&[b"a\nb\rc\r\n\rd\n\r"]), b"a\r\nb\r\nc\r\n\r\nd\r\n\r\n.\r\n");
+    }
+
+    #[test]
+    fn no_smuggling_sequence_survives() {
+        for sequence in [
+            &b"\n.\n"[..],
+            b"\n.\r\n",
+            b"\r.\r",
+            b"\r.\r\n",
+            b"\r\n.\n",
+            b"\r\n.\r",
+            b"\r\n.\r\n",
+            b"\n.\r",
+        ] {
+            let message = [b"a", sequence, b"MAIL FROM:<x@y>"].concat();
+            for cut in 0..=message.len() {
+                let out = stuffed(&[&message[..cut], &message[cut..]]);
+                assert!(out.starts_with(b"a\r\n..\r\nMAIL"), "{:?}", String::from_utf8_lossy(&out));
+            }
+        }
+    }
+
+    #[test]
+    fn the_lone_dot_ends_the_response_and_what_follows_is_left() {
+        for chunk in 1..12 {
+            assert_eq!(
+                unstuffed(b"a\r\n..b\r\n.c\r\n.\r\n+OK", chunk, true),
+                Some((b"a\r\n.b\r\nc\r\n".to_vec(), b"+OK".to_vec()))
+            );
+        }
+    }
+
+    #[test]
+    fn a_bare_line_feed_before_a_dot_is_message_text() {
+        for chunk in 1..12 {
+            assert_eq!(
+                unstuffed(b"a\n.\r\nb\n..c\r\n.\r\n", chunk, true).map(|(text, _)| text),
+                Some(b"a\n.\r\nb\n..c\r\n".to_vec())
+            );
+        }
+    }
+
+    #[test]
+    fn a_server_of_bare_line_feeds_is_taken_at_its_word() {
+        for chunk in 1..12 {
+            assert_eq!(
+                unstuffed(b"a\n..b\n.\nrest", chunk, false),
+                Some((b"a\n.b\n".to_vec(), b"rest".to_vec()))
+            );
+        }
+    }
+
+    #[test]
+    fn a_dot_and_a_bare_line_feed_end_the_response_too() {
+        assert_eq!(unstuffed(b"a\r\n.\n", 2, true), Some((b"a\r\n".to_vec(), vec![])));
+        assert_eq!(unstuffed(b".\r\n", 1, true), Some((vec![], vec![])));
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_stuffed_is_unstuffed_whatever_the_cuts(
+            lines in proptest::collection::vec("[.a\u{e9}]{0,5}", 0..20),
+            cut in 1usize..9,
+            chunk in 1usize..9,
+        ) {
+            let message = lines.iter().map(|line| format!("{line}\r\n")).collect::<String>();
+            let pieces: Vec<&[u8]> = message.as_bytes().chunks(cut).collect();
+            let out = stuffed(&pieces);
+            prop_assert_eq!(unstuffed(&out, chunk, true), Some((message.into_bytes(), vec![])));
+        }
+
+        #[test]
+        fn no_cut_changes_what_is_stuffed(
+            message in proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'.'), Just(b'x')], 0..40),
+            cut in 1usize..9,
+        ) {
+            let whole = stuffed(&[&message]);
+            let pieces: Vec<&[u8]> = message.chunks(cut).collect();
+            prop_assert_eq!(&stuffed(&pieces), &whole);
+            // Only CRLF, and a lone dot only at the end.
+            let text = String::from_utf8(whole).unwrap();
+            prop_assert!(!text.replace("\r\n", "").contains(['\r', '\n']));
+            prop_assert_eq!(text.split("\r\n").filter(|line| *line == ".").count(), 1);
+        }
+    }
+}

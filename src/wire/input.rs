@@ -1,0 +1,121 @@
+//! The receive buffer.
+
+use bytes::{Buf, Bytes, BytesMut};
+use memchr::memchr;
+
+/// Octets received and not yet cut into frames.
+///
+/// It remembers how far a line end was searched for, so that a peer that sends one octet at a time
+/// costs linear time. Frames are cut off as [`Bytes`] without copying.
+#[derive(Debug, Default)]
+pub(crate) struct Input {
+    buffer: BytesMut,
+    /// No line feed lies in `buffer[..searched]` from where the current search began.
+    searched: usize,
+    /// At least this many octets more are certain to come; room is made for them at once.
+    expected: usize,
+    /// Octets ever received.
+    received: u64,
+    /// Lines for the trace, if it is on.
+    heard: Option<Vec<String>>,
+}
+
+impl Input {
+    /// Room made for one read from the socket.
+    const ROOM: usize = 16 * 1024;
+    /// The most room made on the peer's word alone.
+    const MOST_ROOM: usize = 4 * 1024 * 1024;
+
+    /// The buffer to read into; it has room.
+    pub(crate) fn room(&mut self) -> &mut BytesMut {
+        let wanted = self.expected.clamp(Self::ROOM, Self::MOST_ROOM);
+        if self.buffer.capacity() - self.buffer.len() < Self::ROOM.min(wanted) {
+            self.buffer.reserve(wanted);
+        }
+        &mut self.buffer
+    }
+
+    /// `octets` were read into [`room`](Self::room).
+    pub(crate) fn filled(&mut self, octets: usize) {
+        self.received += octets as u64;
+        self.expected = self.expected.saturating_sub(octets);
+    }
+
+    /// Adds octets directly.
+    #[cfg(test)]
+    pub(crate) fn push(&mut self, octets: &[u8]) {
+        self.buffer.extend_from_slice(octets);
+        self.filled(octets.len());
+    }
+
+    /// Says that `octets` more are certain to come, so that reading them takes few allocations.
+    pub(crate) const fn expect(&mut self, octets: usize) {
+        self.expected = octets;
+    }
+
+    /// Octets ever received.
+    pub(crate) const fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// What is buffered.
+    pub(crate) fn unread(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Position of the first line feed at or behind `from`. Octets already searched in the same
+    /// frame are not searched again.
+    pub(crate) fn line_feed(&mut self, from: usize) -> Option<usize> {
+        let start = self.searched.max(from);
+        let found = self.buffer.get(start..).and_then(|rest| memchr(b'\n', rest));
+        match found {
+            Some(at) => Some(start + at),
+            None => {
+                self.searched = self.buffer.len().max(from);
+                None
+            }
+        }
+    }
+
+    /// Cuts off the first `octets`.
+    pub(crate) fn cut(&mut self, octets: usize) -> Bytes {
+        self.searched = 0;
+        self.buffer.split_to(octets.min(self.buffer.len())).freeze()
+    }
+
+    /// Throws the first `octets` away.
+    pub(crate) fn skip(&mut self, octets: usize) {
+        self.searched = 0;
+        let octets = octets.min(self.buffer.len());
+        self.buffer.advance(octets);
+    }
+
+    /// Cuts off everything, for the half line at the end of a connection.
+    pub(crate) fn cut_all(&mut self) -> Bytes {
+        self.cut(self.buffer.len())
+    }
+
+    /// Starts to keep lines for the trace.
+    pub(crate) fn keep_heard(&mut self) {
+        self.heard = Some(Vec::new());
+    }
+
+    /// Records a line for the trace; `text` runs only if the trace is on.
+    pub(crate) fn hear(&mut self, text: impl FnOnce() -> String) {
+        if let Some(heard) = &mut self.heard {
+            heard.push(text());
+        }
+    }
+
+    /// The lines recorded since the last call.
+    pub(crate) fn take_heard(&mut self) -> Vec<String> {
+        self.heard.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+impl Input {
+    pub(crate) const fn searched_up_to(&self) -> usize {
+        self.searched
+    }
+}

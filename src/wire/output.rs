@@ -1,0 +1,206 @@
+//! The send buffer.
+
+use std::ops::Range;
+
+use memchr::memchr3;
+use zeroize::Zeroize;
+
+use crate::fault::Unwritable;
+use crate::secret::Secret;
+
+/// Octets to be sent, in the order in which they were written.
+///
+/// A secret is marked when it is written: the trace shows its length only, the buffer is wiped once
+/// it has been sent, and a buffer of a clear-text connection refuses it.
+#[derive(Debug)]
+pub(crate) struct Output {
+    buffer: Secret<Vec<u8>>,
+    /// Octets of the buffer that the socket has taken.
+    sent: usize,
+    /// Spans that are not shown in the trace, in order, with what is shown instead.
+    hidden: Vec<(Range<usize>, Hidden)>,
+    /// Octets already shown in the trace.
+    shown: usize,
+    /// Whether secrets may be written.
+    confidential: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hidden {
+    Secret,
+    Content,
+}
+
+impl Output {
+    /// `confidential`: the octets go through TLS, or nowhere but loopback.
+    pub(crate) const fn new(confidential: bool) -> Self {
+        Self {
+            buffer: Secret::new(Vec::new()),
+            sent: 0,
+            hidden: Vec::new(),
+            shown: 0,
+            confidential,
+        }
+    }
+
+    /// Writes a command line and its CRLF.
+    ///
+    /// # Errors
+    /// The line holds CR, LF or NUL; nothing was written.
+    pub(crate) fn command(&mut self, line: &[u8]) -> Result<(), Unwritable> {
+        if memchr3(b'\r', b'\n', 0, line).is_some() {
+            return Err(Unwritable::LineBreak);
+        }
+        self.make_room(line.len() + 2);
+        self.buffer.expose_mut().extend_from_slice(line);
+        self.buffer.expose_mut().extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// Writes `line` followed by a secret and CRLF.
+    ///
+    /// # Errors
+    /// The connection is in clear text, or either part holds CR, LF or NUL; nothing was written.
+    pub(crate) fn secret(
+        &mut self,
+        line: &[u8],
+        secret: &Secret<Vec<u8>>,
+    ) -> Result<(), Unwritable> {
+        if !self.confidential {
+            return Err(Unwritable::SecretInClearText);
+        }
+        let secret = secret.expose();
+        if memchr3(b'\r', b'\n', 0, line).or(memchr3(b'\r', b'\n', 0, secret)).is_some() {
+            return Err(Unwritable::LineBreak);
+        }
+        self.make_room(line.len() + secret.len() + 2);
+        let buffer = self.buffer.expose_mut();
+        buffer.extend_from_slice(line);
+        let start = buffer.len();
+        buffer.extend_from_slice(secret);
+        if !secret.is_empty() {
+            self.hidden.push((start..start + secret.len(), Hidden::Secret));
+        }
+        buffer.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// Writes octets that are not a command line: a message or a literal.
+    pub(crate) fn content(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let buffer = self.buffer.expose_mut();
+        let start = buffer.len();
+        write(buffer);
+        let end = buffer.len();
+        match self.hidden.last_mut() {
+            Some((span, Hidden::Content)) if span.end == start => span.end = end,
+            _ if end > start => self.hidden.push((start..end, Hidden::Content)),
+            _ => {}
+        }
+    }
+
+    /// What is still to be sent.
+    pub(crate) fn unsent(&self) -> &[u8] {
+        &self.buffer.expose()[self.sent..]
+    }
+
+    /// Whether everything was taken by the socket.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.unsent().is_empty()
+    }
+
+    /// The socket took `octets`.
+    pub(crate) fn sent(&mut self, octets: usize) {
+        self.sent += octets;
+        if self.is_empty() {
+            if self.hidden.iter().any(|(_, hidden)| *hidden == Hidden::Secret) {
+                self.buffer.expose_mut().zeroize();
+            }
+            self.buffer.expose_mut().clear();
+            self.hidden.clear();
+            (self.sent, self.shown) = (0, 0);
+        }
+    }
+
+    /// What was written since the last call, for the trace: secrets and content by their length.
+    pub(crate) fn show(&mut self) -> Vec<String> {
+        let buffer = self.buffer.expose();
+        let mut text = Vec::new();
+        let mut at = self.shown;
+        for (span, hidden) in &self.hidden {
+            if span.end <= at {
+                continue;
+            }
+            let start = span.start.max(at);
+            text.extend_from_slice(&buffer[at..start]);
+            let octets = span.end - start;
+            text.extend_from_slice(
+                match hidden {
+                    Hidden::Secret => format!("[secret, {octets} octets]"),
+                    Hidden::Content => format!("[content, {octets} octets]\n"),
+                }
+                .as_bytes(),
+            );
+            at = span.end;
+        }
+        text.extend_from_slice(&buffer[at..]);
+        self.shown = buffer.len();
+        let text = String::from_utf8_lossy(&text);
+        text.split_terminator('\n').map(|line| line.trim_end_matches('\r').to_owned()).collect()
+    }
+
+    /// Makes room without leaving a copy of a secret behind in freed memory.
+    fn make_room(&mut self, octets: usize) {
+        let buffer = self.buffer.expose_mut();
+        if buffer.capacity() - buffer.len() < octets {
+            let mut larger = Vec::with_capacity((buffer.len() + octets).max(512));
+            larger.extend_from_slice(buffer);
+            std::mem::swap(buffer, &mut larger);
+            if !self.hidden.is_empty() {
+                larger.zeroize();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_cannot_carry_a_second_one() {
+        let mut output = Output::new(true);
+        for line in [&b"NOOP\r\nQUIT"[..], b"NOOP\n", b"NO\0OP"] {
+            assert_eq!(output.command(line), Err(Unwritable::LineBreak));
+        }
+        assert!(output.is_empty());
+    }
+
+    #[test]
+    fn a_clear_text_buffer_refuses_a_secret() {
+        let mut output = Output::new(false);
+        let refused = output.secret(b"AUTH PLAIN ", &Secret::new(b"AGEAYg==".to_vec()));
+        assert_eq!(refused, Err(Unwritable::SecretInClearText));
+        assert!(output.is_empty());
+    }
+
+    #[test]
+    fn the_trace_shows_secrets_and_content_by_length() {
+        let mut output = Output::new(true);
+        output.command(b"NOOP").unwrap();
+        output.secret(b"AUTH XOAUTH2 ", &Secret::new(b"dXNlcg==".to_vec())).unwrap();
+        assert_eq!(output.show(), ["NOOP", "AUTH XOAUTH2 [secret, 8 octets]"]);
+        output.content(|buffer| buffer.extend_from_slice(b"Subject: x\r\n\r\nhello\r\n.\r\n"));
+        assert_eq!(output.show(), ["[content, 24 octets]"]);
+        assert_eq!(output.show(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_the_socket_took_is_not_sent_again() {
+        let mut output = Output::new(true);
+        output.command(b"NOOP").unwrap();
+        output.sent(3);
+        assert_eq!(output.unsent(), b"P\r\n");
+        output.sent(3);
+        assert!(output.is_empty());
+    }
+}
