@@ -35,7 +35,7 @@ pub use limits::{Limits, Timeouts};
 pub use misuse::Misuse;
 #[cfg(feature = "pop")]
 pub use pop::PopClient;
-pub use sasl::{Challenge, InputError};
+pub use sasl::{Challenge, InputError, InputField};
 pub use token::{AccessToken, TokenProvider};
 
 /// A boxed future, as the object-safe traits of this crate return it.

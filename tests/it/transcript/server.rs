@@ -96,7 +96,8 @@ pub async fn serve(
                     return left(done);
                 }
             }
-            Step::Server(flight) if let Some(offset) = cut => {
+            Step::Server(flight) if cut.is_some() => {
+                let offset = cut.unwrap_or_default();
                 connection.write(&flight[..offset]).await;
                 if matches!(mode, Mode::Eof(_)) {
                     drop(connection);
