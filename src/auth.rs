@@ -252,9 +252,9 @@ impl<R: fmt::Display> fmt::Display for AuthError<R> {
             write!(f, " (the server's reason: {})", challenge.text().trim())?;
         }
         match self.cause {
-            AuthCause::NotConnected => f.write_str(
-                "; the credential was accepted, but the mailbox did not open for it",
-            )?,
+            AuthCause::NotConnected => {
+                f.write_str("; the credential was accepted, but the mailbox did not open for it")?
+            }
             AuthCause::Credential if self.refreshed => {
                 f.write_str("; a newly obtained token was refused too")?;
             }

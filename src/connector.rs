@@ -20,11 +20,9 @@ use crate::sasl::{self, InputError};
 use crate::token::{AccessToken, Purpose, Rejection, TokenError, TokenProvider, TokenRequest};
 use crate::{Endpoint, Limits, Protocol, Security, Stage, Timeouts, tls};
 
-/// One of the three clients. Not to be implemented elsewhere.
-pub trait Client: establish::Establish<Error = <Self as Client>::Failure> {
-    /// What connecting and every command can end in.
-    type Failure: crate::Failure;
-}
+/// One of the three clients. Not to be implemented elsewhere. `C::Error` is the error of its
+/// protocol.
+pub trait Client: Establish {}
 
 /// Connects a client again and again with the same settings: what lives in a service's struct.
 ///
@@ -154,7 +152,9 @@ impl<C: Client> Connector<C> {
     /// # Cancel safety
     /// Dropping the future closes the connection; the server may have seen the login.
     pub async fn connect(&self) -> Result<C, C::Error> {
-        let auth = self.auth.as_ref().ok_or_else(|| Obstacle::from(Misuse::NoAuth))?;
+        let Some(auth) = &self.auth else {
+            return Err(Obstacle::from(Misuse::NoAuth).into());
+        };
         connect(&self.settings, auth.credentials()).await
     }
 }
@@ -264,7 +264,8 @@ pub(crate) async fn connect<C: Establish>(
     let (mut two_step, mut refreshed) = (false, false);
     let mut dials = 0;
     loop {
-        let session = bearer.session(endpoint).map_err(|error| Obstacle::from(Misuse::from(error)))?;
+        let session =
+            bearer.session(endpoint).map_err(|error| Obstacle::from(Misuse::from(error)))?;
         dials += 1;
         let mut error = match attempt::<C>(settings, Login { session, two_step }).await {
             Ok(client) => return Ok(client),
@@ -327,8 +328,7 @@ impl<'a> Bearer<'a> {
     async fn replace(&mut self, endpoint: &Endpoint, why: Rejection) -> bool {
         let Self::Token { mailbox, provider, token, .. } = self else { return false };
         provider.rejected(token, why).await;
-        let request =
-            TokenRequest::new(endpoint.clone(), *mailbox).with_purpose(Purpose::Retry);
+        let request = TokenRequest::new(endpoint.clone(), *mailbox).with_purpose(Purpose::Retry);
         match provider.token(&request).await {
             Ok(other) if !other.same(token) => {
                 *token = other;

@@ -18,9 +18,6 @@ mod secret;
 pub mod token;
 mod wire;
 
-#[cfg(feature = "pop")]
-pub mod pop;
-
 /// Whom to trust.
 pub mod tls {
     pub use crate::net::tls::Config;

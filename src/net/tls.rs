@@ -84,8 +84,8 @@ impl Config {
         limit: Duration,
     ) -> Result<Box<dyn Stream>, HandshakeError> {
         let config = self.inner.clone().ok_or(Misuse::NoCryptoProvider)?;
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| Misuse::BadHost(host.to_owned()))?;
+        let name =
+            ServerName::try_from(host.to_owned()).map_err(|_| Misuse::BadHost(host.to_owned()))?;
         let handshake = TlsConnector::from(config).connect(name, connection.stream);
         match tokio::time::timeout(limit, handshake).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),

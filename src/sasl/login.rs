@@ -11,7 +11,7 @@
 //! Servers write what they like into the prompts (`User Name` with a NUL, nothing at all), so only
 //! their order counts.
 
-use super::input::{InputField, InputError};
+use super::input::{InputError, InputField};
 use super::{Answer, Mechanism};
 use crate::secret::Secret;
 

@@ -30,7 +30,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 pub use challenge::Challenge;
-pub use input::{InputField, InputError};
+pub use input::{InputError, InputField};
 
 use crate::fault::Fault;
 use crate::secret::{Scrubber, Secret};

@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use super::input::{InputField, InputError};
+use super::input::{InputError, InputField};
 use super::{Answer, Mechanism, concat};
 use crate::secret::Secret;
 

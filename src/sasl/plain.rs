@@ -1,6 +1,6 @@
 //! PLAIN, RFC 4616: `authzid NUL authcid NUL passwd`, here with an empty authzid.
 
-use super::input::{InputField, InputError};
+use super::input::{InputError, InputField};
 use super::{Answer, Mechanism, concat};
 use crate::secret::Secret;
 

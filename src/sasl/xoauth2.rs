@@ -9,7 +9,7 @@
 //! <https://developers.google.com/workspace/gmail/imap/xoauth2-protocol>,
 //! <https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth>
 
-use super::input::{InputField, InputError};
+use super::input::{InputError, InputField};
 use super::{Answer, Mechanism, concat};
 use crate::secret::Secret;
 
