@@ -1,12 +1,13 @@
 //! The text of a transcript and what it means.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 /// One file under `tests/transcripts`.
 pub struct Transcript {
-    pub path: PathBuf,
+    /// Directory and file name.
+    pub name: String,
     /// Provider and protocol: `microsoft365 pop`.
     pub endpoint: Vec<String>,
     /// Mechanism, user and credentials: `xoauth2 someuser@example.com token`.
@@ -65,8 +66,14 @@ pub enum Step {
 impl Transcript {
     pub fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+        let tail: Vec<_> = path.iter().rev().take(2).map(|part| part.to_string_lossy()).collect();
+        let name = tail.into_iter().rev().collect::<Vec<_>>().join("/");
+        Self::parse(name, &text)
+    }
+
+    pub fn parse(name: String, text: &str) -> Result<Self, String> {
         let mut transcript = Self {
-            path: path.to_owned(),
+            name,
             endpoint: Vec::new(),
             auth: Vec::new(),
             calls: Vec::new(),
@@ -129,10 +136,10 @@ impl Transcript {
         Ok(())
     }
 
-    /// The file without the directories that all have in common.
-    pub fn name(&self) -> String {
-        let parts: Vec<_> = self.path.iter().rev().take(2).map(|p| p.to_string_lossy()).collect();
-        parts.into_iter().rev().collect::<Vec<_>>().join("/")
+    /// `pop`, `imap` or `smtp`, whatever follows it (`smtp_starttls`).
+    pub fn protocol(&self) -> &str {
+        let service = self.endpoint.get(1).map_or("", String::as_str);
+        service.split('_').next().unwrap_or_default()
     }
 
     /// Everything secret in the file: tokens and passwords.
