@@ -135,7 +135,8 @@ impl TokenMechanism {
 }
 
 /// One login, ready to be carried out by a protocol.
-pub(crate) struct Login {
+#[expect(unnameable_types, reason = "it seals `Client`")]
+pub struct Login {
     pub(crate) session: sasl::Session,
     /// Never send the initial response on the command line, whatever the profile says.
     pub(crate) two_step: bool,
@@ -267,8 +268,9 @@ impl<R: fmt::Display> fmt::Display for AuthError<R> {
 impl<R: fmt::Display + fmt::Debug> std::error::Error for AuthError<R> {}
 
 /// What the connector does about a failed attempt.
+#[expect(unnameable_types, reason = "it seals `Client`")]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// Get another token and try again, once.
     TokenRefused(Rejection),
     /// Try again with the initial response on a line of its own.

@@ -58,8 +58,9 @@ pub struct Connector<C> {
 }
 
 /// What a connection is made with, but for the credentials.
+#[expect(unnameable_types, reason = "it seals `Client`")]
 #[derive(Clone)]
-pub(crate) struct Settings {
+pub struct Settings {
     pub(crate) endpoint: Endpoint,
     pub(crate) tls: Option<tls::Config>,
     pub(crate) timeouts: Timeouts,
@@ -180,6 +181,7 @@ pub(crate) mod establish {
 
     /// What the road needs of a protocol. In a private module, so that nobody else can be a
     /// [`Client`](super::Client).
+    #[expect(unnameable_types, reason = "it seals `Client`")]
     pub trait Establish: Sized + Send + 'static {
         /// The error of the protocol.
         type Error: Failure + From<Obstacle> + Judge;
@@ -203,6 +205,7 @@ pub(crate) mod establish {
     }
 
     /// What a failed attempt means for the next.
+    #[expect(unnameable_types, reason = "it seals `Client`")]
     pub trait Judge {
         /// What to do about it.
         fn verdict(&self) -> Verdict;
@@ -212,6 +215,7 @@ pub(crate) mod establish {
     }
 
     /// What was done to the stream before the protocol begins on it.
+    #[expect(unnameable_types, reason = "it seals `Client`")]
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub struct Protection {
         /// The greeting was read before TLS (SMTP, POP3 and IMAP do not repeat it).
@@ -224,6 +228,7 @@ pub(crate) mod establish {
 pub(crate) use establish::{Establish, Judge, Protection};
 
 /// What stands in the way before the protocol has its say.
+#[expect(unnameable_types, reason = "it seals `Client`")]
 #[derive(Debug)]
 pub enum Obstacle {
     /// The network.

@@ -12,6 +12,8 @@ mod limits;
 mod machine;
 mod misuse;
 pub mod net;
+#[cfg(feature = "pop")]
+pub mod pop;
 pub mod provider;
 mod sasl;
 mod secret;

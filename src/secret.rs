@@ -54,9 +54,13 @@ impl Scrubber {
     /// long enough that ordinary words are not taken for one.
     const RUN: usize = 12;
 
-    /// Learns a secret. Secrets shorter than a run are compared whole.
+    /// A shorter secret cannot be told from an ordinary word: taking it out would make nonsense of
+    /// the server's answer, and would show by the gaps what it is.
+    const LEAST: usize = 8;
+
+    /// Learns a secret. One shorter than a run is compared whole.
     pub(crate) fn learn(&mut self, secret: &[u8]) {
-        if !secret.is_empty() {
+        if secret.len() >= Self::LEAST {
             self.needles.push(Secret::new(secret.to_vec()));
         }
     }
@@ -126,7 +130,14 @@ mod tests {
     #[test]
     fn a_short_secret_is_compared_whole() {
         let mut scrubber = Scrubber::default();
-        scrubber.learn(b"pw");
-        assert_eq!(scrubber.clean_str(b"no pw here"), "no [secret] here");
+        scrubber.learn(b"hunter22");
+        assert_eq!(scrubber.clean_str(b"no hunter22 here"), "no [secret] here");
+    }
+
+    #[test]
+    fn a_secret_as_short_as_a_word_does_not_spoil_the_answer() {
+        let mut scrubber = Scrubber::default();
+        scrubber.learn(b"T");
+        assert_eq!(scrubber.clean_str(b"-ERR [AUTH] Try later"), "-ERR [AUTH] Try later");
     }
 }

@@ -45,7 +45,8 @@ static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
         .expect("key and certificate belong together");
     // A ticket is an octet more on the wire that no transcript speaks of.
     config.send_tls13_tickets = 0;
-    let client = tls::Config::with_root_pem(made.cert.pem().as_bytes()).expect("it is its own root");
+    let client =
+        tls::Config::with_root_pem(made.cert.pem().as_bytes()).expect("it is its own root");
     Identity { acceptor: TlsAcceptor::from(Arc::new(config)), client }
 });
 

@@ -34,6 +34,7 @@
 //! and, in those up to 2 KiB, at every octet; and with the client's future dropped at the same
 //! places. Time is virtual: a play in which anybody waits in vain fails at once.
 
+mod endpoint;
 mod play;
 mod pop;
 mod script;
@@ -72,7 +73,11 @@ fn a_connection_that_closes_anywhere_is_an_error_and_never_a_hang() {
 
 #[test]
 fn after_a_dropped_future_the_next_command_gets_its_own_answer() {
-    check(|transcript| cuts(transcript).into_iter().map(Mode::Drop).collect());
+    check(|transcript| {
+        let seen =
+            cuts(transcript).into_iter().filter(|cut| before_the_client_goes_on(transcript, *cut));
+        seen.map(Mode::Drop).collect()
+    });
 }
 
 /// Before and after every flight of the server; in short transcripts, also within.
@@ -89,6 +94,15 @@ fn cuts(transcript: &Transcript) -> Vec<Cut> {
             offsets.map(move |offset| Cut { step, offset })
         })
         .collect()
+}
+
+/// A client that has the whole flight says the next thing; dropping it then is the same as before
+/// the flight that answers.
+fn before_the_client_goes_on(transcript: &Transcript, cut: Cut) -> bool {
+    let flight = &transcript.steps[cut.step];
+    let whole = matches!(flight, Step::Server(flight) if flight.len() == cut.offset);
+    let later = &transcript.steps[cut.step + 1..];
+    !whole || later.iter().all(|step| matches!(step, Step::Server(_) | Step::Pause | Step::Eof))
 }
 
 /// Plays every transcript in every one of `modes` and reports all that went wrong.

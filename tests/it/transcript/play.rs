@@ -10,6 +10,7 @@ use mailbearer::{AccessToken, Auth, Challenge, Endpoint, Failure};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
+use super::endpoint::endpoint;
 use super::script::{Call, Ending, Expected, Step, Transcript};
 use super::server::{Aftermath, Cut, Mode, Played, serve};
 use crate::support::dial::{PipeDial, pipe};
@@ -17,9 +18,6 @@ use crate::support::dial::{PipeDial, pipe};
 /// What a transcript needs of one of the three clients.
 pub trait Session: Sized {
     type Error: Failure;
-
-    /// The endpoint of this protocol that the transcript names.
-    fn endpoint(words: &[&str]) -> Option<Endpoint>;
 
     async fn connect(endpoint: Endpoint, auth: Auth, dial: PipeDial) -> Result<Self, Self::Error>;
 
@@ -142,8 +140,7 @@ async fn user<S: Session>(
     dial: PipeDial,
     dropped: oneshot::Receiver<()>,
 ) -> Outcome {
-    let words: Vec<_> = transcript.endpoint.iter().map(String::as_str).collect();
-    let endpoint = S::endpoint(&words).unwrap_or_else(|| panic!("no endpoint {words:?}"));
+    let endpoint = endpoint(&transcript.endpoint);
     let mut dropped = pin!(async {
         if dropped.await.is_err() {
             std::future::pending::<()>().await;
@@ -339,4 +336,3 @@ fn describe(step: Option<&Step>) -> String {
         step => format!("{step:?}"),
     }
 }
-

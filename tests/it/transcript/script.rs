@@ -177,19 +177,20 @@ fn octets(said: &str) -> Vec<u8> {
     octets
 }
 
-/// Words at spaces; one in double quotes may contain them.
+/// Words at spaces; what stands in double or single quotes may contain them.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = None::<String>;
-    let mut quoted = false;
+    let mut quote = None;
     for c in text.chars() {
-        match c {
-            '"' => {
-                quoted = !quoted;
+        match (c, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            ('"' | '\'', None) => {
+                quote = Some(c);
                 word.get_or_insert_default();
             }
-            ' ' if !quoted => words.extend(word.take()),
-            c => word.get_or_insert_default().push(c),
+            (' ', None) => words.extend(word.take()),
+            (c, _) => word.get_or_insert_default().push(c),
         }
     }
     words.extend(word);

@@ -86,6 +86,11 @@ pub async fn serve(
                     None => return left("did not dial".into()),
                 }
             }
+            Step::Tls if cut.is_some() => {
+                drop(connection);
+                listener.close();
+                return Ok(Played::ToTheCut);
+            }
             Step::Tls => match connection.handshake().await {
                 Ok(protected) => connection = protected,
                 Err(error) => return left(format!("TLS: {error}")),

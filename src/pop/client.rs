@@ -1,0 +1,133 @@
+//! The client and how it runs a command.
+
+use std::fmt;
+
+use crate::auth::{Credentials, TokenMechanism};
+use crate::connector::{self, Settings};
+use crate::net::driver::Driver;
+use crate::token::TokenProvider;
+use crate::{Connector, Endpoint, Stage};
+
+use super::command::{self, Command};
+use super::proto::Core;
+use super::{Capabilities, Error, Maildrop};
+
+/// A POP3 session that is logged in.
+///
+/// Messages are numbered from 1; the numbers hold for the session. Nothing is deleted until
+/// [`quit`](Self::quit).
+///
+/// # Cancel safety
+/// The future of any command may be dropped: the next command reads the rest of the old answer and
+/// throws it away, within the bounds of [`Limits::settle`](crate::Limits::settle) and
+/// [`Timeouts::settle`](crate::Timeouts::settle). The server may still carry the old command out.
+/// Dropping the future of `connect_…` or [`Connector::connect`] closes the connection.
+///
+/// # Example
+/// ```no_run
+/// # async fn read(tokens: mailbearer::token::StaticToken) -> Result<(), mailbearer::pop::Error> {
+/// use mailbearer::{PopClient, provider::microsoft365};
+///
+/// let mut pop =
+///     PopClient::connect_xoauth2(microsoft365::pop(), "billing@contoso.example", &tokens).await?;
+/// for listed in pop.list().await? {
+///     let message = pop.retr(listed.number()).await?;
+///     println!("{} octets", message.len());
+/// }
+/// pop.quit().await
+/// # }
+/// ```
+pub struct PopClient {
+    driver: Driver<Core>,
+    capabilities: Capabilities,
+    maildrop: Maildrop,
+}
+
+impl PopClient {
+    pub(crate) const fn new(
+        driver: Driver<Core>,
+        capabilities: Capabilities,
+        maildrop: Maildrop,
+    ) -> Self {
+        Self { driver, capabilities, maildrop }
+    }
+
+    /// A connector, which connects again and again with the same settings.
+    pub fn builder(endpoint: Endpoint) -> Connector<Self> {
+        Connector::new(endpoint)
+    }
+
+    /// Connects, and logs in to `mailbox` by XOAUTH2 with a token of `tokens`. Defaults for all
+    /// else; see [`builder`](Self::builder) to change them.
+    ///
+    /// # Errors
+    /// See [`Connector::connect`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection; the server may have seen the login.
+    pub async fn connect_xoauth2(
+        endpoint: Endpoint,
+        mailbox: impl Into<String>,
+        tokens: &dyn TokenProvider,
+    ) -> Result<Self, Error> {
+        Self::connect(endpoint, TokenMechanism::Xoauth2, mailbox.into(), tokens).await
+    }
+
+    /// The same by OAUTHBEARER (RFC 7628).
+    ///
+    /// # Errors
+    /// See [`Connector::connect`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection; the server may have seen the login.
+    pub async fn connect_oauthbearer(
+        endpoint: Endpoint,
+        mailbox: impl Into<String>,
+        tokens: &dyn TokenProvider,
+    ) -> Result<Self, Error> {
+        Self::connect(endpoint, TokenMechanism::OauthBearer, mailbox.into(), tokens).await
+    }
+
+    async fn connect(
+        endpoint: Endpoint,
+        mechanism: TokenMechanism,
+        mailbox: String,
+        provider: &dyn TokenProvider,
+    ) -> Result<Self, Error> {
+        let credentials = Credentials::Token { mechanism, mailbox: &mailbox, provider };
+        connector::connect(&Settings::new(endpoint), credentials).await
+    }
+
+    /// What the server offered before the login.
+    pub const fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// The size of the maildrop at login.
+    pub const fn maildrop(&self) -> Maildrop {
+        self.maildrop
+    }
+
+    /// Runs a command: brings the connection to rest, writes it, reads its answer.
+    pub(crate) async fn run<C: Command>(&mut self, command: C) -> Result<C::Output, Error> {
+        let stage = Stage::Command(C::NAME);
+        if let Err(broken) = self.driver.settle().await {
+            return Err(Error::broken(&self.driver, stage, broken));
+        }
+        let started = self.driver.core_mut().start(&command.encode(), command.shape());
+        started.map_err(|error| Error::unwritable(C::NAME, error))?;
+        match self.driver.event().await {
+            Ok(response) => command::finish(command, response, stage),
+            Err(broken) => Err(Error::broken(&self.driver, stage, broken)),
+        }
+    }
+}
+
+impl fmt::Debug for PopClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PopClient")
+            .field("maildrop", &self.maildrop)
+            .field("open", &self.driver.is_open())
+            .finish_non_exhaustive()
+    }
+}

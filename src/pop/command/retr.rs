@@ -1,0 +1,54 @@
+//! RETR, RFC 1939 section 5.
+//!
+//! ```text
+//! C: RETR 1
+//! S: +OK 120 octets
+//! S: Subject: hello
+//! S:
+//! S: ..a line that began with a dot
+//! S: .
+//! ```
+
+use bytes::Bytes;
+
+use super::Command;
+use crate::pop::proto::{Response, Shape};
+use crate::pop::{Error, PopClient};
+
+impl PopClient {
+    /// A message, exact to the octet: stuffed dots are taken out, line ends are left as they came.
+    ///
+    /// The server ends the last line if the message did not (RFC 1939 section 3).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is no such message or it is marked as deleted;
+    /// [`Error::Protocol`] if it exceeds [`Limits::message`](crate::Limits::message).
+    ///
+    /// # Cancel safety
+    /// See [`PopClient`]. What is left of a large message costs the connection.
+    pub async fn retr(&mut self, number: u32) -> Result<Bytes, Error> {
+        self.run(Retr { number }).await
+    }
+}
+
+struct Retr {
+    number: u32,
+}
+
+impl Command for Retr {
+    const NAME: &'static str = "RETR";
+
+    type Output = Bytes;
+
+    fn encode(&self) -> Vec<u8> {
+        format!("RETR {}", self.number).into_bytes()
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Message
+    }
+
+    fn finish(self, response: Response) -> Result<Bytes, String> {
+        Ok(response.text)
+    }
+}

@@ -1,0 +1,70 @@
+//! UIDL, RFC 1939 section 7.
+//!
+//! ```text
+//! C: UIDL
+//! S: +OK
+//! S: 1 whqtswO00WBw418f9t5JxYwZ
+//! S: 2 QhdPYR:00WBw1Ph7x7
+//! S: .
+//! ```
+
+use super::{Command, lines, numbered};
+use crate::pop::proto::{Response, Shape};
+use crate::pop::{Error, PopClient};
+
+/// A message and the identifier that it keeps across sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UniqueId {
+    number: u32,
+    id: String,
+}
+
+impl UniqueId {
+    /// The message's number in this session, from 1.
+    pub const fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Its identifier, unique in the maildrop. RFC 1939 allows 1 to 70 printable characters; what
+    /// the server sent is given as it is.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl PopClient {
+    /// All messages that are not marked as deleted, with their identifiers.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] by a server without UIDL, [`Error::Unparsed`] with the first line that
+    /// is not a number and an identifier.
+    ///
+    /// # Cancel safety
+    /// See [`PopClient`].
+    pub async fn uidl(&mut self) -> Result<Vec<UniqueId>, Error> {
+        self.run(Uidl).await
+    }
+}
+
+struct Uidl;
+
+impl Command for Uidl {
+    const NAME: &'static str = "UIDL";
+
+    type Output = Vec<UniqueId>;
+
+    fn encode(&self) -> Vec<u8> {
+        b"UIDL".to_vec()
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Listing
+    }
+
+    fn finish(self, response: Response) -> Result<Vec<UniqueId>, String> {
+        lines(&response.text, |line| {
+            let (number, id) = numbered(line)?;
+            Some(UniqueId { number, id: id.to_owned() })
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! From a stream to a client that is logged in.
+
+use crate::auth::{AuthCause, AuthError, Login};
+use crate::connector::{Client, Establish, Protection, Settings};
+use crate::net::Stream;
+use crate::net::driver::Driver;
+use crate::sasl::POP_COMMAND_LINE;
+use crate::{Fault, Protocol, Stage};
+
+use super::command::capa::Capa;
+use super::command::stat::Stat;
+use super::command::{Command, stls::Stls};
+use super::proto::{Core, Response};
+use super::{Capabilities, Error, PopClient, Reply, ResponseCode};
+
+impl Client for PopClient {}
+
+impl Establish for PopClient {
+    type Error = Error;
+
+    const PROTOCOL: Protocol = Protocol::Pop;
+
+    /// The clear-text core ends with this function: what was heard on it cannot survive.
+    async fn start_tls(
+        stream: Box<dyn Stream>,
+        settings: &Settings,
+    ) -> Result<Box<dyn Stream>, Error> {
+        let mut session = Opening::new(stream, settings, false);
+        session.greeting().await?;
+        let offered = session.capabilities().await?;
+        // A server without CAPA may know STLS all the same.
+        if offered.iter().next().is_some() && !offered.has("STLS") {
+            return Err(unsupported("STLS".to_owned(), offered.iter()));
+        }
+        session.run(Stls, Stage::StartTls).await?;
+        let (stream, core) = session.driver.into_parts();
+        match core.unread() {
+            0 => Ok(stream),
+            // RFC 2595 section 4 has the client wait; whoever spoke meanwhile is not the server.
+            octets => Err(Error::Protocol {
+                stage: Stage::StartTls,
+                fault: Fault::BytesBeforeTls { octets },
+            }),
+        }
+    }
+
+    async fn open(
+        stream: Box<dyn Stream>,
+        protection: Protection,
+        settings: &Settings,
+        login: Login,
+    ) -> Result<Self, Error> {
+        let mut session = Opening::new(stream, settings, protection.confidential);
+        if !protection.greeted {
+            session.greeting().await?;
+        }
+        let capabilities = session.capabilities().await?;
+        let mechanism = login.session.mechanism();
+        if !capabilities.may_authenticate(mechanism) {
+            return Err(unsupported(format!("SASL {mechanism}"), capabilities.mechanisms()));
+        }
+        session.authenticate(settings, login).await?;
+        // A login can succeed and the mailbox still not open; STAT finds out.
+        let maildrop = match session.run(Stat, Stage::Probe).await {
+            Err(Error::Refused { reply, .. }) => return Err(session.not_opened(reply)),
+            maildrop => maildrop?,
+        };
+        Ok(Self::new(session.driver, capabilities, maildrop))
+    }
+}
+
+/// A connection on the way to a client.
+struct Opening {
+    driver: Driver<Core>,
+}
+
+impl Opening {
+    fn new(stream: Box<dyn Stream>, settings: &Settings, confidential: bool) -> Self {
+        let core = Core::new(settings.limits.clone(), confidential);
+        let (timeouts, limits) = (settings.timeouts.clone(), &settings.limits);
+        Self { driver: Driver::new(stream, core, Protocol::Pop.name(), timeouts, limits) }
+    }
+
+    async fn greeting(&mut self) -> Result<(), Error> {
+        self.driver.core_mut().expect_greeting();
+        let Response { reply, .. } = self.event(Stage::Greeting).await?;
+        if reply.is_ok() { Ok(()) } else { Err(Error::Refused { stage: Stage::Greeting, reply }) }
+    }
+
+    /// Empty if the server does not know CAPA (RFC 2449 came after RFC 1939).
+    async fn capabilities(&mut self) -> Result<Capabilities, Error> {
+        match self.run(Capa, Stage::Capabilities).await {
+            Err(Error::Refused { .. }) => Ok(Capabilities::default()),
+            offered => offered,
+        }
+    }
+
+    async fn authenticate(&mut self, settings: &Settings, login: Login) -> Result<(), Error> {
+        let inline = !login.two_step
+            && settings.endpoint.profile().inline_auth()
+            && login.session.fits_inline("AUTH", POP_COMMAND_LINE);
+        self.driver.scrub(login.session.scrubber());
+        let started = self.driver.core_mut().authenticate(login.session, inline);
+        started.map_err(|error| Error::unwritable("the login", error))?;
+        let Response { reply, .. } = self.event(Stage::Auth).await?;
+        if reply.is_ok() && !says_not_connected(&reply) {
+            return Ok(());
+        }
+        let cause = cause(&reply);
+        Err(self.refused(reply, cause, inline))
+    }
+
+    /// The first command after the login was refused.
+    fn not_opened(&self, reply: Reply) -> Error {
+        let cause = match reply.code().and_then(ResponseCode::temporary) {
+            Some(after) => AuthCause::Temporary(after),
+            None => AuthCause::NotConnected,
+        };
+        self.refused(reply, cause, false)
+    }
+
+    fn refused(&self, reply: Reply, cause: AuthCause, inline: bool) -> Error {
+        let Some(session) = self.driver.core().session() else {
+            return Error::Refused { stage: Stage::Auth, reply };
+        };
+        let mut error = AuthError::new(session, cause, reply);
+        error.try_two_step = inline && cause == AuthCause::Malformed;
+        Error::Auth(Box::new(error))
+    }
+
+    async fn run<C: Command>(&mut self, command: C, stage: Stage) -> Result<C::Output, Error> {
+        let started = self.driver.core_mut().start(&command.encode(), command.shape());
+        started.map_err(|error| Error::unwritable("the command", error))?;
+        let response = self.event(stage).await?;
+        super::command::finish(command, response, stage)
+    }
+
+    async fn event(&mut self, stage: Stage) -> Result<Response, Error> {
+        let event = self.driver.event().await;
+        event.map_err(|broken| Error::broken(&self.driver, stage, broken))
+    }
+}
+
+fn unsupported<'a>(what: String, offered: impl Iterator<Item = &'a str>) -> Error {
+    Error::Unsupported { what, offered: offered.collect::<Vec<_>>().join(", ") }
+}
+
+/// Exchange says so, in any status, when the token is good and the mailbox is not (observed since
+/// 2019, and at AUTH itself since 2026).
+fn says_not_connected(reply: &Reply) -> bool {
+    contains(reply.text(), "authenticated but not connected")
+}
+
+/// Why a login was refused. Microsoft's servers send no codes; their phrases are from Microsoft
+/// Learn, "Authenticate an IMAP, POP or SMTP connection using OAuth" (2026).
+fn cause(reply: &Reply) -> AuthCause {
+    let text = reply.text();
+    match reply.code() {
+        Some(ResponseCode::Auth) => AuthCause::Credential,
+        Some(ResponseCode::SysPerm) => AuthCause::Policy,
+        Some(code) => code.temporary().map_or(AuthCause::Other, AuthCause::Temporary),
+        None if says_not_connected(reply) => AuthCause::NotConnected,
+        None if contains(text, "authentication failure") => AuthCause::Credential,
+        None if contains(text, "basic authentication is disabled") => AuthCause::Policy,
+        None if contains(text, "protocol error")
+            || contains(text, "bad command")
+            || contains(text, "syntax") =>
+        {
+            AuthCause::Malformed
+        }
+        None => AuthCause::Other,
+    }
+}
+
+fn contains(text: &str, phrase: &str) -> bool {
+    text.to_ascii_lowercase().contains(phrase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause_of(line: &str) -> AuthCause {
+        cause(&Reply::parse(line).unwrap())
+    }
+
+    #[test]
+    fn only_a_refusal_of_the_credential_blames_it() {
+        let credential = [
+            "-ERR Authentication failure: unknown user name or bad password.",
+            "-ERR Authentication failure: unknown user name or bad password",
+            "-ERR [AUTH] Invalid credentials.",
+        ];
+        assert!(credential.iter().all(|line| cause_of(line) == AuthCause::Credential));
+        let other = [
+            ("-ERR [SYS/TEMP] Temporary authentication failure.", AuthCause::Temporary(None)),
+            ("-ERR [IN-USE] locked", AuthCause::Temporary(None)),
+            ("-ERR [SYS/PERM] no such mailbox", AuthCause::Policy),
+            ("-ERR Protocol error. Connection is closed. 10", AuthCause::Malformed),
+            ("-ERR User is authenticated but not connected.", AuthCause::NotConnected),
+            ("-ERR Basic authentication is disabled", AuthCause::Policy),
+            ("-ERR no", AuthCause::Other),
+        ];
+        for (line, expected) in other {
+            assert_eq!(cause_of(line), expected, "{line}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What a POP3 connection or command can end in.
+
+use std::borrow::Cow;
+
+use crate::auth::Verdict;
+use crate::connector::{Judge, Obstacle};
+use crate::fault::Unwritable;
+use crate::net::driver::{Broken, Driver};
+use crate::token::TokenError;
+use crate::{AuthError, Failure, Fault, Misuse, Retry, Stage, net};
+
+use super::proto::Core;
+use super::{Reply, ResponseCode};
+
+/// A failure of a [`PopClient`](super::PopClient).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server said `-ERR`. The connection is good.
+    #[error("{stage} refused: {reply}")]
+    Refused {
+        /// What was refused.
+        stage: Stage,
+        /// The server's words.
+        reply: Reply,
+    },
+    /// The login was refused.
+    #[error(transparent)]
+    Auth(Box<AuthError<Reply>>),
+    /// The server closed the connection.
+    #[error("the server closed the connection during {stage}{}{}", last_words(.reply), credential(.credential_octets))]
+    Closed {
+        /// What was going on.
+        stage: Stage,
+        /// Its last words, if it said any.
+        reply: Option<Reply>,
+        /// During authentication, the octets of the token or password: servers close on those
+        /// that are too long for them.
+        credential_octets: Option<usize>,
+    },
+    /// The server broke the protocol; the connection is useless.
+    #[error("protocol error during {stage}: {fault}")]
+    Protocol {
+        /// What was going on.
+        stage: Stage,
+        /// What it did.
+        fault: Fault,
+    },
+    /// An answer that means nothing. The connection is good: the answer's end was found.
+    #[error("cannot make sense of the answer to {stage}: `{answer}`")]
+    Unparsed {
+        /// The command.
+        stage: Stage,
+        /// The line in question.
+        answer: String,
+    },
+    /// The server does not offer what is needed.
+    #[error("the server does not offer {what} (it offers: {offered})")]
+    Unsupported {
+        /// What is needed.
+        what: String,
+        /// What there is instead.
+        offered: String,
+    },
+    /// The call cannot work as it was made.
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
+    /// The network failed.
+    #[error("{source} (during {stage})")]
+    Net {
+        /// What was going on.
+        stage: Stage,
+        /// What happened.
+        source: net::Error,
+    },
+    /// There is no token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+fn last_words(reply: &Option<Reply>) -> String {
+    reply.as_ref().map(|reply| format!(": {reply}")).unwrap_or_default()
+}
+
+fn credential(octets: &Option<usize>) -> String {
+    octets.map(|octets| format!(", after a credential of {octets} octets")).unwrap_or_default()
+}
+
+impl Error {
+    /// The server's answer, if there was one.
+    pub fn reply(&self) -> Option<&Reply> {
+        match self {
+            Self::Refused { reply, .. } | Self::Closed { reply: Some(reply), .. } => Some(reply),
+            Self::Auth(error) => Some(error.reply()),
+            _ => None,
+        }
+    }
+
+    /// What a driver that broke means at `stage`.
+    pub(crate) fn broken(driver: &Driver<Core>, stage: Stage, broken: Broken) -> Self {
+        match broken {
+            Broken::Fault(fault) => Self::Protocol { stage, fault },
+            Broken::Net(net::Error::Closed) => Self::Closed {
+                stage,
+                reply: driver.core().last_words().cloned(),
+                credential_octets: driver.core().credential_octets(),
+            },
+            Broken::Net(source) => Self::Net { stage, source },
+        }
+    }
+
+    pub(crate) fn unwritable(what: &'static str, error: Unwritable) -> Self {
+        Self::Misuse(match error {
+            Unwritable::LineBreak => Misuse::LineBreak { what },
+            Unwritable::SecretInClearText => Misuse::SecretInClearText,
+        })
+    }
+}
+
+impl Failure for Error {
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Refused { reply, .. } => match reply.code() {
+                Some(ResponseCode::SysPerm) => Retry::Administrator,
+                Some(ResponseCode::Auth) => Retry::RefreshToken,
+                Some(code) => code.temporary().map_or(Retry::Never, Retry::Later),
+                None => Retry::Never,
+            },
+            Self::Auth(error) => error.retry(),
+            // A server that hangs up on a login will do so again at once.
+            Self::Closed { stage: Stage::Auth | Stage::Greeting, .. } => Retry::Later(None),
+            Self::Closed { .. } | Self::Protocol { .. } => Retry::Reconnect,
+            Self::Unparsed { .. } | Self::Unsupported { .. } | Self::Misuse(_) => Retry::Never,
+            Self::Net { source, .. } => source.retry(),
+            Self::Token(error) => error.retry(),
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        match self {
+            Self::Refused { stage, .. }
+            | Self::Closed { stage, .. }
+            | Self::Protocol { stage, .. }
+            | Self::Unparsed { stage, .. }
+            | Self::Net { stage, .. } => *stage,
+            Self::Auth(_) => Stage::Auth,
+            Self::Unsupported { .. } => Stage::Capabilities,
+            Self::Misuse(_) => Stage::Command("the call"),
+            Self::Token(_) => Stage::Token,
+        }
+    }
+
+    fn connection_usable(&self) -> bool {
+        match self {
+            Self::Refused { stage, .. } => matches!(stage, Stage::Command(_)),
+            Self::Unparsed { .. } | Self::Misuse(_) => true,
+            _ => false,
+        }
+    }
+
+    fn reply_text(&self) -> Option<Cow<'_, str>> {
+        self.reply().map(|reply| Cow::Owned(reply.to_string()))
+    }
+}
+
+impl From<Obstacle> for Error {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Net(stage, source) => Self::Net { stage, source },
+            Obstacle::Token(error) => Self::Token(error),
+            Obstacle::Misuse(misuse) => Self::Misuse(misuse),
+        }
+    }
+}
+
+impl Judge for Error {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Auth(error) => error.verdict(),
+            _ => Verdict::Final,
+        }
+    }
+
+    fn mark_refreshed(&mut self) {
+        if let Self::Auth(error) = self {
+            error.mark_refreshed();
+        }
+    }
+}

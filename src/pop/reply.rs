@@ -1,0 +1,152 @@
+//! The server's status line.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What a server said: `+OK` or `-ERR`, maybe a code, and text for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    ok: bool,
+    code: Option<ResponseCode>,
+    text: String,
+}
+
+/// A code in brackets that tells programs why (RFC 2449 section 8, RFC 3206).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResponseCode {
+    /// `[IN-USE]`: the login was good, but another session holds the maildrop.
+    InUse,
+    /// `[LOGIN-DELAY]`: logging in again too soon.
+    LoginDelay,
+    /// `[SYS/TEMP]`: a fault of the server's that will pass.
+    SysTemp,
+    /// `[SYS/PERM]`: a fault of the server's that somebody must mend.
+    SysPerm,
+    /// `[AUTH]`: the credentials are to blame.
+    Auth,
+    /// Any other.
+    Other(String),
+}
+
+impl Reply {
+    /// Reads a status line; nothing if it is none.
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let (status, rest) = line.split_at_checked(line.find(' ').unwrap_or(line.len()))?;
+        let ok = match status.to_ascii_uppercase().as_str() {
+            "+OK" => true,
+            "-ERR" => false,
+            _ => return None,
+        };
+        let rest = rest.trim();
+        let (code, text) = match split_code(rest) {
+            // RFC 2449 section 8: a code may follow -ERR, and +OK too; what stands in brackets
+            // behind +OK may also be a host name in a greeting.
+            Some((code, text)) if !ok => (Some(ResponseCode::parse(code)), text),
+            _ => (None, rest),
+        };
+        Some(Self { ok, code, text: text.to_owned() })
+    }
+
+    /// Whether it is `+OK`.
+    pub const fn is_ok(&self) -> bool {
+        self.ok
+    }
+
+    /// The code of an `-ERR`.
+    pub const fn code(&self) -> Option<&ResponseCode> {
+        self.code.as_ref()
+    }
+
+    /// The text behind status and code.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.ok { "+OK" } else { "-ERR" })?;
+        if let Some(code) = &self.code {
+            write!(f, " [{code}]")?;
+        }
+        if !self.text.is_empty() {
+            write!(f, " {}", self.text)?;
+        }
+        Ok(())
+    }
+}
+
+impl ResponseCode {
+    fn parse(code: &str) -> Self {
+        match code.to_ascii_uppercase().as_str() {
+            "IN-USE" => Self::InUse,
+            "LOGIN-DELAY" => Self::LoginDelay,
+            "SYS/TEMP" => Self::SysTemp,
+            "SYS/PERM" => Self::SysPerm,
+            "AUTH" => Self::Auth,
+            _ => Self::Other(code.to_owned()),
+        }
+    }
+
+    /// How long to wait, for codes that pass; the server says no time.
+    pub(crate) const fn temporary(&self) -> Option<Option<Duration>> {
+        match self {
+            Self::InUse | Self::LoginDelay | Self::SysTemp => Some(None),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ResponseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InUse => "IN-USE",
+            Self::LoginDelay => "LOGIN-DELAY",
+            Self::SysTemp => "SYS/TEMP",
+            Self::SysPerm => "SYS/PERM",
+            Self::Auth => "AUTH",
+            Self::Other(code) => code,
+        })
+    }
+}
+
+fn split_code(text: &str) -> Option<(&str, &str)> {
+    let (code, rest) = text.strip_prefix('[')?.split_once(']')?;
+    Some((code, rest.trim_start()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_line_has_a_status_maybe_a_code_and_text() {
+        let reply = Reply::parse("-ERR [IN-USE] Do you have another POP session running?").unwrap();
+        assert!(!reply.is_ok());
+        assert_eq!(reply.code(), Some(&ResponseCode::InUse));
+        assert_eq!(reply.text(), "Do you have another POP session running?");
+        assert_eq!(reply.to_string(), "-ERR [IN-USE] Do you have another POP session running?");
+    }
+
+    #[test]
+    fn the_brackets_of_an_exchange_greeting_are_no_code() {
+        let line = "+OK The Microsoft Exchange POP3 service is ready. [TQBXAEgA]";
+        let reply = Reply::parse(line).unwrap();
+        assert!(reply.is_ok() && reply.code().is_none());
+        assert_eq!(reply.to_string(), line);
+    }
+
+    #[test]
+    fn a_status_may_stand_alone_and_in_lower_case() {
+        assert_eq!(Reply::parse("+ok").unwrap().to_string(), "+OK");
+        assert_eq!(Reply::parse("-ERR").unwrap().text(), "");
+    }
+
+    #[test]
+    fn anything_else_is_no_status_line() {
+        for line in ["", "+", "+OKAY", "OK", "* OK hi", "250 OK"] {
+            assert_eq!(Reply::parse(line), None, "{line}");
+        }
+    }
+}
