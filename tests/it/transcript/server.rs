@@ -117,7 +117,10 @@ pub async fn serve(
                 sleep(IDLE).await;
                 connection.write(&flight[offset..]).await;
                 let last = String::from_utf8_lossy(&last_line).into_owned();
-                connection.answer_all(&last, aftermath).await?;
+                match connection.answer_all(&last, aftermath).await {
+                    Err(_) if !transcript.alternatives.is_empty() => {}
+                    answered => answered?,
+                }
                 return Ok(Played::ToTheCut);
             }
             Step::Server(flight) if mode == Mode::Bytes => {
@@ -130,10 +133,17 @@ pub async fn serve(
             }
             Step::Server(flight) => connection.write(flight).await,
             Step::Pause => sleep(IDLE).await,
-            Step::Eof => connection.close().await,
+            Step::Eof => {
+                connection.close().await;
+                connection = Connection::None;
+            }
         }
     }
     match connection.rest().await? {
+        // Who reads an answer before the octets that make it a trap goes on for a moment.
+        Some(_) if mode != Mode::Whole && !transcript.alternatives.is_empty() => {
+            Ok(Played::ToTheEnd)
+        }
         None => Ok(Played::ToTheEnd),
         Some(said) => Err(format!("after the end of the transcript the client said {said:?}")),
     }
