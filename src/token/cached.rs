@@ -648,6 +648,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_renewal_ahead_of_time_is_never_a_retry() {
+        let Setup { tokens, source, .. } = setup();
+        get(&tokens, request()).await;
+        advance(HOUR - 9 * MINUTE).await;
+        // Another token than this one was refused: it is handed out, and renewed as usual.
+        assert_eq!(get(&tokens, retry()).await, "t1");
+        settle().await;
+        assert_eq!(source.asked.lock().unwrap()[1].purpose(), Purpose::Connect);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn outside_margin_and_jitter_nothing_is_fetched() {
         let Setup { tokens, source, .. } = setup();
         assert_eq!(get(&tokens, request()).await, "t1");

@@ -74,8 +74,6 @@ impl Direct {
             if !closed && let Poll::Ready(end) = Pin::new(&mut connection).poll(context) {
                 end?;
                 closed = true;
-                // What the connection handed over last has not been looked at yet.
-                return exchange.as_mut().poll(context);
             }
             Poll::Pending
         })

@@ -4,10 +4,11 @@
 //! `Retry-After` and Microsoft's error numbers, and whose `Debug` prints the whole body.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
 use super::{AccessToken, TokenError};
@@ -383,6 +384,19 @@ mod tests {
         play(Some(Ok(HttpResponse::new(status).with_body(body)))).await
     }
 
+    /// Answers after twenty seconds.
+    struct Slow;
+
+    impl HttpClient for Slow {
+        fn send(&self, _request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
+            Box::pin(async {
+                tokio::time::advance(Duration::from_secs(20)).await;
+                let body = r#"{"access_token":"EwB","expires_in":3600}"#;
+                Ok(HttpResponse::new(200).with_body(body))
+            })
+        }
+    }
+
     fn refusal(error: &TokenError) -> &TokenEndpointError {
         error.cause().downcast_ref().unwrap()
     }
@@ -402,6 +416,13 @@ mod tests {
             assert_eq!(token.expose(), "EwB");
             assert!(about(3599, &token), "{lifetime}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lifetime_counts_from_when_the_request_was_sent() {
+        let request = HttpRequest::new("POST", "https://login.example/token");
+        let token = exchange(&Slow, request, Scrubber::default(), DEADLINE).await.unwrap();
+        assert!(token.remaining() <= Some(Duration::from_secs(3580)));
     }
 
     #[tokio::test]
