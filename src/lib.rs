@@ -17,6 +17,8 @@ pub mod pop;
 pub mod provider;
 mod sasl;
 mod secret;
+#[cfg(feature = "smtp")]
+pub mod smtp;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
@@ -38,6 +40,8 @@ pub use misuse::Misuse;
 #[cfg(feature = "pop")]
 pub use pop::PopClient;
 pub use sasl::{Challenge, InputError, InputField};
+#[cfg(feature = "smtp")]
+pub use smtp::SmtpClient;
 pub use token::{AccessToken, TokenProvider};
 
 /// A boxed future, as the object-safe traits of this crate return it.

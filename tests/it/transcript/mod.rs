@@ -39,6 +39,7 @@ mod play;
 mod pop;
 mod script;
 mod server;
+mod smtp;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -144,6 +145,7 @@ fn problems_of(path: &Path, modes: &impl Fn(&Transcript) -> Vec<Mode>) -> Vec<St
 fn play_any(transcript: &Transcript, mode: Mode) -> Result<(), String> {
     match transcript.protocol() {
         "pop" => play::<pop::Pop>(transcript, mode),
+        "smtp" => play::<smtp::Smtp>(transcript, mode),
         other => Err(format!("no protocol `{other}`")),
     }
 }
