@@ -17,6 +17,9 @@ pub(super) const LINE_LIMIT: usize = 64 * 1024;
 /// How many lines the transcript keeps; the oldest go first.
 const TRANSCRIPT_LIMIT: usize = 10_000;
 
+/// No tag or verb is longer, in octets.
+pub(super) const WORD_LIMIT: usize = 32;
+
 /// A TCP or TLS stream.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -169,8 +172,12 @@ impl Wire {
         let _ = self.stream.shutdown().await;
     }
 
-    /// Puts what the client sent into the transcript.
+    /// Puts what the client sent into the transcript. What begins with so long a word is no
+    /// command but SASL at the wrong moment.
     pub(super) fn heard(&self, line: &[u8]) {
+        if line.split(|octet| *octet == b' ').next().is_some_and(|word| word.len() > WORD_LIMIT) {
+            return self.heard_secret(line);
+        }
         self.note("C", &String::from_utf8_lossy(line));
     }
 
@@ -186,7 +193,7 @@ impl Wire {
     }
 
     async fn fill(&mut self) -> io::Result<()> {
-        self.input.reserve(8 * 1024);
+        self.input.reserve(16 * 1024);
         match self.stream.read_buf(&mut self.input).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),

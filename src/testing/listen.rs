@@ -76,9 +76,12 @@ impl Port {
             if connections.len() >= CONNECTION_LIMIT {
                 connections.join_next().await;
             }
-            // An error here is that of one client which went away, or of a lack of descriptors.
+            // An error here is that of a client which went away, or a lack of descriptors, which
+            // the end of another connection mends.
             let Ok((stream, _)) = socket.accept().await else {
-                tokio::task::yield_now().await;
+                if connections.join_next().await.is_none() {
+                    tokio::task::yield_now().await;
+                }
                 continue;
             };
             let label = format!("{}-{number}", self.protocol.name());

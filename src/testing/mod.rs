@@ -37,6 +37,9 @@
 //! A mailbox has the folders INBOX, Sent, Drafts, Deleted and Junk. What is sent by SMTP goes to
 //! the INBOX of each recipient and, as at Exchange, to Sent of the mailbox that was logged in.
 //!
+//! Tokens live by the tokio clock: under a paused clock a test advances it past their end. Nothing
+//! else here is timed, except that an IMAP session in IDLE ends by itself when its token does.
+//!
 //! Not here: passwords, CREATE, DELETE and RENAME, SUBSCRIBE, BODYSTRUCTURE, and time-outs for
 //! clients that say nothing.
 
@@ -55,7 +58,7 @@ mod tls;
 mod tokens;
 mod world;
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "ring", feature = "aws-lc-rs")))]
 mod tests;
 
 use std::io;
@@ -286,8 +289,8 @@ impl Server {
         lock(&self.world.logins).clone()
     }
 
-    /// The last 10,000 lines of all connections, without secrets and message bodies, such as
-    /// `imap-3 C: a1 SELECT INBOX`.
+    /// The last 10,000 lines of all connections, such as `imap-3 C: a1 SELECT INBOX`. Secrets,
+    /// what clients upload, and replies over 4 KiB are told by their length.
     pub fn transcript(&self) -> Vec<String> {
         self.world.transcript.lines()
     }

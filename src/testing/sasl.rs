@@ -120,6 +120,13 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_for_high_volume_email_is_taken_in_spite_of_its_capital_letter() {
+        let line = "dXNlcj1hcHBsaWNhdGlvbkBjb250b3NvLm9ubWljcm9zb2Z0LmNvbQFBdXRoPUJlYXJlciBFd0JBQ\
+                    WwzQkFBVUZGcFVBbzdKM1ZlMGJqTEJXWldDY2xSQzNFb0FBAQE=";
+        assert_eq!(xoauth2(line).unwrap().0, "application@contoso.onmicrosoft.com");
+    }
+
+    #[test]
     fn oauthbearer_names_are_unescaped() {
         let line = b"bixhPWE9M0RiPTJDY0BleGFtcGxlLmNvbSwBYXV0aD1CZWFyZXIgVAEB";
         let known = parse(Mechanism::Oauthbearer, line).ok().unwrap();

@@ -47,7 +47,7 @@ impl Service {
     }
 }
 
-/// Everything that depends on the service, as data. `{host}` and `{date}` are filled in.
+/// Everything that depends on the service, as data. `{date}` is filled in.
 pub(super) struct Lines {
     pub(super) smtp: SmtpLines,
     pub(super) imap: ImapLines,
@@ -58,10 +58,13 @@ pub(super) struct Lines {
     pub(super) oauthbearer: bool,
 }
 
+/// Where STARTTLS stands in the clear, and AUTH under TLS.
+pub(super) const SECURITY: &str = "{security}";
+
 pub(super) struct SmtpLines {
     pub(super) greeting: &'static str,
     pub(super) hello: &'static str,
-    /// The extensions but for STARTTLS and AUTH.
+    /// The extensions in their order, with [`SECURITY`] among them.
     pub(super) extensions: &'static [&'static str],
     pub(super) auth: &'static str,
     /// The longest message, as SIZE announces it.
@@ -116,6 +119,7 @@ const EXCHANGE: Lines = Lines {
             "PIPELINING",
             "DSN",
             "ENHANCEDSTATUSCODES",
+            SECURITY,
             "8BITMIME",
             "BINARYMIME",
             "CHUNKING",
@@ -182,6 +186,7 @@ const GMAIL: Lines = Lines {
         extensions: &[
             "SIZE 35882577",
             "8BITMIME",
+            SECURITY,
             "ENHANCEDSTATUSCODES",
             "PIPELINING",
             "CHUNKING",

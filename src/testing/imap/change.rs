@@ -102,7 +102,7 @@ impl Imap {
                 folder.remove(|message| taken.iter().any(|moved| moved.uid == message.uid));
             });
             if !code.is_empty() {
-                out.extend(format!("* OK {code}\r\n").into_bytes());
+                out.extend(format!("* OK {code}Moved.\r\n").into_bytes());
             }
             "OK MOVE completed.".to_owned()
         } else {

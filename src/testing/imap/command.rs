@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::super::line_io::WORD_LIMIT;
+
 /// How deep lists may nest.
 const DEPTH_LIMIT: usize = 32;
 
@@ -58,7 +60,8 @@ impl Command {
     pub(super) fn parse(segments: &[Segment]) -> Result<Self, String> {
         let mut args = Parser { segments, at: 0 }.args(0).unwrap_or_default().into_iter();
         let word = |arg: Option<Arg>| arg.and_then(|arg| arg.text().map(str::to_owned));
-        let tag = word(args.next()).ok_or("*")?;
+        // What is too long for a tag is SASL at the wrong moment, and not to be repeated.
+        let tag = word(args.next()).filter(|tag| tag.len() <= WORD_LIMIT).ok_or("*")?;
         let mut verb = word(args.next()).ok_or_else(|| tag.clone())?.to_ascii_uppercase();
         let by_uid = verb == "UID";
         if by_uid {

@@ -99,10 +99,8 @@ impl Imap {
 
     pub(super) fn append(&self, command: &Command) -> Reply {
         let name = command.text(0).ok_or(ARGUMENT_ERROR)?;
-        let (message, options) = match command.args.get(1..).and_then(<[Arg]>::split_last) {
-            Some((Arg::String(message), options)) => (message, options),
-            _ => return Err(ARGUMENT_ERROR),
-        };
+        let arguments = command.args.get(1..).and_then(<[Arg]>::split_last);
+        let Some((Arg::String(message), options)) = arguments else { return Err(ARGUMENT_ERROR) };
         let (mut flags, mut internal_date) = (Default::default(), None);
         for option in options {
             match option {

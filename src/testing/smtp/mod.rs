@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::fault::Fault;
 use super::line_io::Wire;
-use super::service::SmtpLines;
+use super::service::{SECURITY, SmtpLines};
 use super::world::{Session, World};
 use super::{Protocol, date};
 use mail::Transaction;
@@ -131,11 +131,10 @@ impl Smtp {
         if verb == "HELO" {
             return self.say(&format!("250 {}", self.lines.hello)).await;
         }
-        let mut list = vec![self.lines.hello];
-        list.extend(self.lines.extensions);
-        // AUTH stands where STARTTLS stood, after the four or so extensions that come first.
-        let place = list.len().min(5);
-        list.insert(place, if self.secure { self.lines.auth } else { "STARTTLS" });
+        let security = if self.secure { self.lines.auth } else { "STARTTLS" };
+        let extensions = self.lines.extensions.iter().copied();
+        let extensions = extensions.map(|name| if name == SECURITY { security } else { name });
+        let list: Vec<&str> = [self.lines.hello].into_iter().chain(extensions).collect();
         let last = list.len() - 1;
         let mark = |at: usize| if at == last { ' ' } else { '-' };
         let reply: Vec<String> =

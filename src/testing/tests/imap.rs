@@ -383,7 +383,7 @@ async fn messages_are_copied_and_moved() {
     assert_eq!(run(&mut raw, "UID COPY 1 Junk").await, ["t OK [COPYUID 5 1 1] COPY completed."]);
     assert_eq!(
         run(&mut raw, "MOVE 1:2 Deleted").await,
-        ["* OK [COPYUID 4 1,2 1,2] ", "* 2 EXPUNGE", "* 1 EXPUNGE", "t OK MOVE completed."]
+        ["* OK [COPYUID 4 1,2 1,2] Moved.", "* 2 EXPUNGE", "* 1 EXPUNGE", "t OK MOVE completed."]
     );
     let left = ["INBOX", "Junk", "Deleted"].map(|name| server.messages_in(USER, name).len());
     assert_eq!(left, [0, 1, 2]);

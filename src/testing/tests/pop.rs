@@ -98,9 +98,9 @@ async fn a_maildrop_is_listed_and_read() {
     server.deliver(USER, *b"A: 1\r\n\r\n.one\r\ntwo\r\n");
     server.deliver(USER, *b"B: 2\r\n\r\nno line end");
     let mut raw = logged_in(&server).await;
-    assert_eq!(raw.ask("STAT").await, "+OK 2 37");
+    assert_eq!(raw.ask("STAT").await, "+OK 2 38");
     raw.send("LIST").await;
-    assert_eq!(raw.until(".").await, ["+OK", "1 18", "2 19", "."]);
+    assert_eq!(raw.until(".").await, ["+OK", "1 19", "2 19", "."]);
     assert_eq!(raw.ask("LIST 2").await, "+OK 2 19");
     raw.send("UIDL").await;
     assert_eq!(raw.until(".").await, ["+OK", "1 00001", "2 00002", "."]);
