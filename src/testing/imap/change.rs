@@ -38,7 +38,7 @@ impl Imap {
                     out.extend(format!("* {number} FETCH (FLAGS {list}{uid})\r\n").into_bytes());
                 }
             }
-            Ok(())
+            Ok::<_, &'static str>(())
         })
         .ok_or(NO_FOLDER)??;
         self.world.ring();
@@ -73,10 +73,12 @@ impl Imap {
         let taken = self
             .in_folder(|selected, folder| {
                 let named = selected.resolve(&set, by_uid)?;
-                Ok(named
-                    .iter()
-                    .filter_map(|(_, uid)| folder.message(*uid).cloned())
-                    .collect::<Vec<_>>())
+                Ok::<_, &'static str>(
+                    named
+                        .iter()
+                        .filter_map(|(_, uid)| folder.message(*uid).cloned())
+                        .collect::<Vec<_>>(),
+                )
             })
             .ok_or(NO_FOLDER)??;
         let mailbox = self.login.as_ref().map_or("", |login| &login.mailbox);
