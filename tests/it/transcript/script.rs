@@ -47,7 +47,7 @@ pub struct Expected {
 }
 
 /// What the scripted server does next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Waits for a new connection.
     Dial,

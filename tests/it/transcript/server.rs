@@ -32,7 +32,8 @@ pub enum Mode {
 }
 
 impl Mode {
-    fn cut(self) -> Option<Cut> {
+    /// Where it differs from the transcript.
+    pub fn cut(self) -> Option<Cut> {
         match self {
             Self::Eof(cut) | Self::Drop(cut) => Some(cut),
             Self::Whole | Self::Bytes => None,
