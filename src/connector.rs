@@ -265,7 +265,7 @@ pub(crate) async fn connect<C: Establish>(
         let misuse = Misuse::WrongProtocol { client: C::PROTOCOL, endpoint: endpoint.protocol() };
         return Err(Obstacle::from(misuse).into());
     }
-    let mut bearer = Bearer::obtain(endpoint, credentials).await?;
+    let mut bearer = Bearer::obtain(settings, credentials).await?;
     let (mut two_step, mut refreshed) = (false, false);
     let mut dials = 0;
     loop {
@@ -279,7 +279,7 @@ pub(crate) async fn connect<C: Establish>(
         let again = match error.verdict() {
             Verdict::TwoStep => !std::mem::replace(&mut two_step, true),
             Verdict::TokenRefused(why) if !refreshed && dials < DIALS => {
-                refreshed = bearer.replace(endpoint, why).await;
+                refreshed = bearer.replace(settings, why).await;
                 refreshed
             }
             Verdict::TokenRefused(_) => {
@@ -309,11 +309,11 @@ enum Bearer<'a> {
 
 impl<'a> Bearer<'a> {
     /// Before the first octet goes out: a server does not wait while a token is fetched.
-    async fn obtain(endpoint: &Endpoint, credentials: Credentials<'a>) -> Result<Self, Obstacle> {
+    async fn obtain(settings: &Settings, credentials: Credentials<'a>) -> Result<Self, Obstacle> {
         Ok(match credentials {
             Credentials::Token { mechanism, mailbox, provider } => {
-                let request = TokenRequest::new(endpoint.clone(), mailbox);
-                let token = provider.token(&request).await?;
+                let request = TokenRequest::new(settings.endpoint.clone(), mailbox);
+                let token = fetch(settings, provider, &request).await?;
                 Self::Token { mechanism, mailbox, provider, token }
             }
             Credentials::Password(password) => Self::Password(password),
@@ -331,11 +331,15 @@ impl<'a> Bearer<'a> {
 
     /// Reports the refusal and asks for another token. False if there is none: the refusal then
     /// says more than a failure to get another token would.
-    async fn replace(&mut self, endpoint: &Endpoint, why: Rejection) -> bool {
+    async fn replace(&mut self, settings: &Settings, why: Rejection) -> bool {
         let Self::Token { mailbox, provider, token, .. } = self else { return false };
-        provider.rejected(token, why).await;
-        let request = TokenRequest::new(endpoint.clone(), *mailbox).with_purpose(Purpose::Retry);
-        match provider.token(&request).await {
+        let limit = settings.timeouts.token;
+        if tokio::time::timeout(limit, provider.rejected(token, why)).await.is_err() {
+            return false;
+        }
+        let request =
+            TokenRequest::new(settings.endpoint.clone(), *mailbox).with_purpose(Purpose::Retry);
+        match fetch(settings, *provider, &request).await {
             Ok(other) if !other.same(token) => {
                 *token = other;
                 true
@@ -343,6 +347,20 @@ impl<'a> Bearer<'a> {
             _ => false,
         }
     }
+}
+
+/// A token that can be sent, within the time allowed.
+async fn fetch(
+    settings: &Settings,
+    provider: &dyn TokenProvider,
+    request: &TokenRequest,
+) -> Result<AccessToken, Obstacle> {
+    let limit = settings.timeouts.token;
+    let token = tokio::time::timeout(limit, provider.token(request))
+        .await
+        .map_err(|_| Obstacle::Net(Stage::Token, net::Error::Deadline { after: limit }))??;
+    token.check().map_err(TokenError::from)?;
+    Ok(token)
 }
 
 /// One connection, from dialling to login.

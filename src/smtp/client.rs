@@ -134,10 +134,7 @@ impl SmtpClient {
         }
         let core = self.driver.core_mut();
         core.check_quiet().map_err(|fault| Error::Protocol { stage, fault })?;
-        match core.last_words() {
-            Some(_) => Err(Error::closed(core, stage)),
-            None => Ok(()),
-        }
+        if core.takes_commands() { Ok(()) } else { Err(Error::closed(core, stage)) }
     }
 
     pub(crate) const fn driver(&mut self) -> &mut Driver<Core> {
@@ -180,7 +177,10 @@ impl fmt::Debug for SmtpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SmtpClient")
             .field("extensions", &self.extensions)
-            .field("open", &self.driver.is_open())
+            .field("open", &(self.driver.is_open() && self.driver.core().takes_commands()))
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ pub enum Error {
         receipt: Box<Receipt>,
         /// What happened to the answer.
         #[source]
-        cause: Box<Error>,
+        cause: Box<Self>,
     },
     /// The server closed the connection.
     #[error("the server closed the connection during {stage}{}{}", last_words(.reply), credential(.credential_octets))]

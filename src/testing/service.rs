@@ -3,9 +3,8 @@
 //! The lines are those seen on the wire, so that a program which recognises a service by its words
 //! recognises this one. In the capability lists of Gmail what this server does not do is left out.
 
-use std::time::Duration;
-
 use crate::endpoint::Profile;
+use crate::provider::{gmail, hve, microsoft365, outlook};
 
 /// The mail service to behave like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -35,14 +34,11 @@ impl Service {
 
     /// What a client of the real service knows about it.
     pub(super) const fn profile(self) -> Profile {
-        let generic = Profile::generic();
         match self {
-            Self::ExchangeOnline => generic.with_name("Microsoft 365"),
-            Self::OutlookCom => generic.with_name("Outlook.com"),
-            Self::HighVolumeEmail => generic
-                .with_name("Microsoft 365 High Volume Email")
-                .with_least_token_lifetime(Duration::from_secs(10 * 60)),
-            Self::Gmail => generic.with_name("Gmail"),
+            Self::ExchangeOnline => microsoft365::profile(),
+            Self::OutlookCom => outlook::profile(),
+            Self::HighVolumeEmail => hve::profile(),
+            Self::Gmail => gmail::profile(),
         }
     }
 }

@@ -11,8 +11,8 @@ use super::http::{HttpClient, HttpRequest, UrlError, endpoint_url};
 use super::https::Direct;
 use super::token_endpoint::exchange;
 use super::{AccessToken, Cached, Rejection, TokenError, TokenProvider, TokenRequest};
-use crate::BoxFuture;
 use crate::secret::{Scrubber, Secret};
+use crate::{BoxFuture, tls};
 
 /// Tokens for an application with a client secret: no user signs in.
 ///
@@ -124,6 +124,7 @@ pub struct ClientCredentialsBuilder {
     secret_in_body: bool,
     deadline: Duration,
     margin: Option<Duration>,
+    tls: Option<tls::Config>,
     http: Option<Arc<dyn HttpClient>>,
 }
 
@@ -151,6 +152,7 @@ impl ClientCredentialsBuilder {
             scope: None,
             deadline: Self::DEADLINE,
             margin: None,
+            tls: None,
             http: None,
         }
     }
@@ -187,6 +189,13 @@ impl ClientCredentialsBuilder {
         self
     }
 
+    /// Whom to trust for requests. By default the authorities that browsers trust. Of no use
+    /// together with [`http`](Self::http).
+    pub fn tls(mut self, config: tls::Config) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
     /// Sends requests with this HTTP client instead of the crate's own.
     pub fn http(mut self, client: impl HttpClient + 'static) -> Self {
         self.http = Some(Arc::new(client));
@@ -219,7 +228,7 @@ impl ClientCredentialsBuilder {
             scope,
             secret_in_body: self.secret_in_body,
             deadline: self.deadline,
-            http: self.http.unwrap_or_else(|| Arc::new(Direct::default())),
+            http: self.http.unwrap_or_else(|| Arc::new(Direct::new(self.tls.unwrap_or_default()))),
         });
         let keyed_by = grant.clone();
         let mut tokens =

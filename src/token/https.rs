@@ -1,28 +1,28 @@
 //! HTTP/1.1 over one connection for one request: what a token flow needs every hour or so.
+//!
+//! The connection is opened as the mail connections are: the same dialling, the same TLS.
 
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::header;
 use oauth2::url::{Host, Url};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::http::{HttpClient, HttpError, HttpRequest, HttpResponse, UrlError, endpoint_url};
-use crate::BoxFuture;
+use crate::net::tls::HandshakeError;
+use crate::net::{Dial, Stream, Tcp};
+use crate::{BoxFuture, tls};
 
 /// The client that flows use unless they are lent another.
 #[derive(Default)]
 pub(super) struct Direct {
-    tls: OnceLock<Arc<ClientConfig>>,
+    tls: tls::Config,
 }
 
 impl HttpClient for Direct {
@@ -37,12 +37,10 @@ enum DirectError {
     Url(#[from] UrlError),
     #[error("connecting to {host}:{port}: {source}")]
     Dial { host: String, port: u16, source: io::Error },
-    #[error("`localhost` is not this machine but {0}")]
-    NotLoopback(io::Error),
-    #[error("TLS with {host}: {source}")]
-    Tls { host: String, source: io::Error },
-    #[error("no crypto provider: turn on the feature `ring` or `aws-lc-rs`")]
-    NoCryptoProvider,
+    #[error("`localhost` is not this machine")]
+    NotLoopback,
+    #[error(transparent)]
+    Tls(#[from] HandshakeError),
     #[error("the request cannot be sent: {0}")]
     Request(#[from] hyper::http::Error),
     #[error("HTTP: {0}")]
@@ -52,6 +50,10 @@ enum DirectError {
 }
 
 impl Direct {
+    pub(super) const fn new(tls: tls::Config) -> Self {
+        Self { tls }
+    }
+
     /// Answers of token endpoints are a few kilobytes; whoever sends more is not one.
     const LONGEST_BODY: usize = 1 << 20;
 
@@ -80,8 +82,8 @@ impl Direct {
         .await
     }
 
-    /// The connection, for `https` inside TLS. The mail connections' dialler and TLS settings
-    /// belong here once there is a way to hand them in.
+    /// The connection, for `https` inside TLS. Its time is the flow's, which has a deadline for
+    /// the request as a whole.
     async fn open(&self, url: &Url) -> Result<Box<dyn Stream>, DirectError> {
         let host = match url.host() {
             Some(Host::Domain(name)) => name.to_owned(),
@@ -90,50 +92,20 @@ impl Direct {
             None => String::new(),
         };
         let port = url.port_or_known_default().unwrap_or(443);
-        let stream = TcpStream::connect((host.as_str(), port))
+        let connection = Tcp::default()
+            .dial(&host, port)
             .await
             .map_err(|source| DirectError::Dial { host: host.clone(), port, source })?;
-        if url.scheme() != "https" {
-            let peer = stream.peer_addr().map_err(DirectError::NotLoopback)?;
-            if !peer.ip().is_loopback() {
-                return Err(DirectError::NotLoopback(io::Error::other(peer.to_string())));
-            }
-            return Ok(Box::new(stream));
+        if url.scheme() == "https" {
+            return Ok(self.tls.handshake(connection, &host, Duration::MAX).await?);
         }
-        let failed = |source| DirectError::Tls { host: host.clone(), source };
-        let name = ServerName::try_from(host.clone())
-            .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
-        let connector = TlsConnector::from(self.tls()?);
-        let stream = connector.connect(name, stream).await.map_err(failed)?;
-        Ok(Box::new(stream))
-    }
-
-    fn tls(&self) -> Result<Arc<ClientConfig>, DirectError> {
-        if let Some(config) = self.tls.get() {
-            return Ok(config.clone());
+        // `endpoint_url` lets clear text pass to loopback names only; the address decides.
+        if connection.peer.is_some_and(|peer| peer.ip().is_loopback()) {
+            Ok(connection.stream)
+        } else {
+            Err(DirectError::NotLoopback)
         }
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let config = Arc::new(tls_config(roots)?);
-        Ok(self.tls.get_or_init(|| config).clone())
     }
-}
-
-fn tls_config(roots: RootCertStore) -> Result<ClientConfig, DirectError> {
-    #[cfg(feature = "ring")]
-    let provider = Some(rustls::crypto::ring::default_provider());
-    #[cfg(all(feature = "aws-lc-rs", not(feature = "ring")))]
-    let provider = Some(rustls::crypto::aws_lc_rs::default_provider());
-    #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
-    let provider: Option<rustls::crypto::CryptoProvider> = None;
-
-    let provider = provider.ok_or(DirectError::NoCryptoProvider)?;
-    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|_| DirectError::NoCryptoProvider)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 fn to_hyper(
@@ -176,10 +148,6 @@ async fn from_hyper(
     Ok(answer)
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
 /// Tokio's stream, as hyper wants to see it.
 struct HyperIo(Box<dyn Stream>);
 
@@ -220,7 +188,7 @@ impl hyper::rt::Write for HyperIo {
 #[cfg(test)]
 pub(super) mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
     use tokio::task::JoinHandle;
 
     use super::*;
@@ -343,7 +311,7 @@ pub(super) mod tests {
             let _ = stream.read_to_end(&mut Vec::new()).await;
         });
         let error = post(&format!("https://{address}/token")).await.unwrap_err().to_string();
-        assert!(error.starts_with("TLS with 127.0.0.1: "), "{error}");
+        assert!(error.contains("TLS handshake with 127.0.0.1"), "{error}");
         server.await.unwrap();
     }
 
@@ -352,14 +320,14 @@ pub(super) mod tests {
     async fn over_tls_the_certificate_must_be_trusted_and_carry_the_name() {
         let signed = rcgen::generate_simple_self_signed(["127.0.0.1".into()]).unwrap();
         let key = rustls::pki_types::PrivatePkcs8KeyDer::from(signed.signing_key.serialize_der());
-        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let ring = std::sync::Arc::new(rustls::crypto::ring::default_provider());
         let server_config = rustls::ServerConfig::builder_with_provider(ring)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![signed.cert.der().clone()], key.into())
             .unwrap();
-        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server_config));
+        let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(server_config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move {
@@ -373,15 +341,13 @@ pub(super) mod tests {
             }
         });
 
-        let mut roots = RootCertStore::empty();
-        roots.add(signed.cert.der().clone()).unwrap();
-        let trusting = tls_config(roots).unwrap();
-        let client = Direct { tls: OnceLock::from(Arc::new(trusting)) };
+        let trusting = tls::Config::with_root_pem(signed.cert.pem().as_bytes()).unwrap();
+        let client = Direct::new(trusting);
         let ask = |host| HttpRequest::new("POST", format!("https://{host}:{port}/token"));
         assert_eq!(client.send(ask("127.0.0.1")).await.unwrap().body(), b"over TLS");
 
         let wrong_name = client.send(ask("localhost")).await.unwrap_err().to_string();
-        assert!(wrong_name.starts_with("TLS with localhost: invalid peer certificate"));
+        assert!(wrong_name.starts_with("the certificate of localhost was refused"), "{wrong_name}");
         let unknown = Direct::default().send(ask("127.0.0.1")).await.unwrap_err().to_string();
         assert!(unknown.contains("UnknownIssuer"), "{unknown}");
     }

@@ -106,7 +106,7 @@ impl Output {
             return Err(Unwritable::SecretInClearText);
         }
         let secret = secret.expose();
-        if memchr3(b'\r', b'\n', 0, line).or(memchr3(b'\r', b'\n', 0, secret)).is_some() {
+        if [line, secret].iter().any(|part| memchr3(b'\r', b'\n', 0, part).is_some()) {
             return Err(Unwritable::LineBreak);
         }
         self.make_room(line.len() + secret.len() + 2);
@@ -196,6 +196,14 @@ impl Output {
                 larger.zeroize();
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl Output {
+    /// What the buffer takes of memory.
+    pub(crate) fn capacity(&self) -> usize {
+        self.buffer.expose().capacity()
     }
 }
 

@@ -1,5 +1,7 @@
-//! Tests of the public interface, one module per behaviour.
+//! The integration tests: one module per behaviour.
 
+mod api;
 mod layering;
+mod secrets;
 mod support;
 mod transcript;

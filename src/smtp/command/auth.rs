@@ -20,7 +20,7 @@
 use crate::auth::{AuthCause, AuthError};
 use crate::sasl;
 use crate::smtp::meaning::{Meaning, meaning};
-use crate::smtp::reply::{EnhancedCode, Reply};
+use crate::smtp::reply::Reply;
 
 /// What the final answer to AUTH means, if it is a refusal. `inline`: the initial response stood on
 /// the command line.

@@ -39,6 +39,8 @@ pub(crate) struct Core {
     /// How a message ended that nobody waited for any longer.
     left_behind: Option<Sent>,
     last_words: Option<Reply<'static>>,
+    /// The server is in the middle of a message, or has lost count.
+    stuck: bool,
     eof: bool,
 }
 
@@ -98,6 +100,7 @@ impl Core {
             longest_line: limits.line,
             left_behind: None,
             last_words: None,
+            stuck: false,
             eof: false,
         }
     }
@@ -165,6 +168,11 @@ impl Core {
     /// How a message ended whose sender had gone.
     pub(crate) const fn take_left_behind(&mut self) -> Option<Sent> {
         self.left_behind.take()
+    }
+
+    /// Whether the server would take another command for one.
+    pub(crate) const fn takes_commands(&self) -> bool {
+        !self.stuck && self.last_words.is_none()
     }
 
     /// The 421 with which the server ended the session, if it did.
@@ -252,6 +260,7 @@ impl Core {
             Next::Closing(reply) => return Some(self.closing(reply)),
             Next::Over { refused, at_rest } => (refused, at_rest),
         };
+        self.stuck |= !at_rest;
         let InFlight::Sending(transaction) = std::mem::replace(&mut self.in_flight, InFlight::Rest)
         else {
             return None;

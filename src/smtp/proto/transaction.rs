@@ -437,7 +437,10 @@ mod tests {
     fn told(sent: &Sent) -> String {
         let codes: Vec<u16> = sent.receipt.recipients().map(|r| r.reply().code()).collect();
         let reply = sent.receipt.reply().map(|reply| reply.to_string());
-        let verdict = sent.refused.map_or("accepted".to_owned(), |what| format!("refused {what}"));
+        let verdict = match sent.refused {
+            None => "accepted".to_owned(),
+            Some(what) => format!("refused {what}"),
+        };
         let rest = if sent.at_rest { "at rest" } else { "unusable" };
         format!("{verdict} {codes:?} {} {rest}", reply.unwrap_or_default())
     }

@@ -38,7 +38,7 @@ impl Imap {
                     out.extend(format!("* {number} FETCH (FLAGS {list}{uid})\r\n").into_bytes());
                 }
             }
-            Ok::<_, &'static str>(())
+            Ok::<(), &'static str>(())
         })
         .ok_or(NO_FOLDER)??;
         self.world.ring();

@@ -1,0 +1,31 @@
+//! STARTTLS, RFC 9051 section 6.2.1. Only on the way to a client; see `connect`.
+//!
+//! ```text
+//! C: A2 STARTTLS
+//! S: A2 OK Begin TLS negotiation now
+//! ```
+
+use super::Command;
+use crate::Misuse;
+use crate::imap::proto::Effect;
+use crate::imap::proto::encode::Line;
+use crate::imap::{Capabilities, Reply};
+
+pub(crate) struct StartTls;
+
+impl Command for StartTls {
+    const NAME: &'static str = "STARTTLS";
+
+    type Output = ();
+
+    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+        line.raw("STARTTLS");
+        Ok(())
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::StartTls
+    }
+
+    fn finish(self, _: Reply) {}
+}
