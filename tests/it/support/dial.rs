@@ -12,15 +12,15 @@ use tokio::sync::mpsc;
 const PIPE: usize = 1 << 20;
 
 /// The client's end: gives a new pipe at each dial.
-pub struct PipeDial {
+pub(crate) struct PipeDial {
     pipes: mpsc::UnboundedSender<DuplexStream>,
 }
 
 /// The server's end: the other ends of these pipes.
-pub type Listener = mpsc::UnboundedReceiver<DuplexStream>;
+pub(crate) type Listener = mpsc::UnboundedReceiver<DuplexStream>;
 
 /// A dialler, and where its connections arrive.
-pub fn pipe() -> (PipeDial, Listener) {
+pub(crate) fn pipe() -> (PipeDial, Listener) {
     let (pipes, listener) = mpsc::unbounded_channel();
     (PipeDial { pipes }, listener)
 }

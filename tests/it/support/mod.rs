@@ -1,4 +1,4 @@
 //! What tests of the public interface share: connections without sockets, a certificate, tokens.
 
-pub mod dial;
-pub mod tls;
+pub(crate) mod dial;
+pub(crate) mod tls;

@@ -51,11 +51,11 @@ static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
 });
 
 /// The server's side of the handshake.
-pub fn acceptor() -> &'static TlsAcceptor {
+pub(crate) fn acceptor() -> &'static TlsAcceptor {
     &IDENTITY.acceptor
 }
 
 /// A client configuration that trusts [`acceptor`] and nobody else.
-pub fn client() -> tls::Config {
+pub(crate) fn client() -> tls::Config {
     IDENTITY.client.clone()
 }

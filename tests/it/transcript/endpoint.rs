@@ -5,7 +5,7 @@ use mailbearer::provider::{gmail, hve, microsoft365, outlook};
 
 /// `microsoft365 pop`, `generic smtp_starttls`, and behind that what is changed on it: `inline`
 /// for a service that takes the initial response on the AUTH line, or `host=…`.
-pub fn endpoint(words: &[String]) -> Endpoint {
+pub(crate) fn endpoint(words: &[String]) -> Endpoint {
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     let [provider, service, changes @ ..] = &words[..] else {
         panic!("an endpoint has a provider and a service: {words:?}")

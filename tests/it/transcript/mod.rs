@@ -35,6 +35,7 @@
 //! places. Time is virtual: a play in which anybody waits in vain fails at once.
 
 mod endpoint;
+mod imap;
 mod play;
 mod pop;
 mod script;
@@ -167,6 +168,7 @@ fn past(transcript: &Transcript, cut: Cut) -> u64 {
 
 fn play_any(transcript: &Transcript, mode: Mode) -> Result<(), String> {
     match transcript.protocol() {
+        "imap" => play::<imap::Imap>(transcript, mode),
         "pop" => play::<pop::Pop>(transcript, mode),
         "smtp" => play::<smtp::Smtp>(transcript, mode),
         other => Err(format!("no protocol `{other}`")),

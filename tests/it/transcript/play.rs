@@ -16,7 +16,7 @@ use super::server::{Aftermath, Cut, Mode, Played, serve};
 use crate::support::dial::{PipeDial, pipe};
 
 /// What a transcript needs of one of the three clients.
-pub trait Session: Sized {
+pub(crate) trait Session: Sized {
     type Error: Failure;
 
     async fn connect(endpoint: Endpoint, auth: Auth, dial: PipeDial) -> Result<Self, Self::Error>;
@@ -101,7 +101,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FOR_EVER: Duration = Duration::from_secs(1 << 20);
 
 /// Plays `transcript` and compares.
-pub fn play<S: Session>(transcript: &Transcript, mode: Mode) -> Result<(), String> {
+pub(crate) fn play<S: Session>(transcript: &Transcript, mode: Mode) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)

@@ -8,7 +8,7 @@ use super::server::Aftermath;
 use crate::support::dial::PipeDial;
 use crate::support::tls;
 
-pub struct Pop(PopClient);
+pub(crate) struct Pop(PopClient);
 
 impl Session for Pop {
     type Error = pop::Error;

@@ -5,32 +5,32 @@ use std::path::Path;
 use std::str::FromStr;
 
 /// One file under `tests/transcripts`.
-pub struct Transcript {
+pub(crate) struct Transcript {
     /// Directory and file name.
-    pub name: String,
+    pub(crate) name: String,
     /// Provider and protocol: `microsoft365 pop`.
-    pub endpoint: Vec<String>,
+    pub(crate) endpoint: Vec<String>,
     /// Mechanism, user and credentials: `xoauth2 someuser@example.com token`.
-    pub auth: Vec<String>,
-    pub calls: Vec<Call>,
-    pub ending: Ending,
+    pub(crate) auth: Vec<String>,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) ending: Ending,
     /// Other endings that are right when the octets come one by one.
-    pub alternatives: Vec<Ending>,
-    pub steps: Vec<Step>,
+    pub(crate) alternatives: Vec<Ending>,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// One call of the API: `uid_fetch 1:* envelope => …`.
 #[derive(Debug, Clone)]
-pub struct Call {
-    pub verb: String,
-    pub arguments: Vec<String>,
+pub(crate) struct Call {
+    pub(crate) verb: String,
+    pub(crate) arguments: Vec<String>,
     /// What it must give, as the protocol's verbs print it; unchecked if absent.
-    pub gives: Option<String>,
+    pub(crate) gives: Option<String>,
 }
 
 /// How the transcript ends for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// Every call succeeded.
     Ok,
     /// The last thing that was tried failed so.
@@ -39,16 +39,16 @@ pub enum Ending {
 
 /// What is stated of an error. Absent fields are not compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// The variant of the protocol's error.
-    pub variant: String,
+    pub(crate) variant: String,
     /// `stage`, `retry`, `usable` and what else the harness can read off an error.
-    pub fields: Vec<(String, String)>,
+    pub(crate) fields: Vec<(String, String)>,
 }
 
 /// What the scripted server does next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Step {
+pub(crate) enum Step {
     /// Waits for a new connection.
     Dial,
     /// Does its part of the TLS handshake.
@@ -64,14 +64,14 @@ pub enum Step {
 }
 
 impl Transcript {
-    pub fn read(path: &Path) -> Result<Self, String> {
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
         let tail: Vec<_> = path.iter().rev().take(2).map(|part| part.to_string_lossy()).collect();
         let name = tail.into_iter().rev().collect::<Vec<_>>().join("/");
         Self::parse(name, &text)
     }
 
-    pub fn parse(name: String, text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(name: String, text: &str) -> Result<Self, String> {
         let mut transcript = Self {
             name,
             endpoint: Vec::new(),
@@ -137,18 +137,18 @@ impl Transcript {
     }
 
     /// `pop`, `imap` or `smtp`, whatever follows it (`smtp_starttls`).
-    pub fn protocol(&self) -> &str {
+    pub(crate) fn protocol(&self) -> &str {
         let service = self.endpoint.get(1).map_or("", String::as_str);
         service.split('_').next().unwrap_or_default()
     }
 
     /// Everything secret in the file: tokens and passwords.
-    pub fn secrets(&self) -> &[String] {
+    pub(crate) fn secrets(&self) -> &[String] {
         self.auth.get(2..).unwrap_or_default()
     }
 
     /// Octets that the server sends.
-    pub fn server_octets(&self) -> usize {
+    pub(crate) fn server_octets(&self) -> usize {
         let server = |step: &Step| if let Step::Server(flight) = step { flight.len() } else { 0 };
         self.steps.iter().map(server).sum()
     }
@@ -213,7 +213,7 @@ impl FromStr for Call {
 
 impl Call {
     /// An argument that the verb cannot do without.
-    pub fn argument(&self, at: usize) -> &str {
+    pub(crate) fn argument(&self, at: usize) -> &str {
         match self.arguments.get(at) {
             Some(argument) => argument,
             None => panic!("`{}` needs an argument {}", self.verb, at + 1),

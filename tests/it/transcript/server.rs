@@ -13,14 +13,14 @@ use crate::support::tls;
 
 /// Where in a transcript something happens: after `offset` octets of the server flight at `step`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cut {
-    pub step: usize,
-    pub offset: usize,
+pub(crate) struct Cut {
+    pub(crate) step: usize,
+    pub(crate) offset: usize,
 }
 
 /// How a transcript is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Each flight in one write.
     Whole,
     /// The server's octets one by one.
@@ -33,7 +33,7 @@ pub enum Mode {
 
 impl Mode {
     /// Where it differs from the transcript.
-    pub fn cut(self) -> Option<Cut> {
+    pub(crate) fn cut(self) -> Option<Cut> {
         match self {
             Self::Eof(cut) | Self::Drop(cut) => Some(cut),
             Self::Whole | Self::Bytes => None,
@@ -43,7 +43,7 @@ impl Mode {
 
 /// What the server does for a client whose future was dropped: it answers the commands that a
 /// client needs to get the connection back to rest, and the one that shows that it did.
-pub trait Aftermath {
+pub(crate) trait Aftermath {
     /// The answer to `line`, given the last line before the drop; `None` if nothing but a
     /// confused client says that.
     fn answer(&self, line: &str, last: &str) -> Option<String>;
@@ -51,7 +51,7 @@ pub trait Aftermath {
 
 /// What became of the script.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Played {
+pub(crate) enum Played {
     /// To its end, and then the client closed the connection without another word.
     ToTheEnd,
     /// To the cut.
@@ -65,7 +65,7 @@ pub enum Played {
 const IDLE: Duration = Duration::from_millis(1);
 
 /// Plays `transcript`. `dropping` is told when the client's future is to be dropped.
-pub async fn serve(
+pub(crate) async fn serve(
     transcript: &Transcript,
     mode: Mode,
     mut listener: Listener,
@@ -117,6 +117,10 @@ pub async fn serve(
                 }
                 sleep(IDLE).await;
                 connection.write(&flight[offset..]).await;
+                if transcript.steps.get(at + 1) == Some(&Step::Eof) {
+                    connection.close().await;
+                    return Ok(Played::ToTheCut);
+                }
                 let last = String::from_utf8_lossy(&last_line).into_owned();
                 match connection.answer_all(&last, aftermath).await {
                     Err(_) if !transcript.alternatives.is_empty() => {}

@@ -9,7 +9,7 @@ use super::server::Aftermath;
 use crate::support::dial::PipeDial;
 use crate::support::tls;
 
-pub struct Smtp(SmtpClient);
+pub(crate) struct Smtp(SmtpClient);
 
 impl Session for Smtp {
     type Error = smtp::Error;
