@@ -256,6 +256,10 @@ impl<R: fmt::Display> fmt::Display for AuthError<R> {
             AuthCause::NotConnected => {
                 f.write_str("; the credential was accepted, but the mailbox did not open for it")?
             }
+            // Most often a token too long for the server, which says only that it cannot read it.
+            AuthCause::Malformed => {
+                write!(f, "; the credential has {} octets", self.credential_octets)?;
+            }
             AuthCause::Credential if self.refreshed => {
                 f.write_str("; a newly obtained token was refused too")?;
             }

@@ -17,6 +17,9 @@ pub mod pop;
 pub mod provider;
 mod sasl;
 mod secret;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 pub mod token;
 mod wire;
 

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-/// Deadlines. Every wait on the network has one.
+/// Deadlines. Every wait has one.
 ///
 /// All but [`progress`](Self::progress) bound a step as a whole, so that a server that sends one
 /// octet a minute does not hold a task for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeouts {
+    pub(crate) token: Duration,
     pub(crate) dial: Duration,
     pub(crate) tls: Duration,
     pub(crate) greeting: Duration,
@@ -22,6 +23,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         Self {
+            token: minutes(1),
             dial: Duration::from_secs(30),
             tls: Duration::from_secs(30),
             greeting: minutes(1),
@@ -35,6 +37,12 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
+    /// Getting a token from the provider. One minute.
+    pub const fn token(mut self, limit: Duration) -> Self {
+        self.token = limit;
+        self
+    }
+
     /// Name resolution and opening the TCP connection, all addresses together. 30 seconds.
     pub const fn dial(mut self, limit: Duration) -> Self {
         self.dial = limit;

@@ -7,7 +7,7 @@ use crate::Protocol;
 #[non_exhaustive]
 pub enum Misuse {
     /// A client was given the endpoint of another protocol.
-    #[error("an {client} client was given an {endpoint} endpoint")]
+    #[error("the {client} client was given an {endpoint} endpoint")]
     WrongProtocol {
         /// What the client speaks.
         client: Protocol,

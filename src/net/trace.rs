@@ -55,8 +55,10 @@ impl Trace {
     /// What was read since the last call.
     pub(crate) fn server(&self, input: &mut Input) {
         if self.on {
-            for line in input.take_heard() {
-                self.emit("S", &self.scrubber.clean_str(line.as_bytes()));
+            for heard in input.take_heard() {
+                for line in self.scrubber.clean_str(heard.as_bytes()).lines() {
+                    self.emit("S", line);
+                }
             }
         }
     }

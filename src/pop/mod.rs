@@ -21,7 +21,7 @@ mod client;
 mod command;
 mod connect;
 mod error;
-mod proto;
+pub(crate) mod proto;
 mod reply;
 
 pub use capability::Capabilities;

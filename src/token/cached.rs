@@ -37,7 +37,9 @@ use crate::{BoxFuture, Failure, Retry};
 /// - However many callers wait, one request is under way. An error goes to all who wait for it,
 ///   and is forgotten.
 /// - The request runs in a task of its own on the caller's Tokio runtime. A caller that gives up
-///   does not stop it. If the runtime ends first, a waiter on another runtime starts again.
+///   does not stop it. If the runtime ends first, a waiter on another runtime starts again. (A
+///   current-thread runtime outside `block_on` stands still without having ended, and those who
+///   wait for its refresh wait on.)
 ///
 /// # Which requests share a token
 ///
@@ -126,8 +128,9 @@ impl<P: TokenProvider + 'static> Cached<P> {
         let key = (self.key)(request);
         let now = Instant::now();
         let mut store = lock(&self.store);
-        let slot = store.slots.entry(key.clone()).or_default();
-        if let Some(held) = &slot.held
+        let slot = store.slots.get(&key);
+        if let Some(slot) = slot
+            && let Some(held) = &slot.held
             && held.remaining(now) >= request.min_lifetime()
         {
             let token = held.token.clone();
@@ -140,7 +143,7 @@ impl<P: TokenProvider + 'static> Cached<P> {
             let ahead = request.clone().with_purpose(Purpose::Connect);
             return Found::Due(token, self.take_off(&mut store, key, ahead));
         }
-        match &slot.flight {
+        match slot.and_then(|slot| slot.flight.as_ref()) {
             Some(flight) => Found::UnderWay(flight.clone()),
             None => Found::Nothing(self.take_off(&mut store, key, request.clone())),
         }
@@ -645,10 +648,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_renewal_ahead_of_time_is_never_a_retry() {
+        let Setup { tokens, source, .. } = setup();
+        get(&tokens, request()).await;
+        advance(HOUR - 9 * MINUTE).await;
+        // Another token than this one was refused: it is handed out, and renewed as usual.
+        assert_eq!(get(&tokens, retry()).await, "t1");
+        settle().await;
+        assert_eq!(source.asked.lock().unwrap()[1].purpose(), Purpose::Connect);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn outside_margin_and_jitter_nothing_is_fetched() {
         let Setup { tokens, source, .. } = setup();
         assert_eq!(get(&tokens, request()).await, "t1");
-        advance(HOUR - 15 * MINUTE - Duration::from_secs(5)).await;
+        advance(HOUR - 16 * MINUTE).await;
         assert_eq!(get(&tokens, request()).await, "t1");
         settle().await;
         assert_eq!(source.fetched(), 1);

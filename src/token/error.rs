@@ -114,6 +114,10 @@ impl Failure for TokenError {
 
     /// The token endpoint's description, if it was one that refused.
     fn reply_text(&self) -> Option<Cow<'_, str>> {
+        #[cfg(feature = "oauth")]
+        if let Some(refusal) = self.cause.downcast_ref::<super::TokenEndpointError>() {
+            return refusal.description().map(Cow::Borrowed);
+        }
         None
     }
 }

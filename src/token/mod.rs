@@ -20,19 +20,34 @@
 
 mod access_token;
 mod cached;
+#[cfg(feature = "oauth")]
+mod client_credentials;
 mod error;
 mod fixed;
 mod from_fn;
+#[cfg(feature = "oauth")]
+#[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
+pub mod http;
+#[cfg(feature = "oauth")]
+mod https;
 mod request;
+#[cfg(feature = "oauth")]
+mod token_endpoint;
 
 use std::sync::Arc;
 
 pub use access_token::{AccessToken, MalformedToken};
 pub use cached::Cached;
+#[cfg(feature = "oauth")]
+#[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
+pub use client_credentials::{ClientCredentials, ClientCredentialsBuilder, SetupError};
 pub use error::TokenError;
 pub use fixed::StaticToken;
 pub use from_fn::{FromFn, FromFnWith, from_fn, from_fn_with};
 pub use request::{Purpose, Rejection, TokenRequest};
+#[cfg(feature = "oauth")]
+#[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
+pub use token_endpoint::{NoAnswer, TokenEndpointError};
 
 use crate::BoxFuture;
 
@@ -127,3 +142,134 @@ macro_rules! forward {
 }
 
 forward!(&P, Arc<P>, Box<P>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Endpoint;
+
+    /// As the three clients take a provider: borrowed for one connection.
+    async fn connect(
+        endpoint: Endpoint,
+        mailbox: impl Into<String>,
+        tokens: &dyn TokenProvider,
+    ) -> Result<String, TokenError> {
+        let request = TokenRequest::new(endpoint, mailbox);
+        let token = tokens.token(&request).await?;
+        tokens.rejected(&token, Rejection::Expired).await;
+        let token = tokens.token(&request.with_purpose(Purpose::Retry)).await?;
+        token.check()?;
+        Ok(token.expose().to_owned())
+    }
+
+    /// As a connector takes one: owned, for many connections.
+    #[derive(Clone)]
+    struct Auth {
+        tokens: Arc<dyn TokenProvider>,
+    }
+
+    impl Auth {
+        fn xoauth2(tokens: impl TokenProvider + 'static) -> Self {
+            Self { tokens: Arc::new(tokens) }
+        }
+    }
+
+    struct Service {
+        tokens: Arc<dyn TokenProvider>,
+    }
+
+    impl Service {
+        async fn check_mail(&self) -> Result<String, TokenError> {
+            connect(Endpoint::imap("h"), "m", &self.tokens).await
+        }
+    }
+
+    fn is_a_good_citizen<T: Send + Sync + 'static>() {}
+
+    #[test]
+    fn types_can_be_shared_and_sent() {
+        is_a_good_citizen::<AccessToken>();
+        is_a_good_citizen::<TokenRequest>();
+        is_a_good_citizen::<TokenError>();
+        is_a_good_citizen::<Rejection>();
+        is_a_good_citizen::<StaticToken>();
+        is_a_good_citizen::<Cached<StaticToken>>();
+        is_a_good_citizen::<Auth>();
+        #[cfg(feature = "oauth")]
+        is_a_good_citizen::<ClientCredentials>();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_kind_of_provider_works_inside_a_spawned_task() {
+        let shared: Arc<dyn TokenProvider> = Arc::new(StaticToken::new("shared"));
+        let boxed: Box<dyn TokenProvider> = Box::new(StaticToken::new("boxed"));
+        let closure = from_fn(|request: TokenRequest| async move {
+            tokio::task::yield_now().await;
+            Ok(AccessToken::new(request.mailbox()))
+        });
+        let cached = Cached::new(closure);
+        let stacked = Cached::new(shared.clone());
+        let auth = Auth::xoauth2(shared.clone());
+        let again = Auth::xoauth2(cached.clone());
+        let service = Arc::new(Service { tokens: shared.clone() });
+
+        let answers = tokio::spawn(async move {
+            let at = || Endpoint::smtp("h");
+            let in_place = from_fn(async |_| Ok(AccessToken::new("in-place")));
+            [
+                connect(at(), "m", &shared).await,
+                connect(at(), "m", &*shared).await,
+                connect(at(), "m", shared.as_ref()).await,
+                connect(at(), "m", &boxed).await,
+                connect(at(), String::from("closure"), &cached).await,
+                connect(at(), "m", &stacked).await,
+                connect(at(), "m", &auth.tokens).await,
+                connect(at(), "again", &again.clone().tokens).await,
+                connect(at(), "m", &in_place).await,
+                connect(at(), "m", &&StaticToken::new("referred")).await,
+                service.check_mail().await,
+            ]
+        })
+        .await
+        .unwrap();
+
+        assert_eq!(
+            answers.map(Result::unwrap),
+            [
+                "shared", "shared", "shared", "boxed", "closure", "shared", "shared", "again",
+                "in-place", "referred", "shared",
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_refusal_passes_through_every_pointer() {
+        struct Told(std::sync::Mutex<usize>);
+
+        impl TokenProvider for Told {
+            fn token<'a>(
+                &'a self,
+                _request: &'a TokenRequest,
+            ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
+                Box::pin(async { Ok(AccessToken::new("t")) })
+            }
+
+            fn rejected<'a>(
+                &'a self,
+                _token: &'a AccessToken,
+                _why: Rejection,
+            ) -> BoxFuture<'a, ()> {
+                Box::pin(async { *self.0.lock().unwrap() += 1 })
+            }
+        }
+
+        let told = Arc::new(Told(std::sync::Mutex::new(0)));
+        let shared: Arc<dyn TokenProvider> = told.clone();
+        let boxed: Box<dyn TokenProvider> = Box::new(shared.clone());
+        let cached = Cached::new(shared.clone());
+        for tokens in [&shared as &dyn TokenProvider, &boxed, &&boxed, &cached] {
+            tokens.rejected(&AccessToken::new("t"), Rejection::Expired).await;
+        }
+        assert_eq!(*told.0.lock().unwrap(), 4);
+    }
+}

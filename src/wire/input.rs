@@ -21,16 +21,20 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// Room made for one read from the socket.
+    /// Room made at once.
     const ROOM: usize = 16 * 1024;
+    /// Room below which more is made, although nothing is known of what comes.
+    const LEAST_ROOM: usize = 4 * 1024;
+    /// Room below which more is made for what is certain to come.
+    const LOW: usize = 64 * 1024;
     /// The most room made on the peer's word alone.
     const MOST_ROOM: usize = 4 * 1024 * 1024;
 
     /// The buffer to read into; it has room.
     pub(crate) fn room(&mut self) -> &mut BytesMut {
-        let wanted = self.expected.clamp(Self::ROOM, Self::MOST_ROOM);
-        if self.buffer.capacity() - self.buffer.len() < Self::ROOM.min(wanted) {
-            self.buffer.reserve(wanted);
+        let free = self.buffer.capacity() - self.buffer.len();
+        if free < self.expected.clamp(Self::LEAST_ROOM, Self::LOW) {
+            self.buffer.reserve(self.expected.clamp(Self::ROOM, Self::MOST_ROOM));
         }
         &mut self.buffer
     }

@@ -193,11 +193,16 @@ impl Core {
         if abandoned {
             text.octets.clear();
         }
-        Ok(if done {
-            self.text.take().map(|text| Response { reply: text.reply, text: text.octets.freeze() })
-        } else {
-            None
-        })
+        if !done {
+            return Ok(None);
+        }
+        Ok(self.text.take().map(|text| {
+            self.input.hear(|| match shape {
+                Shape::Message => format!("[message, {} octets]", text.length),
+                _ => String::from_utf8_lossy(&text.octets).trim_end().to_owned(),
+            });
+            Response { reply: text.reply, text: text.octets.freeze() }
+        }))
     }
 
     fn challenged(&mut self, challenge: &[u8]) -> Result<(), Fault> {

@@ -1,0 +1,132 @@
+//! What types promise to programs that spawn tasks.
+
+use std::sync::Arc;
+
+use mailbearer::token::{Cached, ClientCredentials, StaticToken};
+use mailbearer::{
+    AccessToken, Auth, Connector, Endpoint, Failure, ImapClient, PopClient, SmtpClient,
+    TokenProvider, imap, net, pop, smtp, tls,
+};
+
+fn shareable<T: Send + Sync + 'static>() {}
+
+fn sendable<T: Send>(_: &T) {}
+
+#[test]
+fn clients_connectors_and_errors_are_send_sync_and_static() {
+    shareable::<SmtpClient>();
+    shareable::<ImapClient>();
+    shareable::<PopClient>();
+    shareable::<Connector<SmtpClient>>();
+    shareable::<Connector<ImapClient>>();
+    shareable::<Connector<PopClient>>();
+    shareable::<smtp::Error>();
+    shareable::<imap::Error>();
+    shareable::<pop::Error>();
+    shareable::<net::Error>();
+    shareable::<Arc<dyn TokenProvider>>();
+    shareable::<Box<dyn Failure>>();
+    shareable::<Cached<StaticToken>>();
+    shareable::<ClientCredentials>();
+    shareable::<(AccessToken, Auth, Endpoint, tls::Config)>();
+}
+
+/// Never run: it is enough that it compiles.
+#[allow(dead_code, unused_must_use, reason = "only the types are looked at")]
+fn every_future_is_send(
+    mut smtp: SmtpClient,
+    mut imap: ImapClient,
+    mut pop: PopClient,
+    envelope: smtp::Envelope,
+    tokens: &dyn TokenProvider,
+) {
+    sendable(&SmtpClient::connect_xoauth2(Endpoint::smtp("h"), "m", tokens));
+    sendable(&SmtpClient::connect_oauthbearer(Endpoint::smtp("h"), "m", tokens));
+    sendable(&SmtpClient::builder(Endpoint::smtp("h")).connect());
+    sendable(&smtp.send(&envelope, "text"));
+    sendable(&smtp.noop());
+    sendable(&smtp.rset());
+    sendable(&smtp.quit());
+
+    sendable(&ImapClient::connect_xoauth2(Endpoint::imap("h"), "m", tokens));
+    sendable(&ImapClient::connect_oauthbearer(Endpoint::imap("h"), "m", tokens));
+    sendable(&ImapClient::builder(Endpoint::imap("h")).connect());
+    sendable(&imap.noop());
+    sendable(&imap.namespace());
+    sendable(&imap.select("INBOX"));
+    sendable(&imap.examine("INBOX"));
+    sendable(&imap.ensure_selected("INBOX"));
+    sendable(&imap.close());
+    sendable(&imap.unselect());
+    sendable(&imap.logout());
+
+    sendable(&PopClient::connect_xoauth2(Endpoint::pop("h"), "m", tokens));
+    sendable(&PopClient::connect_oauthbearer(Endpoint::pop("h"), "m", tokens));
+    sendable(&PopClient::builder(Endpoint::pop("h")).connect());
+    sendable(&pop.capa());
+    sendable(&pop.stat());
+    sendable(&pop.list());
+    sendable(&pop.uidl());
+    sendable(&pop.retr(1));
+    sendable(&pop.top(1, 1));
+    sendable(&pop.dele(1));
+    sendable(&pop.rset());
+    sendable(&pop.noop());
+    sendable(&pop.quit());
+}
+
+/// The same for what a selected mailbox lends.
+#[allow(dead_code, unused_must_use, reason = "only the types are looked at")]
+async fn every_future_of_a_mailbox_is_send(mut imap: ImapClient) -> Result<(), imap::Error> {
+    use mailbearer::imap::{Fetch, Flag, StoreFlags, UidSet};
+
+    let mailbox = imap.select("INBOX").await?;
+    sendable(&mailbox.uid_store(UidSet::all(), StoreFlags::add([Flag::Seen])));
+    sendable(&mailbox.expunge());
+    sendable(&mailbox.uid_expunge(UidSet::all()));
+    sendable(&mailbox.uid_fetch(UidSet::all(), Fetch::flags()));
+    let mut messages = mailbox.uid_fetch(UidSet::all(), Fetch::flags()).await?;
+    sendable(&messages.next());
+    drop(messages);
+    let messages = mailbox.uid_fetch(UidSet::all(), Fetch::flags()).await?;
+    sendable(&messages.collect());
+    Ok(())
+}
+
+/// A service keeps a connector and borrows it: the future must still be spawnable.
+struct Service {
+    inbox: Connector<ImapClient>,
+    tokens: Arc<dyn TokenProvider>,
+}
+
+impl Service {
+    async fn look(&self) -> Result<u32, imap::Error> {
+        let mut client = self.inbox.connect().await?;
+        let exists = client.select("INBOX").await?.exists();
+        client.logout().await?;
+        Ok(exists)
+    }
+
+    async fn sweep(&self) -> Result<(), pop::Error> {
+        let endpoint = Endpoint::pop("localhost").with_port(1);
+        let mut client = PopClient::connect_xoauth2(endpoint, "m", &self.tokens).await?;
+        for listed in client.list().await? {
+            client.dele(listed.number()).await?;
+        }
+        client.quit().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn methods_that_borrow_a_service_can_be_spawned() {
+    let tokens: Arc<dyn TokenProvider> = Arc::new(StaticToken::new("token"));
+    let inbox = ImapClient::builder(Endpoint::imap("localhost").with_port(1))
+        .auth(Auth::xoauth2("m", tokens.clone()));
+    let service = Arc::new(Service { inbox, tokens });
+    let (one, two) = (service.clone(), service);
+    let looked = tokio::spawn(async move { one.look().await }).await.unwrap();
+    let swept = tokio::spawn(async move { two.sweep().await }).await.unwrap();
+    // Nothing listens on port 1.
+    assert!(looked.is_err_and(|error| error.stage() == mailbearer::Stage::Dial));
+    assert!(swept.is_err_and(|error| error.stage() == mailbearer::Stage::Dial));
+}

@@ -1,0 +1,154 @@
+//! No secret reaches a log line, a `Debug` or an error, whatever the server does with it.
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use mailbearer::testing::{Fault, Server, Service};
+use mailbearer::token::StaticToken;
+use mailbearer::{
+    Auth, Client, Connector, Endpoint, Failure, ImapClient, PopClient, Protocol, SmtpClient, tls,
+};
+
+const USER: &str = "billing@contoso.example";
+const PASSWORD: &str = "correct-horse-battery-staple";
+
+/// Everything that was shown anywhere.
+#[derive(Clone, Default)]
+struct Shown(Arc<Mutex<Vec<u8>>>);
+
+impl Shown {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+
+    fn note(&self, what: impl std::fmt::Debug) {
+        let mut text = String::new();
+        write!(text, "{what:?} {what:#?}").unwrap();
+        self.0.lock().unwrap().extend(text.into_bytes());
+    }
+
+    fn note_error<E: Failure>(&self, error: &E) {
+        self.note(error);
+        let mut text = format!("{error} {:?}", error.reply_text());
+        let mut source = error.source();
+        while let Some(cause) = source {
+            write!(text, "{cause} {cause:?}").unwrap();
+            source = cause.source();
+        }
+        self.0.lock().unwrap().extend(text.into_bytes());
+    }
+}
+
+impl io::Write for Shown {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether `text` shows `secret`, in clear or in base64, or a good part of either.
+fn shows(text: &str, secret: &str) -> bool {
+    let forms = [secret.to_owned(), STANDARD.encode(secret), STANDARD.encode(&secret[1..])];
+    forms.iter().any(|form| {
+        form.as_bytes().windows(16).any(|part| text.contains(std::str::from_utf8(part).unwrap()))
+    })
+}
+
+async fn log_in<C: Client + std::fmt::Debug>(
+    shown: &Shown,
+    server: &Server,
+    connector: Connector<C>,
+    auth: Auth,
+) {
+    let trust = tls::Config::with_root_pem(server.certificate_pem().as_bytes()).unwrap();
+    shown.note(&auth);
+    let connector = connector.tls(trust).auth(auth);
+    shown.note(&connector);
+    match connector.connect().await {
+        Ok(client) => shown.note(&client),
+        Err(error) => shown.note_error(&error),
+    }
+}
+
+async fn everywhere(shown: &Shown, server: &Server, auth: impl Fn() -> Auth) {
+    for endpoint in [server.smtp(), server.smtp_implicit()] {
+        log_in(shown, server, SmtpClient::builder(endpoint), auth()).await;
+    }
+    for endpoint in [server.imap(), server.imap_starttls()] {
+        log_in(shown, server, ImapClient::builder(endpoint), auth()).await;
+    }
+    for endpoint in [server.pop(), server.pop_starttls()] {
+        log_in(shown, server, PopClient::builder(endpoint), auth()).await;
+    }
+}
+
+#[tokio::test]
+async fn tokens_and_passwords_are_nowhere_to_be_seen() {
+    let shown = Shown::default();
+    let writer = shown.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let mut secrets = vec![PASSWORD.to_owned()];
+    for service in [Service::ExchangeOnline, Service::Gmail] {
+        let server = Server::builder().service(service).start().await.unwrap();
+        server.add_mailbox(USER);
+        let good = server.issue_token(USER);
+        let bad = format!("{}{}", "planted-token-that-nobody-issued-", "x1y2z3".repeat(40));
+        let token = StaticToken::new(good.as_str());
+        shown.note(&token);
+        everywhere(&shown, &server, || Auth::xoauth2(USER, token.clone())).await;
+        everywhere(&shown, &server, || Auth::oauthbearer(USER, token.clone())).await;
+        everywhere(&shown, &server, || Auth::xoauth2(USER, StaticToken::new(bad.as_str()))).await;
+        everywhere(&shown, &server, || Auth::plain(USER, PASSWORD)).await;
+        everywhere(&shown, &server, || Auth::login(USER, PASSWORD)).await;
+        // Servers that quote what they were sent: the reply cannot be known before the token is,
+        // so it is leaked to have it live as long as the fault wants.
+        for (protocol, verb, reply) in [
+            (Protocol::Smtp, "AUTH", format!("535 5.7.3 bad token {bad}")),
+            (Protocol::Imap, "AUTHENTICATE", format!("NO you sent {bad}")),
+            (Protocol::Pop, "AUTH", format!("-ERR not {bad}")),
+        ] {
+            server.inject_always(Fault::Reply { protocol, verb, reply: reply.leak() });
+        }
+        everywhere(&shown, &server, || Auth::xoauth2(USER, StaticToken::new(bad.as_str()))).await;
+        secrets.extend([good, bad]);
+    }
+
+    let text = shown.text();
+    assert!(text.contains("C: AUTH XOAUTH2"), "the trace was not on");
+    assert!(text.contains("[secret"), "nothing was masked");
+    assert!(text.contains("535 5.7.3"), "no refusal was shown");
+    for secret in secrets {
+        assert!(!shows(&text, &secret), "shown: {secret}");
+    }
+}
+
+#[test]
+fn the_check_itself_finds_a_secret_in_clear_and_in_base64() {
+    assert!(shows("a correct-horse-battery-staple b", PASSWORD));
+    assert!(shows(&STANDARD.encode(format!("\0u\0{PASSWORD}")), PASSWORD));
+    assert!(!shows("nothing", PASSWORD));
+}
+
+#[tokio::test]
+async fn an_unusable_token_is_described_and_not_quoted() {
+    let endpoint = Endpoint::pop("localhost").with_port(1);
+    for token in ["Bearer planted-token-0123456789", "planted-token-0123456789\r\n", "pla\0nted-token"] {
+        let provider = StaticToken::new(token);
+        let error =
+            PopClient::connect_xoauth2(endpoint.clone(), USER, &provider).await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("nted-token"), "{shown}");
+    }
+}
