@@ -1,4 +1,73 @@
-//! An async SMTP, IMAP and POP3 client for mailboxes opened with OAuth 2.0 tokens.
+//! An async SMTP, IMAP and POP3 client for mailboxes that are opened with OAuth 2.0 tokens (SASL
+//! XOAUTH2 and OAUTHBEARER): Microsoft 365, Outlook.com, High Volume Email, Gmail, and any other
+//! server that takes them.
+//!
+//! # Send
+//! ```no_run
+//! # async fn send() -> Result<(), Box<dyn std::error::Error>> {
+//! use mailbearer::{SmtpClient, provider::microsoft365, smtp::Envelope, token::ClientCredentials};
+//!
+//! let tokens = ClientCredentials::entra("contoso.example", "client id", "client secret").build()?;
+//! let mailbox = "billing@contoso.example";
+//! let mut smtp = SmtpClient::connect_xoauth2(microsoft365::smtp(), mailbox, &tokens).await?;
+//! let envelope = Envelope::new(mailbox, ["someone@example.com"])?;
+//! let receipt = smtp.send(&envelope, "Subject: hello\r\n\r\nGood morning.\r\n").await?;
+//! for refused in receipt.refused() {
+//!     eprintln!("{}: {}", refused.recipient(), refused.reply());
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! # Read by IMAP
+//! ```no_run
+//! # async fn read(tokens: mailbearer::token::StaticToken) -> Result<(), mailbearer::imap::Error> {
+//! use mailbearer::{ImapClient, imap::{Fetch, UidSet}, provider::microsoft365};
+//!
+//! // A shared mailbox is just another name.
+//! let mailbox = "orders@contoso.example";
+//! let mut imap = ImapClient::connect_xoauth2(microsoft365::imap(), mailbox, &tokens).await?;
+//! let inbox = imap.select("INBOX").await?;
+//! let mut messages = inbox.uid_fetch(UidSet::all(), Fetch::envelope().flags().body()).await?;
+//! while let Some(message) = messages.next().await? {
+//!     println!("{:?}: {} octets", message.uid(), message.body().map_or(0, <[u8]>::len));
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! # Read by POP3
+//! ```no_run
+//! # async fn read(tokens: mailbearer::token::StaticToken) -> Result<(), mailbearer::pop::Error> {
+//! use mailbearer::{PopClient, provider::microsoft365};
+//!
+//! let mailbox = "billing@contoso.example";
+//! let mut pop = PopClient::connect_xoauth2(microsoft365::pop(), mailbox, &tokens).await?;
+//! for listed in pop.list().await? {
+//!     let message = pop.retr(listed.number()).await?;
+//!     pop.dele(listed.number()).await?;
+//! }
+//! pop.quit().await
+//! # }
+//! ```
+//!
+//! # Where things are
+//! | to | see |
+//! |---|---|
+//! | send, and learn what became of it | [`SmtpClient`], [`smtp`] |
+//! | read and change mailboxes | [`ImapClient`], [`imap`] |
+//! | fetch and delete | [`PopClient`], [`pop`] |
+//! | say where tokens come from | [`TokenProvider`], [`token`] |
+//! | connect again and again, with one's own roots, deadlines and limits | [`Connector`] |
+//! | name a server, or take a known one | [`Endpoint`], [`provider`] |
+//! | decide what to do after a failure | [`Failure`], [`Retry`] |
+//! | test a program | `testing` (feature `testing`) |
+//!
+//! # Dropped futures
+//! Futures may be dropped, by `select!`, a timeout or an aborted task. What is in flight is known to
+//! the connection and not to the future: the next call brings it to rest and gets its own answer. What
+//! is lost is said at each method. Dropping a client closes the connection without a word.
+//!
+//! # Seeing the dialogue
+//! Protocol lines are `tracing` events at level TRACE, target `mailbearer::wire`, without secrets.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
@@ -8,6 +77,8 @@ pub mod danger;
 mod endpoint;
 mod failure;
 mod fault;
+#[cfg(feature = "imap")]
+pub mod imap;
 mod limits;
 mod machine;
 mod misuse;
@@ -17,6 +88,8 @@ pub mod pop;
 pub mod provider;
 mod sasl;
 mod secret;
+#[cfg(feature = "smtp")]
+pub mod smtp;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
@@ -33,12 +106,26 @@ pub use connector::{Client, Connector};
 pub use endpoint::{Endpoint, Profile, Protocol, Security};
 pub use failure::{Failure, Retry, Stage};
 pub use fault::Fault;
+#[cfg(feature = "imap")]
+pub use imap::ImapClient;
 pub use limits::{Limits, Timeouts};
 pub use misuse::Misuse;
 #[cfg(feature = "pop")]
 pub use pop::PopClient;
 pub use sasl::{Challenge, Input, InputError};
+#[cfg(feature = "smtp")]
+pub use smtp::SmtpClient;
 pub use token::{AccessToken, TokenProvider};
 
 /// A boxed future, as the object-safe traits of this crate return it.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The code in the documents is compiled and, where it can be, run.
+#[cfg(all(doctest, feature = "oauth", feature = "smtp", feature = "imap", feature = "pop"))]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../docs/design.md")]
+    struct Design;
+}

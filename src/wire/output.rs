@@ -57,6 +57,42 @@ impl Output {
         Ok(())
     }
 
+    /// Writes a command line made of `parts`, as they stand, and its CRLF.
+    ///
+    /// # Errors
+    /// A part holds CR, LF or NUL; nothing was written.
+    pub(crate) fn command_of(&mut self, parts: &[&str]) -> Result<(), Unwritable> {
+        if parts.iter().any(|part| memchr3(b'\r', b'\n', 0, part.as_bytes()).is_some()) {
+            return Err(Unwritable::LineBreak);
+        }
+        self.make_room(parts.iter().map(|part| part.len()).sum::<usize>() + 2);
+        let buffer = self.buffer.expose_mut();
+        for part in parts {
+            buffer.extend_from_slice(part.as_bytes());
+        }
+        buffer.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// Where the next line will begin, for [`take_back`](Self::take_back).
+    pub(crate) const fn mark(&self) -> usize {
+        self.buffer.expose().len()
+    }
+
+    /// Takes back what was written since `mark`. False, and nothing is taken back, if the socket
+    /// took the first octet of it already.
+    pub(crate) fn take_back(&mut self, mark: usize) -> bool {
+        let buffer = self.buffer.expose_mut();
+        // A buffer that was sent whole begins anew and is shorter than it was at the mark.
+        if buffer.len() <= mark || self.sent > mark {
+            return false;
+        }
+        buffer.truncate(mark);
+        self.hidden.retain(|(span, _)| span.end <= mark);
+        self.shown = self.shown.min(mark);
+        true
+    }
+
     /// Writes `line` followed by a secret and CRLF.
     ///
     /// # Errors
@@ -70,7 +106,7 @@ impl Output {
             return Err(Unwritable::SecretInClearText);
         }
         let secret = secret.expose();
-        if memchr3(b'\r', b'\n', 0, line).or(memchr3(b'\r', b'\n', 0, secret)).is_some() {
+        if [line, secret].iter().any(|part| memchr3(b'\r', b'\n', 0, part).is_some()) {
             return Err(Unwritable::LineBreak);
         }
         self.make_room(line.len() + secret.len() + 2);
@@ -152,13 +188,22 @@ impl Output {
     fn make_room(&mut self, octets: usize) {
         let buffer = self.buffer.expose_mut();
         if buffer.capacity() - buffer.len() < octets {
-            let mut larger = Vec::with_capacity((buffer.len() + octets).max(512));
+            let wanted = (buffer.len() + octets).max(2 * buffer.capacity()).max(512);
+            let mut larger = Vec::with_capacity(wanted);
             larger.extend_from_slice(buffer);
             std::mem::swap(buffer, &mut larger);
             if !self.hidden.is_empty() {
                 larger.zeroize();
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl Output {
+    /// What the buffer takes of memory.
+    pub(crate) fn capacity(&self) -> usize {
+        self.buffer.expose().capacity()
     }
 }
 
@@ -192,6 +237,30 @@ mod tests {
         output.content(|buffer| buffer.extend_from_slice(b"Subject: x\r\n\r\nhello\r\n.\r\n"));
         assert_eq!(output.show(), ["[content, 24 octets]"]);
         assert_eq!(output.show(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_command_of_parts_is_one_line() {
+        let mut output = Output::new(true);
+        assert_eq!(output.command_of(&["MAIL FROM:<", "a\nb", ">"]), Err(Unwritable::LineBreak));
+        output.command_of(&["MAIL FROM:<", "a@b", ">"]).unwrap();
+        assert_eq!(output.unsent(), b"MAIL FROM:<a@b>\r\n");
+    }
+
+    #[test]
+    fn a_line_is_taken_back_until_its_first_octet_left() {
+        for sent in 0..=b"MAIL\r\nDATA\r\n".len() {
+            let mut output = Output::new(true);
+            output.command(b"MAIL").unwrap();
+            let mark = output.mark();
+            output.command(b"DATA").unwrap();
+            output.sent(sent);
+            let left = output.unsent().to_vec();
+            assert_eq!(output.take_back(mark), sent <= 6, "{sent}");
+            let expected = if sent <= 6 { &b"MAIL\r\n"[sent..] } else { &left };
+            assert_eq!(output.unsent(), expected);
+            assert!(!output.take_back(mark) || sent > 6);
+        }
     }
 
     #[test]

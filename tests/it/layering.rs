@@ -38,8 +38,15 @@ fn core_files() -> Vec<PathBuf> {
 
 #[test]
 fn cores_name_neither_tokio_nor_a_clock_nor_a_socket() {
-    let forbidden =
-        ["tokio", "Instant", "SystemTime::now", "std::net", "TcpStream", "thread::sleep", "std::fs"];
+    let forbidden = [
+        "tokio",
+        "Instant",
+        "SystemTime::now",
+        "std::net",
+        "TcpStream",
+        "thread::sleep",
+        "std::fs",
+    ];
     let files = core_files();
     assert!(files.len() > 40, "the cores were not found: {} files", files.len());
     for file in files {
@@ -61,7 +68,8 @@ fn cores_name_neither_tokio_nor_a_clock_nor_a_socket() {
 fn the_three_protocols_have_the_same_rooms() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for protocol in ["smtp", "imap", "pop"] {
-        for room in ["mod.rs", "connect.rs", "client.rs", "error.rs", "command/mod.rs", "proto/mod.rs"]
+        for room in
+            ["mod.rs", "connect.rs", "client.rs", "error.rs", "command/mod.rs", "proto/mod.rs"]
         {
             let path = source.join(protocol).join(room);
             assert!(path.exists(), "{} is missing", path.display());

@@ -1,0 +1,204 @@
+//! APPEND, RFC 9051 section 6.3.12, with APPENDUID (RFC 4315).
+//!
+//! ```text
+//! C: A3 APPEND Sent (\Seen) {310}
+//! S: + Ready for literal data
+//! C: (the message)
+//! S: A3 OK [APPENDUID 38505 3955] APPEND completed
+//! ```
+
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+
+use super::Command;
+use crate::Misuse;
+use crate::imap::proto::Effect;
+use crate::imap::proto::encode::Line;
+use crate::imap::{
+    AppendUid, Capabilities, Code, DateTime, Error, Flag, ImapClient, MailboxName, Reply, Uid,
+};
+
+/// How a message is stored. The default: without flags, received now.
+#[derive(Debug, Clone, Default)]
+pub struct AppendOptions {
+    flags: Vec<Flag<'static>>,
+    date: Option<DateTime>,
+}
+
+impl AppendOptions {
+    /// No flags, received now.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The flags it is to have.
+    pub fn flags(mut self, flags: impl IntoIterator<Item = Flag<'static>>) -> Self {
+        self.flags = flags.into_iter().collect();
+        self
+    }
+
+    /// When it is to count as received: its INTERNALDATE.
+    pub const fn date(mut self, date: DateTime) -> Self {
+        self.date = Some(date);
+        self
+    }
+}
+
+/// Where an appended message went, as far as the server tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppendResult {
+    place: Option<AppendUid>,
+}
+
+impl AppendResult {
+    /// The UIDVALIDITY of the mailbox, from servers with `UIDPLUS`.
+    pub fn uid_validity(&self) -> Option<NonZeroU32> {
+        self.place.as_ref().map(AppendUid::uid_validity)
+    }
+
+    /// The UID of the message, from servers with `UIDPLUS`.
+    pub fn uid(&self) -> Option<Uid> {
+        self.place.as_ref()?.uids().ranges().next().map(|range| *range.start())
+    }
+}
+
+impl ImapClient {
+    /// Stores a message in a mailbox, octet for octet. It need not be the selected one.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the server does not take it; with [`Code::TryCreate`] if it would,
+    /// were the mailbox created first. [`Error::Misuse`] if the message holds NUL and the server
+    /// cannot take that, or is larger than the `APPENDLIMIT` it announces (RFC 7889); nothing was
+    /// sent then. If the connection breaks, the message may have been stored:
+    /// [`Retry::MayDuplicate`](crate::Retry::MayDuplicate).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped while the message is on its way, the connection is closed; if all
+    /// of it was sent, the server stores it all the same.
+    pub async fn append(
+        &mut self,
+        mailbox: impl Into<MailboxName>,
+        message: impl Into<Bytes>,
+        options: AppendOptions,
+    ) -> Result<AppendResult, Error> {
+        self.run(Append { mailbox: mailbox.into(), message: message.into(), options }).await
+    }
+}
+
+struct Append {
+    mailbox: MailboxName,
+    message: Bytes,
+    options: AppendOptions,
+}
+
+impl Command for Append {
+    const NAME: &'static str = "APPEND";
+
+    type Output = AppendResult;
+
+    fn encode(&self, line: &mut Line, capabilities: &Capabilities) -> Result<(), Misuse> {
+        let limit = capabilities.value("APPENDLIMIT").and_then(|limit| limit.parse().ok());
+        if limit.is_some_and(|limit: u64| self.message.len() as u64 > limit) {
+            let octets = self.message.len();
+            let why = format!("{octets} octets, and the server takes {}", limit.unwrap_or(0));
+            return Err(Misuse::Argument { what: "message", why });
+        }
+        line.raw("APPEND ").mailbox(&self.mailbox)?.raw(" ");
+        if !self.options.flags.is_empty() {
+            line.flags(&self.options.flags)?.raw(" ");
+        }
+        if let Some(date) = &self.options.date {
+            line.raw(format_args!("\"{date}\" "));
+        }
+        line.message(self.message.clone(), capabilities.has("BINARY"))?;
+        Ok(())
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Upload
+    }
+
+    fn finish(self, reply: Reply) -> AppendResult {
+        let place = match reply.code() {
+            Some(Code::AppendUid(place)) => Some(place.clone()),
+            _ => None,
+        };
+        AppendResult { place }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+
+    fn append(message: &'static str, options: AppendOptions) -> Append {
+        Append { mailbox: "Sent Items".into(), message: message.into(), options }
+    }
+
+    #[test]
+    fn the_message_waits_for_the_server_and_its_uid_comes_back() {
+        let script = "
+            S: * PREAUTH [CAPABILITY IMAP4rev1 UIDPLUS] hi
+            C: A1 APPEND \"Sent Items\" (\\Seen) \" 7-Feb-1994 21:52:25 -0800\" {12}
+            S: + Ready for literal data
+            C: Subject: x
+            C:
+            S: A1 OK [APPENDUID 38505 3955] APPEND completed
+        ";
+        let date = DateTime::parse(b"7-Feb-1994 21:52:25 -0800").unwrap();
+        let options = || AppendOptions::new().flags([Flag::Seen]).date(date);
+        // The CRLF behind the literal ends the command.
+        play(
+            || append("Subject: x\r\n", options()),
+            script,
+            |played| {
+                let result = played.output.unwrap();
+                assert_eq!(result.uid(), Uid::new(3955));
+                assert_eq!(result.uid_validity().map(NonZeroU32::get), Some(38505));
+            },
+        );
+    }
+
+    #[test]
+    fn with_literal_plus_all_goes_at_once() {
+        let script = "
+            S: * PREAUTH [CAPABILITY IMAP4rev1 LITERAL+] hi
+            C: A1 APPEND \"Sent Items\" {5+}
+            C: hello
+            S: A1 OK APPEND completed
+        ";
+        play(
+            || append("hello", AppendOptions::default()),
+            script,
+            |played| {
+                assert_eq!(played.output.unwrap().uid(), None);
+            },
+        );
+    }
+
+    #[test]
+    fn a_message_refused_before_it_was_sent_is_not_sent() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 APPEND \"Sent Items\" {5}
+            S: A1 NO [TRYCREATE] Mailbox doesn't exist: Sent Items
+        ";
+        play(
+            || append("hello", AppendOptions::default()),
+            script,
+            |played| {
+                assert_eq!(played.refusal().code(), Some(&Code::TryCreate));
+            },
+        );
+    }
+
+    #[test]
+    fn a_message_beyond_the_announced_limit_is_not_even_begun() {
+        let capabilities = Capabilities::from("IMAP4rev1 APPENDLIMIT=4");
+        let mut line = Line::new(Default::default());
+        let refused = append("hello", AppendOptions::default()).encode(&mut line, &capabilities);
+        assert_eq!(refused.unwrap_err().to_string(), "message: 5 octets, and the server takes 4");
+    }
+}

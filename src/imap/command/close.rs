@@ -1,0 +1,77 @@
+//! CLOSE and UNSELECT, RFC 9051 sections 6.4.1 and 6.4.2 (RFC 3691).
+//!
+//! ```text
+//! C: A7 CLOSE
+//! S: A7 OK CLOSE completed
+//! ```
+
+use super::Command;
+use crate::imap::proto::Effect;
+use crate::imap::proto::encode::Line;
+use crate::imap::{Capabilities, Error, ImapClient, Reply};
+use crate::{Misuse, Stage};
+
+impl ImapClient {
+    /// Leaves the selected mailbox and expunges what is marked `\Deleted` in it, without telling
+    /// what. From a mailbox opened by [`examine`](Self::examine) nothing is expunged.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if no mailbox is selected.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`]. A dropped one has most likely closed and expunged.
+    pub async fn close(&mut self) -> Result<(), Error> {
+        self.run(Leave("CLOSE")).await
+    }
+
+    /// Leaves the selected mailbox as it is.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the server does not offer `UNSELECT`; [`Error::Refused`] if no
+    /// mailbox is selected.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`].
+    pub async fn unselect(&mut self) -> Result<(), Error> {
+        let offered = self.capabilities();
+        if !offered.has("UNSELECT") && !offered.has("IMAP4rev2") {
+            return Err(Error::lacks(offered, Stage::Command("UNSELECT"), "UNSELECT"));
+        }
+        self.run(Leave("UNSELECT")).await
+    }
+}
+
+struct Leave(&'static str);
+
+impl Command for Leave {
+    const NAME: &'static str = "CLOSE";
+
+    type Output = ();
+
+    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+        line.raw(self.0);
+        Ok(())
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Unselect
+    }
+
+    fn finish(self, _: Reply) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+
+    #[test]
+    fn it_is_a_word_and_its_answer() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 CLOSE
+            S: A1 OK CLOSE completed
+        ";
+        play(|| Leave("CLOSE"), script, |played| assert_eq!(played.output, Ok(())));
+    }
+}

@@ -1,0 +1,162 @@
+//! ID, RFC 2971.
+//!
+//! ```text
+//! C: A2 ID ("name" "billing-robot" "version" "2.1")
+//! S: * ID ("name" "Dovecot")
+//! S: A2 OK ID completed.
+//! ```
+
+use bytes::Bytes;
+
+use super::{Command, is_data};
+use crate::Misuse;
+use crate::imap::proto::decode::{Cursor, Parsed};
+use crate::imap::proto::encode::Line;
+use crate::imap::proto::response::Response;
+use crate::imap::{Capabilities, Error, ImapClient, Reply};
+
+impl ImapClient {
+    /// Tells the server what this client is, and gives what the server tells of itself: names such
+    /// as `name` and `version` with their values. Without fields it tells nothing, and still asks.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the server does not know the command.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`].
+    pub async fn id<'a>(
+        &mut self,
+        fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Vec<(String, Option<String>)>, Error> {
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let fields = fields.into_iter().map(owned).collect();
+        self.run(Id::new(fields)).await
+    }
+}
+
+/// What a connector tells of us: what the user has set, else who we are.
+pub(crate) fn or_ours(set: &[(String, String)]) -> Vec<(String, String)> {
+    if set.is_empty() {
+        vec![
+            ("name".to_owned(), env!("CARGO_PKG_NAME").to_owned()),
+            ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ]
+    } else {
+        set.to_vec()
+    }
+}
+
+pub(crate) struct Id {
+    fields: Vec<(String, String)>,
+    answer: Vec<(String, Option<String>)>,
+}
+
+impl Id {
+    pub(crate) const fn new(fields: Vec<(String, String)>) -> Self {
+        Self { fields, answer: Vec::new() }
+    }
+}
+
+impl Command for Id {
+    const NAME: &'static str = "ID";
+
+    type Output = Vec<(String, Option<String>)>;
+
+    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+        // Exchange and GMX refuse `ID ()`.
+        if self.fields.is_empty() {
+            line.raw("ID NIL");
+            return Ok(());
+        }
+        let mut separator = "ID (";
+        for (name, value) in &self.fields {
+            line.raw(separator).string("an ID field", name.as_bytes())?;
+            line.raw(" ").string("an ID field", value.as_bytes())?;
+            separator = " ";
+        }
+        line.raw(")");
+        Ok(())
+    }
+
+    fn claims(response: &Response<'_>) -> bool {
+        is_data(response, "ID")
+    }
+
+    fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
+        if let Response::Data { rest, .. } = response {
+            self.answer = parse(rest)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self, _: Reply) -> Self::Output {
+        self.answer
+    }
+}
+
+/// `NIL`, or names and values in one list; Archiveopteryx ends it with a space.
+fn parse(rest: &[u8]) -> Parsed<Vec<(String, Option<String>)>> {
+    let mut cursor = Cursor::new(rest);
+    let mut fields = Vec::new();
+    if cursor.eat_word(b"NIL") {
+        return Ok(fields);
+    }
+    cursor.expect(b'(', "a list of ID fields")?;
+    loop {
+        cursor.spaces();
+        if cursor.eat(b')') {
+            return Ok(fields);
+        }
+        let name = cursor.astring()?.to_str_lossy().into_owned();
+        cursor.spaces();
+        let value = cursor.nstring()?.map(|value| value.to_str_lossy().into_owned());
+        fields.push((name, value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+
+    #[test]
+    fn names_and_values_are_quoted_and_those_of_the_server_come_back() {
+        let script = r#"
+            S: * PREAUTH hi
+            C: A1 ID ("name" "a \"robot\"" "version" "2.1")
+            S: * ID ("name" "Dovecot")
+            S: A1 OK ID completed.
+        "#;
+        let fields = [("name", "a \"robot\""), ("version", "2.1")];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        play(
+            || Id::new(fields.clone()),
+            script,
+            |played| {
+                let named = ("name".to_owned(), Some("Dovecot".to_owned()));
+                assert_eq!(played.output.unwrap(), [named]);
+            },
+        );
+    }
+
+    #[test]
+    fn without_fields_nil_is_sent() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 ID NIL
+            S: * ID NIL
+            S: A1 OK ID completed.
+        ";
+        play(|| Id::new(Vec::new()), script, |played| assert!(played.output.unwrap().is_empty()));
+    }
+
+    #[test]
+    fn names_and_values_come_in_pairs() {
+        let read = parse(b"(\"name\" \"Cyrus\" \"vendor\" NIL )").unwrap();
+        let expected = [("name".to_owned(), Some("Cyrus".to_owned())), ("vendor".to_owned(), None)];
+        assert_eq!(read, expected);
+        assert_eq!(parse(b"NIL").unwrap(), []);
+        assert_eq!(parse(b"()").unwrap(), []);
+        assert!(parse(b"(\"name\"").is_err());
+    }
+}

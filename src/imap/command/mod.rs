@@ -1,0 +1,77 @@
+//! The commands, one file each.
+//!
+//! A new command or extension is one file and one line here: what it writes ([`Command::encode`]),
+//! which untagged data it takes for itself ([`Command::claims`]) and what it makes of them
+//! ([`Command::accept`]), what its end means ([`Command::finish`]), and the public method.
+//!
+//! AUTHENTICATE is not among them: its exchange is carried by the core, between `connect` and
+//! `sasl`.
+
+pub(crate) mod append;
+pub(crate) mod capability;
+pub(crate) mod close;
+pub(crate) mod expunge;
+pub(crate) mod fetch;
+pub(crate) mod id;
+pub(crate) mod logout;
+pub(crate) mod namespace;
+pub(crate) mod noop;
+#[cfg(test)]
+pub(crate) mod script;
+pub(crate) mod select;
+pub(crate) mod starttls;
+pub(crate) mod store;
+
+use bytes::Bytes;
+
+use super::proto::Effect;
+use super::proto::decode::Parsed;
+use super::proto::encode::Line;
+use super::proto::response::Response;
+use super::{Capabilities, Reply};
+use crate::Misuse;
+
+/// A command and its answer.
+pub(crate) trait Command {
+    /// The keyword, for errors.
+    const NAME: &'static str;
+
+    /// What the caller gets.
+    type Output;
+
+    /// Writes the command without its tag.
+    ///
+    /// # Errors
+    /// An argument that cannot be sent.
+    fn encode(&self, line: &mut Line, capabilities: &Capabilities) -> Result<(), Misuse>;
+
+    /// Whether an untagged response is meant for this command.
+    fn claims(_: &Response<'_>) -> bool {
+        false
+    }
+
+    /// What it does to the session.
+    fn effect(&self) -> Effect {
+        Effect::None
+    }
+
+    /// Takes a response that it claims. One that makes no sense becomes an event.
+    fn accept(&mut self, _: &Response<'_>, _: &Bytes) -> Parsed<()> {
+        Ok(())
+    }
+
+    /// Makes the output of an `OK`.
+    fn finish(self, reply: Reply) -> Self::Output;
+}
+
+/// Whether these are untagged data of this name.
+fn is_data(response: &Response<'_>, wanted: &str) -> bool {
+    matches!(response, Response::Data { name, .. }
+        if name.eq_ignore_ascii_case(wanted.as_bytes()))
+}
+
+/// Whether these are untagged data of this name about a message.
+fn is_numbered(response: &Response<'_>, wanted: &str) -> bool {
+    matches!(response, Response::Numbered { name, .. }
+        if name.eq_ignore_ascii_case(wanted.as_bytes()))
+}

@@ -1,0 +1,192 @@
+//! NAMESPACE, RFC 9051 section 6.3.10 (RFC 2342).
+//!
+//! ```text
+//! C: A4 NAMESPACE
+//! S: * NAMESPACE (("" "/")) (("~" "/")) NIL
+//! S: A4 OK NAMESPACE completed
+//! ```
+
+use bytes::Bytes;
+
+use super::{Command, is_data};
+use crate::Misuse;
+use crate::imap::proto::decode::{Cursor, Parsed};
+use crate::imap::proto::encode::Line;
+use crate::imap::proto::response::Response;
+use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
+
+/// Where mailboxes are: the user's own, those of other users, and those shared by all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Namespaces {
+    personal: Vec<NamespacePrefix>,
+    others: Vec<NamespacePrefix>,
+    shared: Vec<NamespacePrefix>,
+}
+
+impl Namespaces {
+    /// The user's own mailboxes.
+    pub fn personal(&self) -> &[NamespacePrefix] {
+        &self.personal
+    }
+
+    /// The mailboxes of other users.
+    pub fn others(&self) -> &[NamespacePrefix] {
+        &self.others
+    }
+
+    /// The mailboxes shared by all.
+    pub fn shared(&self) -> &[NamespacePrefix] {
+        &self.shared
+    }
+}
+
+/// What the names of one namespace begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamespacePrefix {
+    prefix: MailboxName,
+    delimiter: Option<char>,
+}
+
+impl NamespacePrefix {
+    /// What they begin with, its delimiter included where there is one; maybe empty.
+    pub const fn prefix(&self) -> &MailboxName {
+        &self.prefix
+    }
+
+    /// What parts the levels of a name; `None` if there are none.
+    pub const fn delimiter(&self) -> Option<char> {
+        self.delimiter
+    }
+}
+
+impl ImapClient {
+    /// Where mailboxes are.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the server does not know the command.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`].
+    pub async fn namespace(&mut self) -> Result<Namespaces, Error> {
+        self.run(Namespace::default()).await
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Namespace {
+    found: Namespaces,
+}
+
+impl Command for Namespace {
+    const NAME: &'static str = "NAMESPACE";
+
+    type Output = Namespaces;
+
+    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+        line.raw("NAMESPACE");
+        Ok(())
+    }
+
+    fn claims(response: &Response<'_>) -> bool {
+        is_data(response, "NAMESPACE")
+    }
+
+    fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
+        if let Response::Data { rest, .. } = response {
+            let mut cursor = Cursor::new(rest);
+            self.found = Namespaces {
+                personal: prefixes(&mut cursor)?,
+                others: prefixes(&mut cursor)?,
+                shared: prefixes(&mut cursor)?,
+            };
+        }
+        Ok(())
+    }
+
+    fn finish(self, _: Reply) -> Namespaces {
+        self.found
+    }
+}
+
+/// `NIL` or `((prefix delimiter extensions…)…)`.
+fn prefixes(cursor: &mut Cursor<'_>) -> Parsed<Vec<NamespacePrefix>> {
+    let mut found = Vec::new();
+    cursor.spaces();
+    if cursor.eat_word(b"NIL") || cursor.at_end() {
+        return Ok(found);
+    }
+    cursor.expect(b'(', "a list of namespaces")?;
+    loop {
+        cursor.spaces();
+        if cursor.eat(b')') {
+            return Ok(found);
+        }
+        cursor.expect(b'(', "a namespace")?;
+        let prefix = MailboxName::from_wire(cursor.astring()?.to_bytes());
+        cursor.spaces();
+        let delimiter = cursor.nstring()?.and_then(|text| text.to_str_lossy().chars().next());
+        found.push(NamespacePrefix { prefix, delimiter });
+        cursor.spaces();
+        while !cursor.eat(b')') {
+            cursor.value()?;
+            cursor.spaces();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+
+    /// Prefixes and their delimiters.
+    type Shown = Vec<(String, Option<char>)>;
+
+    fn parse(rest: &str) -> Parsed<Vec<Shown>> {
+        let mut cursor = Cursor::new(rest.as_bytes());
+        (0..3)
+            .map(|_| {
+                let found = prefixes(&mut cursor)?.into_iter();
+                Ok(found.map(|found| (found.prefix.to_string(), found.delimiter)).collect())
+            })
+            .collect()
+    }
+
+    fn own(found: &[(&str, Option<char>)]) -> Shown {
+        found.iter().map(|(prefix, delimiter)| ((*prefix).to_owned(), *delimiter)).collect()
+    }
+
+    #[test]
+    fn the_examples_of_rfc_2342_are_read() {
+        let found = parse("((\"\" \"/\")) NIL ((\"\" \"/\"))").unwrap();
+        assert_eq!(found, [own(&[("", Some('/'))]), own(&[]), own(&[("", Some('/'))])]);
+        let found = parse(
+            "((\"\" \"/\")(\"#mh/\" \"/\" \"X-PARAM\" (\"FLAG1\" \"FLAG2\"))) NIL \
+             ((\"Public Folders/\" NIL))",
+        )
+        .unwrap();
+        assert_eq!(found[0], own(&[("", Some('/')), ("#mh/", Some('/'))]));
+        assert_eq!(found[2], own(&[("Public Folders/", None)]));
+    }
+
+    #[test]
+    fn exchange_online_has_one_namespace() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 NAMESPACE
+            S: * NAMESPACE ((\"\" \"/\")) NIL NIL
+            S: A1 OK NAMESPACE completed.
+        ";
+        play(Namespace::default, script, |played| {
+            let found = played.output.unwrap();
+            assert_eq!(found.personal()[0].delimiter(), Some('/'));
+            assert!(found.others().is_empty() && found.shared().is_empty());
+        });
+    }
+
+    #[test]
+    fn what_is_cut_short_is_no_namespace() {
+        assert!(parse("((\"\" \"/\")").is_err());
+        assert!(parse("x").is_err());
+    }
+}

@@ -1,0 +1,541 @@
+//! From a stream to a client that is logged in.
+//!
+//! ```text
+//! greeting ─► [CAPABILITY] ─► AUTHENTICATE ─► [CAPABILITY, NAMESPACE, ID in one flight] ─► client
+//! ```
+//!
+//! CAPABILITY is asked for only where the server has not told of itself. Where the login brought no
+//! capabilities, the flight behind it also proves that the mailbox really opened: Exchange may say
+//! `OK` to AUTHENTICATE and `BAD User is authenticated but not connected.` to the next command.
+
+use crate::auth::{AuthCause, Login};
+use crate::connector::{Client, Establish, Protection, Settings};
+use crate::net::Stream;
+use crate::sasl::IMAP_COMMAND_LINE;
+use crate::{Fault, Protocol, Stage};
+
+use super::command::capability::Capability;
+use super::command::id::{self, Id};
+use super::command::namespace::Namespace;
+use super::command::starttls::StartTls;
+use super::proto::{Step, Tag};
+use super::session::Session;
+use super::{Code, Error, ImapClient, Reply, Status};
+
+impl Client for ImapClient {}
+
+impl Establish for ImapClient {
+    type Error = Error;
+
+    const PROTOCOL: Protocol = Protocol::Imap;
+
+    /// The clear-text core ends with this function: what was heard on it cannot survive.
+    async fn start_tls(
+        stream: Box<dyn Stream>,
+        settings: &Settings,
+    ) -> Result<Box<dyn Stream>, Error> {
+        let mut session = Session::new(stream, settings, false);
+        if greeting(&mut session).await? == Status::PreAuth {
+            // Nothing but STARTTLS may be said on it, and a server in this state refuses that.
+            let fault = Fault::PreauthInClearText;
+            return Err(Error::Protocol { stage: Stage::Greeting, fault });
+        }
+        capabilities(&mut session).await?;
+        if !session.core().capabilities().has("STARTTLS") {
+            let offered = session.core().capabilities();
+            return Err(Error::lacks(offered, Stage::StartTls, "STARTTLS"));
+        }
+        session.run(StartTls, Stage::StartTls).await?;
+        let (stream, core) = session.into_parts();
+        match core.unread() {
+            0 => Ok(stream),
+            // RFC 9051 section 6.2.1 has the client wait; whoever spoke meanwhile is not the
+            // server.
+            octets => Err(Error::Protocol {
+                stage: Stage::StartTls,
+                fault: Fault::BytesBeforeTls { octets },
+            }),
+        }
+    }
+
+    async fn open(
+        stream: Box<dyn Stream>,
+        protection: Protection,
+        settings: &Settings,
+        login: Login,
+    ) -> Result<Self, Error> {
+        let mut session = Session::new(stream, settings, protection.confidential);
+        let status = match protection.greeted {
+            true => Status::Ok,
+            false => greeting(&mut session).await?,
+        };
+        capabilities(&mut session).await?;
+        let named = session.core().capabilities_named();
+        // A server that knows us by other means wants no login (RFC 9051 section 7.1.4).
+        if status != Status::PreAuth {
+            authenticate(&mut session, login).await?;
+        }
+        let told = status == Status::PreAuth || session.core().capabilities_named() > named;
+        settle_in(&mut session, settings, told).await?;
+        Ok(Self::new(session))
+    }
+}
+
+async fn greeting(session: &mut Session) -> Result<Status, Error> {
+    session.core_mut().expect_greeting();
+    loop {
+        if let Step::Greeting(reply) = session.step(Stage::Greeting).await? {
+            return match reply.status() {
+                status @ (Status::Ok | Status::PreAuth) => Ok(status),
+                _ => Err(Error::Refused { stage: Stage::Greeting, reply }),
+            };
+        }
+    }
+}
+
+/// Asks what the server can do, unless its greeting told.
+async fn capabilities(session: &mut Session) -> Result<(), Error> {
+    if session.core().capabilities_named() == 0 {
+        session.run(Capability, Stage::Capabilities).await?;
+    }
+    Ok(())
+}
+
+async fn authenticate(session: &mut Session, login: Login) -> Result<(), Error> {
+    let mechanism = login.session.mechanism();
+    let offered = session.core().capabilities();
+    if !offered.has_auth(mechanism) {
+        return Err(Error::lacks(offered, Stage::Auth, &format!("AUTH={mechanism}")));
+    }
+    // The longest tag of a session this young.
+    const COMMAND: &str = "A99 AUTHENTICATE";
+    let inline = !login.two_step
+        && offered.has("SASL-IR")
+        && login.session.fits_inline(COMMAND, IMAP_COMMAND_LINE);
+    session.driver_mut().scrub(login.session.scrubber());
+    let started = session.core_mut().authenticate(login.session, inline);
+    let tag = started.map_err(|error| Error::unwritable("the login", error))?;
+    let reply = reply_to(session, tag, Stage::Auth).await?;
+    match cause(&reply) {
+        None => Ok(()),
+        Some(cause) => Err(session.refused(reply, cause, inline)),
+    }
+}
+
+/// What is still to be said and asked behind a login, in one flight.
+async fn settle_in(session: &mut Session, settings: &Settings, told: bool) -> Result<(), Error> {
+    let offered = session.core().capabilities();
+    let (may_id, may_namespace) = (offered.has("ID"), offered.has("NAMESPACE"));
+    let demanded = settings.endpoint.profile().demands_id();
+    let capability = if told { None } else { Some(session.send(&Capability)?) };
+    let namespace =
+        if told || !may_namespace { None } else { Some(session.send(&Namespace::default())?) };
+    let id = if demanded || may_id && !settings.id.is_empty() {
+        Some(session.send(&Id::new(id::or_ours(&settings.id)))?)
+    } else {
+        None
+    };
+    let tags = [capability, namespace, id];
+    let mut outstanding = tags.iter().flatten().count();
+    while outstanding > 0 {
+        if let Step::Done { tag, reply } = session.step(Stage::Probe).await? {
+            outstanding -= 1;
+            // MailKit found that any BAD to NAMESPACE means as much (MailKit#1135).
+            if Some(tag) == namespace
+                && reply.status() == Status::Bad
+                && reply.throttled().is_none()
+            {
+                return Err(session.refused(reply, AuthCause::NotConnected, false));
+            }
+            match session.judge(reply, Stage::Probe) {
+                // Nothing depends on the answer to ID, nor on namespaces.
+                Err(Error::Refused { reply, .. })
+                    if Some(tag) != capability && reply.throttled().is_none() => {}
+                judged => drop(judged?),
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn reply_to(session: &mut Session, tag: Tag, stage: Stage) -> Result<Reply, Error> {
+    loop {
+        match session.step(stage).await? {
+            Step::Done { tag: whose, reply } if whose == tag => return Ok(reply),
+            _ => {}
+        }
+    }
+}
+
+/// Why a login was refused; `None` if it was granted. Where there is no response code it goes by
+/// Microsoft's phrases (Microsoft Learn, "Authenticate an IMAP, POP or SMTP connection using
+/// OAuth", 2026).
+fn cause(reply: &Reply) -> Option<AuthCause> {
+    if reply.grants() {
+        return None;
+    }
+    if reply.says_not_connected() {
+        return Some(AuthCause::NotConnected);
+    }
+    if let Some(after) = reply.throttled() {
+        return Some(AuthCause::Temporary(after));
+    }
+    Some(match reply.code() {
+        Some(Code::AuthenticationFailed | Code::Expired) => AuthCause::Credential,
+        Some(Code::Unavailable | Code::InUse | Code::Limit | Code::ServerBug) => {
+            AuthCause::Temporary(None)
+        }
+        // Google asks for a login by browser under ALERT.
+        Some(
+            Code::Alert
+            | Code::AuthorizationFailed
+            | Code::ContactAdmin
+            | Code::NoPerm
+            | Code::PrivacyRequired,
+        ) => AuthCause::Policy,
+        Some(_) => AuthCause::Other,
+        None if reply.status() == Status::Bad => AuthCause::Malformed,
+        None if reply.says("basic authentication is disabled") => AuthCause::Policy,
+        None => AuthCause::Credential,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::auth::Verdict;
+    use crate::connector::Judge;
+    use crate::imap::client::tests::scripted;
+    use crate::imap::reply::tests::reply;
+    use crate::{Endpoint, Failure, Profile, Retry, sasl};
+
+    const INLINE: &str = "AUTHENTICATE XOAUTH2 dXNlcj1hQGIuYwFhdXRoPUJlYXJlciBUAQE=";
+
+    fn settings() -> Settings {
+        Settings::new(Endpoint::imap("mail.example"))
+    }
+
+    /// What a login with `token` against this script ends in: the capabilities known then.
+    async fn open_as(token: &str, settings: &Settings, script: &str) -> Result<String, Error> {
+        let (stream, server) = scripted(&script.replace("INLINE", INLINE));
+        let session = sasl::Session::xoauth2("a@b.c", token, &[]).unwrap();
+        let login = Login { session, two_step: false };
+        let protection = Protection { greeted: false, confidential: true };
+        let opened = ImapClient::open(Box::new(stream), protection, settings, login).await;
+        let known = opened.map(|client| client.capabilities().to_string());
+        server.await.unwrap();
+        known
+    }
+
+    async fn open(script: &str) -> Result<String, Error> {
+        open_as("T", &settings(), script).await
+    }
+
+    async fn start_tls(script: &str) -> Result<(), Error> {
+        let (stream, server) = scripted(script);
+        let started = ImapClient::start_tls(Box::new(stream), &settings()).await.map(|_| ());
+        server.await.unwrap();
+        started
+    }
+
+    fn auth(error: &Error) -> &crate::AuthError<Reply> {
+        match error {
+            Error::Auth(error) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn gmail_names_its_capabilities_with_the_login_and_needs_no_probe() {
+        let known = open(
+            "
+            S: * OK Gimap ready for requests from 192.0.2.1 g191mb175416382wmg
+            C: A1 CAPABILITY
+            S: * CAPABILITY IMAP4rev1 IDLE NAMESPACE ID SASL-IR AUTH=XOAUTH2 AUTH=OAUTHBEARER
+            S: A1 OK Thats all she wrote! g191mb175416382wmg
+            C: A2 INLINE
+            S: * CAPABILITY IMAP4rev1 IDLE NAMESPACE ID UIDPLUS MOVE LITERAL-
+            S: A2 OK a@b.c authenticated (Success)
+            ",
+        );
+        assert_eq!(known.await.unwrap(), "IMAP4rev1 IDLE NAMESPACE ID UIDPLUS MOVE LITERAL-");
+    }
+
+    #[tokio::test]
+    async fn dovecot_names_them_with_the_greeting_and_the_login() {
+        let known = open(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 SASL-IR ID AUTH=XOAUTH2] testbed ready
+            C: A1 INLINE
+            S: A1 OK [CAPABILITY IMAP4rev1 SASL-IR UIDPLUS] Logged in
+            ",
+        );
+        assert_eq!(known.await.unwrap(), "IMAP4rev1 SASL-IR UIDPLUS");
+    }
+
+    const EXCHANGE: &str = "
+        S: * OK The Microsoft Exchange IMAP4 service is ready. [TQBXAEgA]
+        C: A1 CAPABILITY
+        S: * CAPABILITY IMAP4 IMAP4rev1 AUTH=XOAUTH2 LOGINDISABLED SASL-IR UIDPLUS ID NAMESPACE
+        S: A1 OK CAPABILITY completed.
+        C: A2 INLINE
+        S: A2 OK AUTHENTICATE completed.
+        C: A3 CAPABILITY
+        C: A4 NAMESPACE
+    ";
+
+    #[tokio::test]
+    async fn exchange_online_is_asked_in_one_flight_whether_the_mailbox_opened() {
+        let script = format!(
+            "{EXCHANGE}
+            S: * CAPABILITY IMAP4 IMAP4rev1 UIDPLUS MOVE ID NAMESPACE LITERAL+
+            S: A3 OK CAPABILITY completed.
+            S: * NAMESPACE ((\"\" \"/\")) NIL NIL
+            S: A4 OK NAMESPACE completed."
+        );
+        assert_eq!(
+            open(&script).await.unwrap(),
+            "IMAP4 IMAP4rev1 UIDPLUS MOVE ID NAMESPACE LITERAL+"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_login_that_is_not_connected_is_a_failed_login_and_not_the_tokens_fault() {
+        let error = open(&format!(
+            "{EXCHANGE}
+            S: * CAPABILITY IMAP4 IMAP4rev1
+            S: A3 OK CAPABILITY completed.
+            S: A4 BAD User is authenticated but not connected.
+            S: * BYE Connection closed. 14
+            EOF"
+        ))
+        .await
+        .unwrap_err();
+        assert_eq!(auth(&error).cause(), AuthCause::NotConnected);
+        assert_eq!((error.retry(), error.verdict()), (Retry::Administrator, Verdict::Final));
+    }
+
+    #[tokio::test]
+    async fn a_refused_token_is_to_be_replaced() {
+        let error = open(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi
+            C: A1 INLINE
+            S: + eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIiwic2NvcGUiOiJtYWlsIn0=
+            C:
+            S: A1 NO [AUTHENTICATIONFAILED] Authentication failed.
+            ",
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(auth(&error).challenge().unwrap().scope(), Some("mail"));
+        assert!(matches!(error.verdict(), Verdict::TokenRefused(_)));
+        assert_eq!(
+            error.to_string(),
+            "XOAUTH2 authentication refused: NO [AUTHENTICATIONFAILED] Authentication failed. \
+             (the server's reason: {\"status\":\"401\",\"schemes\":\"bearer\",\"scope\":\"mail\"})"
+        );
+    }
+
+    #[tokio::test]
+    async fn without_sasl_ir_the_token_waits_for_the_server() {
+        let known = open(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2] hi
+            C: A1 AUTHENTICATE XOAUTH2
+            S: +
+            C: dXNlcj1hQGIuYwFhdXRoPUJlYXJlciBUAQE=
+            S: A1 OK [CAPABILITY IMAP4rev1] in
+            ",
+        );
+        assert_eq!(known.await.unwrap(), "IMAP4rev1");
+    }
+
+    #[tokio::test]
+    async fn a_syntax_error_on_the_inline_form_asks_for_the_other_form() {
+        let error = open(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi
+            C: A1 INLINE
+            S: A1 BAD Parse command error
+            ",
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(error.verdict(), Verdict::TwoStep);
+    }
+
+    #[tokio::test]
+    async fn a_token_too_long_for_the_line_goes_in_two_steps_and_a_close_names_its_length() {
+        let token = "t".repeat(8500);
+        let error = open_as(
+            &token,
+            &settings(),
+            "
+            S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi
+            C: A1 AUTHENTICATE XOAUTH2
+            S: +
+            EOF
+            ",
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the server closed the connection during authentication, after a credential of 8500 \
+             octets"
+        );
+        assert_eq!((error.retry(), error.verdict()), (Retry::Later(None), Verdict::Final));
+    }
+
+    #[tokio::test]
+    async fn a_mechanism_that_is_not_offered_is_not_tried() {
+        let error = open("S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the server does not offer AUTH=XOAUTH2 for authentication (it offers: IMAP4rev1 \
+             AUTH=PLAIN)"
+        );
+        assert!(!error.connection_usable());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_knows_us_already_wants_no_login() {
+        let known = open("S: * PREAUTH [CAPABILITY IMAP4rev1] hi a@b.c").await;
+        assert_eq!(known.unwrap(), "IMAP4rev1");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_turns_us_away_is_quoted() {
+        for greeting in ["* BYE Too many connections", "* NO LOGOUT Intrusion prevention"] {
+            let error = open(&format!("S: {greeting}\nEOF")).await.unwrap_err();
+            assert_eq!(error.to_string(), format!("greeting refused: {}", &greeting[2..]));
+            assert_eq!(error.retry(), Retry::Later(None));
+            assert!(!error.connection_usable());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_throttled_login_says_when_to_come_back() {
+        let error = open(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi
+            C: A1 INLINE
+            S: A1 BAD Request is throttled. Suggested Backoff Time: 92415 milliseconds
+            ",
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(error.retry(), Retry::Later(Some(Duration::from_millis(92_415))));
+        assert_eq!(error.verdict(), Verdict::Final);
+    }
+
+    #[tokio::test]
+    async fn id_goes_along_where_the_provider_demands_it_or_the_user_set_it() {
+        let endpoint = Endpoint::imap("imap.163.com");
+        let profile = Profile::generic().with_id_demanded(true);
+        let demanded = Settings::new(endpoint.with_profile(profile));
+        let script = format!(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi
+            C: A1 INLINE
+            S: A1 OK done
+            C: A2 CAPABILITY
+            C: A3 ID (\"name\" \"{}\" \"version\" \"{}\")
+            S: * CAPABILITY IMAP4rev1 ID
+            S: A2 OK done
+            S: A3 NO no thanks
+            ",
+            env!("CARGO_PKG_NAME"),
+            env!("CARGO_PKG_VERSION")
+        );
+        assert_eq!(open_as("T", &demanded, &script).await.unwrap(), "IMAP4rev1 ID");
+
+        let mut named = settings();
+        named.id = vec![("name".to_owned(), "robot".to_owned())];
+        let script = "
+            S: * OK [CAPABILITY IMAP4rev1 ID SASL-IR AUTH=XOAUTH2] hi
+            C: A1 INLINE
+            S: A1 OK [CAPABILITY IMAP4rev1 ID] done
+            C: A2 ID (\"name\" \"robot\")
+            S: * ID NIL
+            S: A2 OK done
+        ";
+        assert_eq!(open_as("T", &named, script).await.unwrap(), "IMAP4rev1 ID");
+    }
+
+    #[tokio::test]
+    async fn starttls_gives_the_stream_back_and_nothing_else() {
+        start_tls(
+            "
+            S: * OK hi
+            C: A1 CAPABILITY
+            S: * CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED
+            S: A1 OK done
+            C: A2 STARTTLS
+            S: A2 OK Begin TLS negotiation now.
+            ",
+        )
+        .await
+        .unwrap();
+    }
+
+    #[tokio::test]
+    async fn octets_behind_the_answer_to_starttls_are_an_attack() {
+        // One write, so that the octets lie in the buffer when the answer is read.
+        let error = start_tls(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 STARTTLS] hi
+            C: A1 STARTTLS
+            S: A1 OK go\\r\\n* CAPABILITY IMAP4rev1 AUTH=PLAIN
+            ",
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "protocol error during STARTTLS: the server sent 35 octets between its answer to \
+             STARTTLS and the TLS handshake"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_clear_text_greeting_may_not_skip_tls() {
+        let error = start_tls("S: * PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] hi").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "protocol error during greeting: the server greeted a clear-text connection with \
+             PREAUTH"
+        );
+        let error = start_tls("S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the server does not offer STARTTLS for STARTTLS (it offers: IMAP4rev1 AUTH=PLAIN)"
+        );
+    }
+
+    #[test]
+    fn only_a_refusal_of_the_credential_blames_it() {
+        let throttled = AuthCause::Temporary(Some(Duration::from_millis(92_415)));
+        for (line, expected) in [
+            ("NO AUTHENTICATE failed.", AuthCause::Credential),
+            ("NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)", AuthCause::Credential),
+            ("NO [EXPIRED] token", AuthCause::Credential),
+            ("NO [UNAVAILABLE] Temporary authentication failure.", AuthCause::Temporary(None)),
+            ("NO [CONTACTADMIN] ask", AuthCause::Policy),
+            ("NO [ALERT] Please log in via your web browser", AuthCause::Policy),
+            ("NO [XWHATEVER] no", AuthCause::Other),
+            ("NO Basic authentication is disabled.", AuthCause::Policy),
+            ("NO User is authenticated but not connected.", AuthCause::NotConnected),
+            ("OK User is authenticated but not connected.", AuthCause::NotConnected),
+            ("OK [Error=\"x\" Proxy=y] AUTHENTICATE completed.", AuthCause::NotConnected),
+            ("BAD Request is throttled. Suggested Backoff Time: 92415 milliseconds", throttled),
+            ("BAD Command Argument Error. 12", AuthCause::Malformed),
+        ] {
+            assert_eq!(cause(&reply(&format!("A1 {line}"))), Some(expected), "{line}");
+        }
+        assert_eq!(cause(&reply("A1 OK AUTHENTICATE completed.")), None);
+    }
+}

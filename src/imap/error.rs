@@ -1,0 +1,286 @@
+//! What an IMAP connection or command can end in.
+
+use std::borrow::Cow;
+
+use crate::auth::Verdict;
+use crate::connector::{Judge, Obstacle};
+use crate::failure::closing_words;
+use crate::fault::Unwritable;
+use crate::net::driver::Broken;
+use crate::token::{Rejection, TokenError};
+use crate::{AuthError, Failure, Fault, Misuse, Retry, Stage, net};
+
+use super::proto::Core;
+use super::{Capabilities, Code, Reply, Status};
+
+/// A failure of an [`ImapClient`](super::ImapClient) or a [`Mailbox`](super::Mailbox).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server said `NO` or `BAD` to a command, or turned the connection away with its
+    /// greeting. After a command, the connection is good.
+    #[error("{stage} refused: {reply}")]
+    Refused {
+        /// What was refused.
+        stage: Stage,
+        /// The server's words.
+        reply: Reply,
+    },
+    /// The login was refused, or the server found later that the mailbox does not open for it.
+    #[error(transparent)]
+    Auth(Box<AuthError<Reply>>),
+    /// The server closed the connection.
+    #[error("the server closed the connection during {stage}{}", closing_words(.reply, .credential_octets))]
+    Closed {
+        /// What was going on.
+        stage: Stage,
+        /// What it said with BYE, if it did.
+        reply: Option<Reply>,
+        /// During authentication, the octets of the token or password: servers close on those
+        /// that are too long for them, Dovecot when their base64 exceeds 8 KiB.
+        credential_octets: Option<usize>,
+    },
+    /// The server broke the protocol; the connection is useless.
+    #[error("protocol error during {stage}: {fault}")]
+    Protocol {
+        /// What was going on.
+        stage: Stage,
+        /// What it did.
+        fault: Fault,
+    },
+    /// The server does not offer what is needed.
+    #[error("the server does not offer {what} for {stage} (it offers: {offered})")]
+    Unsupported {
+        /// What it is needed for.
+        stage: Stage,
+        /// What is needed: a capability.
+        what: String,
+        /// What there is instead.
+        offered: String,
+    },
+    /// The call cannot work as it was made.
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
+    /// The network failed.
+    #[error("{source} (during {stage})")]
+    Net {
+        /// What was going on.
+        stage: Stage,
+        /// What happened.
+        source: net::Error,
+    },
+    /// There is no token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+impl Error {
+    /// The server's answer, if there was one.
+    pub fn reply(&self) -> Option<&Reply> {
+        match self {
+            Self::Refused { reply, .. } | Self::Closed { reply: Some(reply), .. } => Some(reply),
+            Self::Auth(error) => Some(error.reply()),
+            _ => None,
+        }
+    }
+
+    /// The response code in the server's answer.
+    pub fn code(&self) -> Option<&Code> {
+        self.reply().and_then(Reply::code)
+    }
+
+    /// What a driver that broke means at `stage`.
+    pub(crate) fn broken(core: &Core, stage: Stage, broken: Broken) -> Self {
+        match broken {
+            Broken::Fault(fault) => Self::Protocol { stage, fault },
+            Broken::Net(net::Error::Closed) => Self::closed(core, stage),
+            Broken::Net(source) => Self::Net { stage, source },
+        }
+    }
+
+    /// The server is gone.
+    pub(crate) fn closed(core: &Core, stage: Stage) -> Self {
+        let reply = core.last_words().cloned();
+        Self::Closed { stage, reply, credential_octets: core.credential_octets() }
+    }
+
+    pub(crate) fn lacks(offered: &Capabilities, stage: Stage, what: &str) -> Self {
+        Self::Unsupported { stage, what: what.to_owned(), offered: offered.to_string() }
+    }
+
+    pub(crate) const fn unwritable(what: &'static str, error: Unwritable) -> Self {
+        Self::Misuse(error.in_argument(what))
+    }
+}
+
+impl Failure for Error {
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Refused { reply, stage: Stage::Greeting } => match after_words(reply) {
+                Retry::Never => Retry::Later(None),
+                retry => retry,
+            },
+            Self::Refused { reply, .. } => after_words(reply),
+            Self::Auth(error) => error.retry(),
+            Self::Closed { reply: Some(reply), .. } if reply.says_token_expired() => {
+                Retry::RefreshToken
+            }
+            // The message may have been stored before the connection went.
+            Self::Closed { stage: Stage::Command("APPEND"), .. }
+            | Self::Net { stage: Stage::Command("APPEND"), .. } => Retry::MayDuplicate,
+            // A server that hangs up on a login will do so again at once.
+            Self::Closed { stage: Stage::Auth | Stage::Greeting, .. } => Retry::Later(None),
+            Self::Closed { reply: Some(reply), .. } => match after_words(reply) {
+                retry @ Retry::Later(_) => retry,
+                _ => Retry::Reconnect,
+            },
+            Self::Closed { .. } | Self::Protocol { .. } => Retry::Reconnect,
+            Self::Unsupported { .. } | Self::Misuse(_) => Retry::Never,
+            Self::Net { source, .. } => source.retry(),
+            Self::Token(error) => error.retry(),
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        match self {
+            Self::Refused { stage, .. }
+            | Self::Closed { stage, .. }
+            | Self::Protocol { stage, .. }
+            | Self::Unsupported { stage, .. }
+            | Self::Net { stage, .. } => *stage,
+            Self::Auth(_) => Stage::Auth,
+            Self::Misuse(_) => Stage::Command("the call"),
+            Self::Token(_) => Stage::Token,
+        }
+    }
+
+    fn connection_usable(&self) -> bool {
+        match self {
+            Self::Refused { stage, reply } => {
+                matches!(stage, Stage::Command(_)) && reply.status() != Status::Bye
+            }
+            Self::Unsupported { stage, .. } => matches!(stage, Stage::Command(_)),
+            Self::Misuse(_) => true,
+            _ => false,
+        }
+    }
+
+    fn reply_text(&self) -> Option<Cow<'_, str>> {
+        self.reply().map(|reply| Cow::Owned(reply.to_string()))
+    }
+}
+
+/// What a refusal's own words call for (RFC 5530).
+fn after_words(reply: &Reply) -> Retry {
+    if let Some(after) = reply.throttled() {
+        return Retry::Later(after);
+    }
+    match reply.code() {
+        Some(Code::Unavailable | Code::InUse | Code::ServerBug) => Retry::Later(None),
+        Some(Code::AuthenticationFailed | Code::Expired) => Retry::RefreshToken,
+        Some(
+            Code::AuthorizationFailed
+            | Code::ContactAdmin
+            | Code::Corruption
+            | Code::NoPerm
+            | Code::OverQuota
+            | Code::PrivacyRequired,
+        ) => Retry::Administrator,
+        _ => Retry::Never,
+    }
+}
+
+impl From<Obstacle> for Error {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Net(stage, source) => Self::Net { stage, source },
+            Obstacle::Token(error) => Self::Token(error),
+            Obstacle::Misuse(misuse) => Self::Misuse(misuse),
+        }
+    }
+}
+
+impl Judge for Error {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Auth(error) => error.verdict(),
+            Self::Closed { reply: Some(reply), .. } if reply.says_token_expired() => {
+                Verdict::TokenRefused(Rejection::Expired)
+            }
+            _ => Verdict::Final,
+        }
+    }
+
+    fn mark_refreshed(&mut self) {
+        if let Self::Auth(error) = self {
+            error.mark_refreshed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::imap::reply::tests::reply;
+
+    fn refused(line: &str) -> Error {
+        Error::Refused { stage: Stage::Command("SELECT"), reply: reply(line) }
+    }
+
+    fn closed(stage: Stage, line: &str) -> Error {
+        Error::Closed { stage, reply: Some(reply(line)), credential_octets: None }
+    }
+
+    #[test]
+    fn what_to_do_follows_from_the_response_code() {
+        for (line, retry) in [
+            ("A1 NO [UNAVAILABLE] down", Retry::Later(None)),
+            ("A1 NO [INUSE] locked", Retry::Later(None)),
+            ("A1 NO [NOPERM] no", Retry::Administrator),
+            ("A1 NO [OVERQUOTA] full", Retry::Administrator),
+            ("A1 NO [NONEXISTENT] no such mailbox", Retry::Never),
+            ("A1 NO Mailbox does not exist", Retry::Never),
+            ("A1 BAD Command Argument Error. 11", Retry::Never),
+        ] {
+            let error = refused(line);
+            assert_eq!(error.retry(), retry, "{line}");
+            assert!(error.connection_usable());
+        }
+    }
+
+    #[test]
+    fn a_throttle_says_how_long_to_wait() {
+        let line = "A1 BAD Request is throttled. Suggested Backoff Time: 92415 milliseconds";
+        assert_eq!(refused(line).retry(), Retry::Later(Some(Duration::from_millis(92_415))));
+    }
+
+    #[test]
+    fn an_expired_token_is_known_by_the_last_words() {
+        let line = "* BYE Session invalidated - AccessTokenExpired";
+        let error = closed(Stage::Command("UID FETCH"), line);
+        assert_eq!(error.retry(), Retry::RefreshToken);
+        assert_eq!(error.verdict(), Verdict::TokenRefused(Rejection::Expired));
+        assert!(!error.connection_usable());
+    }
+
+    #[test]
+    fn an_append_whose_answer_is_lost_may_have_happened() {
+        let append = Stage::Command("APPEND");
+        assert_eq!(closed(append, "* BYE bye").retry(), Retry::MayDuplicate);
+        assert_eq!(closed(Stage::Command("NOOP"), "* BYE bye").retry(), Retry::Reconnect);
+        assert_eq!(closed(Stage::Auth, "* BYE bye").retry(), Retry::Later(None));
+    }
+
+    #[test]
+    fn a_close_at_login_names_the_length_of_the_credential() {
+        let error =
+            Error::Closed { stage: Stage::Auth, reply: None, credential_octets: Some(8500) };
+        assert_eq!(
+            error.to_string(),
+            "the server closed the connection during authentication, after a credential of 8500 \
+             octets"
+        );
+    }
+}

@@ -1,0 +1,331 @@
+//! Reads the pieces of the response grammar (RFC 9051 section 9, RFC 3501 section 9) off a frame.
+//!
+//! A [`Cursor`] knows strings, numbers and lists, and nothing of any response. It is as generous
+//! as it can be without guessing: more than one space counts as one, an unquoted word counts as a
+//! string, and a string ends where something can follow a string.
+
+use std::fmt;
+
+use crate::imap::types::Text;
+
+/// Why a piece of a response could not be read: what the grammar wants at that place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Malformed(pub(crate) &'static str);
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {}", self.0)
+    }
+}
+
+/// What reading a piece of a response gives.
+pub(crate) type Parsed<T> = Result<T, Malformed>;
+
+/// A place in a frame. Literals lie inline, as on the wire: `{5}` CRLF and five octets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cursor<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// What has not been read.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Whether nothing is left but the end of the line.
+    pub(crate) fn at_end(&self) -> bool {
+        self.rest.iter().all(|octet| matches!(octet, b' ' | b'\r' | b'\n'))
+    }
+
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
+    /// Steps over `octet` if it comes next.
+    pub(crate) fn eat(&mut self, octet: u8) -> bool {
+        match self.rest.split_first() {
+            Some((first, rest)) if *first == octet => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn expect(&mut self, octet: u8, what: &'static str) -> Parsed<()> {
+        if self.eat(octet) { Ok(()) } else { Err(Malformed(what)) }
+    }
+
+    /// Steps over any number of spaces. DavMail and Archiveopteryx send two where the grammar has
+    /// one, and many servers send one before a closing parenthesis.
+    pub(crate) fn spaces(&mut self) {
+        while self.eat(b' ') {}
+    }
+
+    /// The next `n` octets.
+    pub(crate) fn take(&mut self, n: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(n)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    /// An atom, and whatever else servers send where an atom belongs: only a space, a parenthesis,
+    /// a quotation mark or a control character ends it.
+    pub(crate) fn atom(&mut self) -> Parsed<&'a [u8]> {
+        let length = self.rest.iter().take_while(|octet| is_word_octet(**octet)).count();
+        match self.take(length) {
+            Some(atom) if length > 0 => Ok(atom),
+            _ => Err(Malformed("an atom")),
+        }
+    }
+
+    /// Steps over `word`, in any case, if it comes next as a whole atom.
+    pub(crate) fn eat_word(&mut self, word: &[u8]) -> bool {
+        let matches = self.rest.get(..word.len()).is_some_and(|w| w.eq_ignore_ascii_case(word))
+            && !self.rest.get(word.len()).is_some_and(|next| is_word_octet(*next));
+        if matches {
+            self.rest = self.rest.get(word.len()..).unwrap_or_default();
+        }
+        matches
+    }
+
+    /// A string or a bare word; `NIL` is a word like any other.
+    pub(crate) fn astring(&mut self) -> Parsed<Text<'a>> {
+        match self.peek() {
+            Some(b'"') => self.quoted(),
+            Some(b'{') => self.literal().map(Text::plain),
+            Some(b'~') if self.rest.get(1) == Some(&b'{') => self.literal().map(Text::plain),
+            _ => self.atom().map(Text::plain),
+        }
+    }
+
+    /// A string, or nothing where the server says `NIL`.
+    pub(crate) fn nstring(&mut self) -> Parsed<Option<Text<'a>>> {
+        if self.eat_word(b"NIL") {
+            return Ok(None);
+        }
+        self.astring().map(Some).map_err(|_| Malformed("a string or NIL"))
+    }
+
+    /// A quoted string. Octets above 127 are taken as they are. A quotation mark that nothing can
+    /// follow belongs to the text: qiye.163.com does not escape them (go-imap#659).
+    pub(crate) fn quoted(&mut self) -> Parsed<Text<'a>> {
+        const UNENDED: Malformed = Malformed("the end of a quoted string");
+        let text = self.rest.strip_prefix(b"\"").ok_or(Malformed("a quoted string"))?;
+        let mut escaped = false;
+        let mut at = 0;
+        loop {
+            let tail = text.get(at..).ok_or(UNENDED)?;
+            let hit = at + memchr::memchr2(b'"', b'\\', tail).ok_or(UNENDED)?;
+            let next = text.get(hit + 1).copied();
+            if text.get(hit) == Some(&b'\\') {
+                let escape = matches!(next, Some(b'"' | b'\\'));
+                escaped |= escape;
+                at = hit + 1 + usize::from(escape);
+            } else if next.is_none_or(ends_string) {
+                self.rest = text.get(hit + 1..).unwrap_or_default();
+                return Ok(Text::quoted(text.get(..hit).unwrap_or_default(), escaped));
+            } else {
+                at = hit + 1;
+            }
+        }
+    }
+
+    /// A literal, `{5}` or `{5+}` or `~{5}` (RFC 7888, RFC 3516), without its announcement.
+    pub(crate) fn literal(&mut self) -> Parsed<&'a [u8]> {
+        const WANTED: Malformed = Malformed("a literal");
+        let mut at = *self;
+        at.eat(b'~');
+        at.expect(b'{', WANTED.0)?;
+        let length = at.digits().and_then(|n| usize::try_from(n).ok()).ok_or(WANTED)?;
+        at.eat(b'+');
+        at.expect(b'}', WANTED.0)?;
+        at.eat(b'\r');
+        at.expect(b'\n', WANTED.0)?;
+        let literal = at.take(length).ok_or(Malformed("a literal as long as announced"))?;
+        *self = at;
+        Ok(literal)
+    }
+
+    /// A number of up to 64 bits; `None` where the server wrote something that is meant for a
+    /// number and is none: `-1` (Dovecot in front of Exchange), `3.45027e+06`, `NIL`, or more than
+    /// 64 bits.
+    pub(crate) fn number(&mut self) -> Parsed<Option<u64>> {
+        let mut at = *self;
+        let word = at.atom().map_err(|_| Malformed("a number"))?;
+        let numeric = |octet: &u8| octet.is_ascii_digit() || b"+-.eE".contains(octet);
+        if !word.iter().all(numeric) && !word.eq_ignore_ascii_case(b"NIL") {
+            return Err(Malformed("a number"));
+        }
+        *self = at;
+        Ok(parse_u64(word))
+    }
+
+    /// The digits that come next, as a number; `None` without a digit or beyond 64 bits.
+    pub(crate) fn digits(&mut self) -> Option<u64> {
+        let length = self.rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
+        let digits = self.rest.get(..length)?;
+        let number = parse_u64(digits)?;
+        self.rest = self.rest.get(length..)?;
+        Some(number)
+    }
+
+    /// Any value as its octets on the wire: a word, a string with its quotes or announcement, or a
+    /// list with everything in it. It does not recurse, so no depth of nesting is too much.
+    pub(crate) fn value(&mut self) -> Parsed<&'a [u8]> {
+        let start = self.rest;
+        let mut depth = 0_usize;
+        loop {
+            match self.peek() {
+                Some(b'(') => {
+                    self.eat(b'(');
+                    depth += 1;
+                }
+                Some(b')') if depth > 0 => {
+                    self.eat(b')');
+                    depth -= 1;
+                }
+                Some(b' ') if depth > 0 => self.spaces(),
+                Some(_) => {
+                    self.astring().map_err(|_| Malformed("a value"))?;
+                }
+                None => return Err(Malformed("a value")),
+            }
+            if depth == 0 {
+                return Ok(start.get(..start.len() - self.rest.len()).unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// `digits` as a number; `None` if it is none or has more than 64 bits.
+pub(crate) fn parse_u64(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, octet| {
+        let digit = octet.is_ascii_digit().then(|| u64::from(octet - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// [`parse_u64`] for what must fit 32 bits.
+pub(crate) fn parse_u32(digits: &[u8]) -> Option<u32> {
+    parse_u64(digits).and_then(|number| u32::try_from(number).ok())
+}
+
+/// Whether an unquoted word goes on with this octet.
+const fn is_word_octet(octet: u8) -> bool {
+    !matches!(octet, 0..=b' ' | b'(' | b')' | b'"' | 0x7f)
+}
+
+/// Whether a quoted string can be over before this octet.
+const fn ends_string(octet: u8) -> bool {
+    matches!(octet, b' ' | b'(' | b')' | b']' | b'\r' | b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(input: &[u8]) -> Vec<u8> {
+        Cursor::new(input).astring().unwrap().to_bytes().into_owned()
+    }
+
+    #[test]
+    fn strings_come_quoted_as_literals_and_as_bare_words() {
+        assert_eq!(text(b"\"a \\\"b\\\" c\\\\\" rest"), b"a \"b\" c\\");
+        assert_eq!(text(b"{3}\r\na)( rest"), b"a)(");
+        assert_eq!(text(b"{3+}\r\nabc"), b"abc");
+        assert_eq!(text(b"~{3}\r\na\0c"), b"a\0c");
+        assert_eq!(text(b"{3}\nabc"), b"abc");
+        assert_eq!(text(b"INBOX.ARCH rest"), b"INBOX.ARCH");
+        assert_eq!(text(b"\"\""), b"");
+    }
+
+    #[test]
+    fn a_backslash_before_an_ordinary_letter_is_kept() {
+        assert_eq!(text(b"\"C:\\temp\" x"), b"C:\\temp");
+    }
+
+    #[test]
+    fn eight_bit_octets_in_a_quoted_string_are_kept() {
+        assert_eq!(text(b"\"G\xf6r\xfcnt\xfc1\")"), b"G\xf6r\xfcnt\xfc1");
+    }
+
+    #[test]
+    fn unescaped_quotes_belong_to_the_text() {
+        assert_eq!(text(b"\"\"\"\" \"BASE64\""), b"\"\"");
+        assert_eq!(text(b"\"a \"b\"c\") NIL"), b"a \"b\"c");
+    }
+
+    #[test]
+    fn nil_is_no_string_but_a_word_that_begins_like_it_is() {
+        assert_eq!(Cursor::new(b"NIL)").nstring(), Ok(None));
+        assert_eq!(Cursor::new(b"nil ").nstring(), Ok(None));
+        let word = Cursor::new(b"NILS ").nstring().unwrap().unwrap();
+        assert_eq!(word, "NILS");
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_reported_as_nonsense() {
+        for nonsense in ["-1", "3.45027e+06", "NIL", "18446744073709551616"] {
+            let mut cursor = Cursor::new(nonsense.as_bytes());
+            assert_eq!(cursor.number(), Ok(None), "{nonsense}");
+            assert!(cursor.at_end());
+        }
+        assert_eq!(Cursor::new(b"4294967296)").number(), Ok(Some(4_294_967_296)));
+        assert_eq!(Cursor::new(b"abc").number(), Err(Malformed("a number")));
+    }
+
+    #[test]
+    fn a_literal_longer_than_the_frame_is_malformed_and_nothing_is_consumed() {
+        for bad in [&b"{9}\r\nabc"[..], b"{x}\r\n", b"{3} abc", b"{99999999999999999999}\r\n"] {
+            let mut cursor = Cursor::new(bad);
+            assert!(cursor.literal().is_err());
+            assert_eq!(cursor.rest(), bad);
+        }
+    }
+
+    #[test]
+    fn a_value_is_taken_with_everything_in_it() {
+        let frame = b"((\"a)\" {3}\r\n)((  NIL) x) UID 4";
+        let mut cursor = Cursor::new(frame);
+        assert_eq!(cursor.value(), Ok(&b"((\"a)\" {3}\r\n)((  NIL) x)"[..]));
+        assert_eq!(cursor.rest(), b" UID 4");
+    }
+
+    #[test]
+    fn a_hundred_thousand_levels_of_nesting_are_read_without_a_stack() {
+        let mut deep = vec![b'('; 100_000];
+        deep.extend(vec![b')'; 100_000]);
+        assert_eq!(Cursor::new(&deep).value(), Ok(&deep[..]));
+        deep.pop();
+        assert_eq!(Cursor::new(&deep).value(), Err(Malformed("a value")));
+    }
+
+    proptest! {
+        #[test]
+        fn no_octets_make_a_cursor_panic(bytes: Vec<u8>) {
+            let _ = Cursor::new(&bytes).value();
+            let _ = Cursor::new(&bytes).nstring().map(|text| text.map(|t| t.to_bytes()));
+            let _ = Cursor::new(&bytes).number();
+            let _ = Cursor::new(&bytes).literal();
+            let _ = Cursor::new(&bytes).quoted();
+        }
+
+        #[test]
+        fn what_is_read_and_what_is_left_make_the_whole(bytes in "[ ()\"\\\\{}0-9a-z\r\n]{0,40}") {
+            let mut cursor = Cursor::new(bytes.as_bytes());
+            if let Ok(value) = cursor.value() {
+                prop_assert_eq!([value, cursor.rest()].concat(), bytes.as_bytes());
+            }
+        }
+    }
+}

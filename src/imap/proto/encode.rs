@@ -1,0 +1,332 @@
+//! Writes commands, so that no argument can become anything but an argument.
+
+use std::fmt::{self, Write as _};
+
+use bytes::Bytes;
+use memchr::memchr3;
+
+use crate::Misuse;
+use crate::imap::types::{Capabilities, Flag, MailboxName};
+
+/// Which literals need not wait for the server (RFC 7888).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Literals {
+    /// None.
+    #[default]
+    Synchronizing,
+    /// Those of at most 4,096 octets: `LITERAL-`.
+    Small,
+    /// All: `LITERAL+`.
+    Any,
+}
+
+impl Literals {
+    /// RFC 7888 section 5.
+    const SMALL: usize = 4096;
+
+    pub(crate) fn of(capabilities: &Capabilities) -> Self {
+        if capabilities.has("LITERAL+") {
+            Self::Any
+        } else if capabilities.has("LITERAL-") || capabilities.has("IMAP4rev2") {
+            Self::Small
+        } else {
+            Self::Synchronizing
+        }
+    }
+
+    const fn waits(self, length: usize) -> bool {
+        match self {
+            Self::Synchronizing => true,
+            Self::Small => length > Self::SMALL,
+            Self::Any => false,
+        }
+    }
+}
+
+/// What a command is made of on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// A line, to be ended by CRLF.
+    Line(Vec<u8>),
+    /// The octets that the line before has announced.
+    Literal(Bytes),
+    /// Nothing more until the server says `+`.
+    Wait,
+}
+
+/// A command in the making. Arguments are separated by the one who writes them.
+#[derive(Debug)]
+pub(crate) struct Line {
+    literals: Literals,
+    pieces: Vec<Piece>,
+    text: Vec<u8>,
+}
+
+impl Line {
+    pub(crate) const fn new(literals: Literals) -> Self {
+        Self { literals, pieces: Vec::new(), text: Vec::new() }
+    }
+
+    /// Text of our own: verbs, numbers, parentheses, spaces. Never an argument from outside.
+    pub(crate) fn raw(&mut self, text: impl fmt::Display) -> &mut Self {
+        // Writing to a vector does not fail.
+        let _ = write!(Sink(&mut self.text), "{text}");
+        self
+    }
+
+    /// A word that must be an atom, as a keyword.
+    pub(crate) fn atom(&mut self, what: &'static str, word: &str) -> Result<&mut Self, Misuse> {
+        check_atom(what, word)?;
+        Ok(self.raw(word))
+    }
+
+    /// A string in the shortest form that can carry it.
+    pub(crate) fn astring(
+        &mut self,
+        what: &'static str,
+        string: &[u8],
+    ) -> Result<&mut Self, Misuse> {
+        let bare = !string.is_empty()
+            && !string.eq_ignore_ascii_case(b"NIL")
+            && string.len() <= Self::LONGEST_QUOTED
+            && string.iter().copied().all(is_astring_octet);
+        if bare {
+            self.text.extend_from_slice(string);
+            return Ok(self);
+        }
+        self.string(what, string)
+    }
+
+    /// A string in quotes, or as a literal where quotes cannot carry it.
+    pub(crate) fn string(
+        &mut self,
+        what: &'static str,
+        string: &[u8],
+    ) -> Result<&mut Self, Misuse> {
+        forbid_line_breaks(what, string)?;
+        if string.is_ascii() && string.len() <= Self::LONGEST_QUOTED {
+            self.quote(string);
+        } else {
+            self.literal(Bytes::copy_from_slice(string));
+        }
+        Ok(self)
+    }
+
+    /// Servers need not take lines longer than 1,000 octets (RFC 2683 section 3.2.1.5).
+    const LONGEST_QUOTED: usize = 512;
+
+    /// The name of a mailbox.
+    pub(crate) fn mailbox(&mut self, name: &MailboxName) -> Result<&mut Self, Misuse> {
+        self.astring("the mailbox name", name.as_wire())
+    }
+
+    /// A list of flags a client may set, in parentheses.
+    pub(crate) fn flags(&mut self, flags: &[Flag<'_>]) -> Result<&mut Self, Misuse> {
+        self.raw("(");
+        for (at, flag) in flags.iter().enumerate() {
+            if at > 0 {
+                self.raw(" ");
+            }
+            if matches!(flag, Flag::Recent | Flag::Any) {
+                let why = format!("only the server can set {flag}");
+                return Err(Misuse::Argument { what: "flag", why });
+            }
+            match flag.as_str().strip_prefix('\\') {
+                Some(extension) => self.raw("\\").atom("flag", extension)?,
+                None => self.atom("flag", flag.as_str())?,
+            };
+        }
+        Ok(self.raw(")"))
+    }
+
+    /// A message, as a literal; with `NUL` in it as a literal8, if the server takes one (RFC 3516).
+    pub(crate) fn message(&mut self, message: Bytes, binary: bool) -> Result<&mut Self, Misuse> {
+        if memchr::memchr(0, &message).is_some() {
+            if !binary {
+                let why = "a NUL is in it, and the server does not offer BINARY".to_owned();
+                return Err(Misuse::Argument { what: "message", why });
+            }
+            self.raw("~");
+        }
+        self.literal(message);
+        Ok(self)
+    }
+
+    /// The finished command.
+    pub(crate) fn finish(mut self) -> Vec<Piece> {
+        self.pieces.push(Piece::Line(self.text));
+        self.pieces
+    }
+
+    fn quote(&mut self, string: &[u8]) {
+        self.text.push(b'"');
+        for octet in string {
+            if matches!(octet, b'"' | b'\\') {
+                self.text.push(b'\\');
+            }
+            self.text.push(*octet);
+        }
+        self.text.push(b'"');
+    }
+
+    fn literal(&mut self, octets: Bytes) {
+        let waits = self.literals.waits(octets.len());
+        let plus = if waits { "" } else { "+" };
+        self.raw(format_args!("{{{}{plus}}}", octets.len()));
+        self.pieces.push(Piece::Line(std::mem::take(&mut self.text)));
+        if waits {
+            self.pieces.push(Piece::Wait);
+        }
+        self.pieces.push(Piece::Literal(octets));
+    }
+}
+
+/// Formats into a vector of octets.
+struct Sink<'a>(&'a mut Vec<u8>);
+
+impl fmt::Write for Sink<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Refuses what is no atom.
+pub(crate) fn check_atom(what: &'static str, word: &str) -> Result<(), Misuse> {
+    forbid_line_breaks(what, word.as_bytes())?;
+    match word.bytes().find(|octet| !is_astring_octet(*octet) || *octet == b']') {
+        _ if word.is_empty() => Err(Misuse::Argument { what, why: "empty".to_owned() }),
+        Some(octet) => {
+            let why = format!("`{}` may not be in it", octet.escape_ascii());
+            Err(Misuse::Argument { what, why })
+        }
+        None => Ok(()),
+    }
+}
+
+fn forbid_line_breaks(what: &'static str, octets: &[u8]) -> Result<(), Misuse> {
+    match memchr3(b'\r', b'\n', 0, octets) {
+        Some(_) => Err(Misuse::LineBreak { what }),
+        None => Ok(()),
+    }
+}
+
+/// ASTRING-CHAR of RFC 9051 section 9.
+const fn is_astring_octet(octet: u8) -> bool {
+    octet.is_ascii_graphic() && !matches!(octet, b'(' | b')' | b'{' | b'%' | b'*' | b'"' | b'\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::proto::decode::Cursor;
+    use proptest::prelude::*;
+
+    fn written(literals: Literals, string: &[u8]) -> Vec<u8> {
+        let mut line = Line::new(literals);
+        line.astring("test", string).unwrap();
+        flat(&line.finish())
+    }
+
+    fn flat(pieces: &[Piece]) -> Vec<u8> {
+        let mut wire = Vec::new();
+        for piece in pieces {
+            match piece {
+                Piece::Line(line) => wire.extend_from_slice(&[line, &b"\r\n"[..]].concat()),
+                Piece::Literal(octets) => wire.extend_from_slice(octets),
+                Piece::Wait => wire.extend_from_slice(b"<wait>"),
+            }
+        }
+        wire
+    }
+
+    #[test]
+    fn strings_take_the_shortest_form_that_can_carry_them() {
+        let wire = |string: &str| written(Literals::Any, string.as_bytes());
+        assert_eq!(wire("INBOX"), b"INBOX\r\n");
+        assert_eq!(wire("a]b"), b"a]b\r\n");
+        assert_eq!(wire(""), b"\"\"\r\n");
+        assert_eq!(wire("nil"), b"\"nil\"\r\n");
+        assert_eq!(wire("a \"b\" \\"), b"\"a \\\"b\\\" \\\\\"\r\n");
+        assert_eq!(wire("tab\there"), b"\"tab\there\"\r\n");
+        assert_eq!(wire("50%"), b"\"50%\"\r\n");
+        assert_eq!(wire("\u{fc}"), b"{2+}\r\n\xc3\xbc\r\n");
+    }
+
+    #[test]
+    fn a_literal_waits_unless_the_server_takes_it_at_once() {
+        let long = vec![b'a'; 4097];
+        assert!(written(Literals::Any, &long).starts_with(b"{4097+}\r\naaa"));
+        assert!(written(Literals::Small, &long).starts_with(b"{4097}\r\n<wait>aaa"));
+        assert!(written(Literals::Small, &long[1..]).starts_with(b"{4096+}\r\naaa"));
+        assert_eq!(written(Literals::Synchronizing, b"\xff"), b"{1}\r\n<wait>\xff\r\n");
+    }
+
+    #[test]
+    fn line_ends_and_nul_are_refused() {
+        for bad in [&b"a\rb"[..], b"INBOX\nA1 DELETE x", b"\0", b"\xff\r\n"] {
+            let mut line = Line::new(Literals::Any);
+            let refused = line.mailbox(&MailboxName::from_wire(bad)).unwrap_err();
+            assert_eq!(refused, Misuse::LineBreak { what: "the mailbox name" });
+        }
+    }
+
+    #[test]
+    fn flags_are_checked_word_by_word() {
+        let flags = |flags: &[Flag<'_>]| {
+            let mut line = Line::new(Literals::Any);
+            line.flags(flags).map(|_| ())?;
+            Ok::<_, Misuse>(flat(&line.finish()))
+        };
+        let good = [Flag::Seen, Flag::from("$Forwarded"), Flag::from("\\Extension")];
+        assert_eq!(flags(&good).unwrap(), b"(\\Seen $Forwarded \\Extension)\r\n");
+        assert_eq!(flags(&[]).unwrap(), b"()\r\n");
+        for bad in ["", "\\", "a b", "a)", "a\r\nb", "\\*", "\\Recent", "\u{fc}", "a\\b"] {
+            assert!(flags(&[Flag::from(bad)]).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_lent_not_copied_and_nul_needs_a_binary_literal() {
+        let message = Bytes::from_static(b"A: b\r\n\r\n\0");
+        let mut line = Line::new(Literals::Any);
+        assert_eq!(
+            line.message(message.clone(), false).unwrap_err().to_string(),
+            "message: a NUL is in it, and the server does not offer BINARY"
+        );
+        line.message(message.clone(), true).unwrap();
+        let pieces = line.finish();
+        assert_eq!(flat(&pieces), b"~{9+}\r\nA: b\r\n\r\n\0\r\n");
+        assert!(pieces.iter().any(|piece| *piece == Piece::Literal(message.clone())));
+    }
+
+    #[test]
+    fn what_the_server_takes_follows_from_its_capabilities() {
+        let of = |words: &str| Literals::of(&Capabilities::from(words));
+        assert_eq!(of("IMAP4rev1 LITERAL+"), Literals::Any);
+        assert_eq!(of("IMAP4rev1 LITERAL-"), Literals::Small);
+        assert_eq!(of("IMAP4rev2"), Literals::Small);
+        assert_eq!(of("IMAP4rev1"), Literals::Synchronizing);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_what_is_read(string in proptest::collection::vec(1_u8.., 0..40)) {
+            prop_assume!(!string.contains(&b'\r') && !string.contains(&b'\n'));
+            let wire = written(Literals::Any, &string);
+            let mut cursor = Cursor::new(&wire);
+            let read = cursor.astring().unwrap().to_bytes().into_owned();
+            prop_assert_eq!(read, string);
+            prop_assert_eq!(cursor.rest(), b"\r\n");
+        }
+
+        #[test]
+        fn no_name_can_smuggle_a_line(name: String) {
+            let mut line = Line::new(Literals::Synchronizing);
+            if line.mailbox(&MailboxName::from(name.as_str())).is_ok() {
+                let wire = flat(&line.finish());
+                prop_assert_eq!(memchr::memchr_iter(b'\n', &wire).count(), 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What is known of the selected mailbox, kept up to date from whatever the server says.
+
+use std::num::NonZeroU32;
+
+use crate::imap::Code;
+use crate::imap::proto::decode::Cursor;
+use crate::imap::types::{Flag, Flags, MailboxName, Uid};
+
+/// The state of the selected mailbox (RFC 9051 section 6.3.2).
+#[derive(Debug, Clone)]
+pub(crate) struct Selected {
+    pub(crate) name: MailboxName,
+    pub(crate) read_only: bool,
+    /// It was opened by EXAMINE.
+    pub(crate) examined: bool,
+    pub(crate) exists: u32,
+    pub(crate) recent: u32,
+    pub(crate) flags: Vec<Flag<'static>>,
+    pub(crate) permanent_flags: Option<Vec<Flag<'static>>>,
+    pub(crate) uid_validity: Option<NonZeroU32>,
+    pub(crate) uid_next: Option<Uid>,
+    pub(crate) first_unseen: Option<NonZeroU32>,
+    pub(crate) highest_mod_seq: Option<u64>,
+}
+
+impl Selected {
+    pub(crate) const fn new(name: MailboxName, read_only: bool) -> Self {
+        Self {
+            name,
+            read_only,
+            examined: read_only,
+            exists: 0,
+            recent: 0,
+            flags: Vec::new(),
+            permanent_flags: None,
+            uid_validity: None,
+            uid_next: None,
+            first_unseen: None,
+            highest_mod_seq: None,
+        }
+    }
+
+    /// `* 3 EXISTS`, `* 3 RECENT`, `* 3 EXPUNGE` (RFC 9051 sections 7.4.1 and 7.5.1).
+    pub(crate) fn count(&mut self, number: u32, name: &[u8]) {
+        if name.eq_ignore_ascii_case(b"EXISTS") {
+            self.exists = number;
+        } else if name.eq_ignore_ascii_case(b"RECENT") {
+            self.recent = number;
+        } else if name.eq_ignore_ascii_case(b"EXPUNGE") {
+            self.exists = self.exists.saturating_sub(1);
+        }
+    }
+
+    /// `* FLAGS (…)`.
+    pub(crate) fn set_flags(&mut self, rest: &[u8]) {
+        if Cursor::new(rest).peek() == Some(b'(') {
+            self.flags = Flags::new(rest).map(Flag::into_owned).collect();
+        }
+    }
+
+    pub(crate) fn apply(&mut self, code: &Code) {
+        match code {
+            Code::PermanentFlags(flags) => self.permanent_flags = Some(flags.clone()),
+            Code::UidValidity(validity) => self.uid_validity = Some(*validity),
+            Code::UidNext(uid) => self.uid_next = Some(*uid),
+            Code::Unseen(number) => self.first_unseen = Some(*number),
+            Code::HighestModSeq(mod_seq) => self.highest_mod_seq = Some(*mod_seq),
+            Code::ReadOnly => self.read_only = true,
+            Code::ReadWrite => self.read_only = false,
+            _ => {}
+        }
+    }
+}

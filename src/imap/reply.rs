@@ -1,0 +1,152 @@
+//! A status response as users and errors see it.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::secret::Scrubber;
+
+use super::proto::response::Condition;
+use super::{Code, Status};
+
+/// What a server said: `OK`, `NO`, `BAD`, `PREAUTH` or `BYE`, maybe a response code, and text for
+/// people. Tokens and passwords that it may have echoed are taken out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    status: Status,
+    /// The code, and the code as sent for showing it.
+    code: Option<Box<(Code, String)>>,
+    text: String,
+}
+
+impl Reply {
+    pub(crate) fn new(condition: &Condition<'_>, scrubber: &Scrubber) -> Self {
+        let code = condition.code.map(|code| {
+            let text = scrubber.clean_str(code);
+            Box::new((Code::parse(text.as_bytes()), text))
+        });
+        Self { status: condition.status, code, text: scrubber.clean_str(condition.text) }
+    }
+
+    /// How it went.
+    pub const fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The response code, if there is one.
+    pub fn code(&self) -> Option<&Code> {
+        self.code.as_ref().map(|code| &code.0)
+    }
+
+    /// The text behind status and code; it may be empty.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it grants what was asked. An `OK` of Exchange may hold an error: a proxy that
+    /// could not reach the mailbox server says `OK [Error="…"] AUTHENTICATE completed.`
+    /// (net-imap#597).
+    pub(crate) fn grants(&self) -> bool {
+        self.status == Status::Ok && !self.says_not_connected()
+    }
+
+    /// Exchange says so, in any status, when the token is good and the mailbox is not: since 2019
+    /// in the answer to the first command, since 2026 at AUTHENTICATE too.
+    pub(crate) fn says_not_connected(&self) -> bool {
+        self.says("authenticated but not connected")
+            || self.status == Status::Ok
+                && matches!(self.code(), Some(Code::Other { name, .. })
+                    if name.get(..6).is_some_and(|name| name.eq_ignore_ascii_case("Error=")))
+    }
+
+    /// Exchange Online ends a session when the token expires that opened it: `BYE Session
+    /// invalidated - AccessTokenExpired` (aioimaplib#83).
+    pub(crate) fn says_token_expired(&self) -> bool {
+        self.says("accesstokenexpired")
+    }
+
+    /// How long Exchange Online wants to be left alone: `BAD Request is throttled. Suggested
+    /// Backoff Time: 92415 milliseconds`. Inside, `None` if it does not say how long.
+    pub(crate) fn throttled(&self) -> Option<Option<Duration>> {
+        let text = self.text.to_ascii_lowercase();
+        let time = text.split_once("suggested backoff time:").map(|(_, time)| time.trim_start());
+        if time.is_none() && !text.contains("request is throttled") {
+            return None;
+        }
+        let digits = time.unwrap_or_default().split(|c: char| !c.is_ascii_digit()).next();
+        let milliseconds = digits.unwrap_or_default().parse().ok();
+        Some(milliseconds.map(Duration::from_millis))
+    }
+
+    /// Whether the text holds this phrase, given in lower case.
+    pub(crate) fn says(&self, phrase: &str) -> bool {
+        self.text.to_ascii_lowercase().contains(phrase)
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.status.as_str())?;
+        if let Some(code) = &self.code {
+            write!(f, " [{}]", code.1)?;
+        }
+        if !self.text.is_empty() {
+            write!(f, " {}", self.text)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::imap::proto::response::Response;
+
+    /// The reply in a tagged or untagged status line.
+    pub(crate) fn reply(line: &str) -> Reply {
+        match Response::parse(line.as_bytes()) {
+            Response::Tagged { condition, .. } | Response::Status(condition) => {
+                Reply::new(&condition, &Scrubber::default())
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_reply_shows_as_the_server_sent_it() {
+        for line in ["NO [UNAVAILABLE] down", "BYE", "OK [x] ", "BAD no such command"] {
+            assert_eq!(reply(&format!("* {line}")).to_string(), line.trim_end());
+        }
+    }
+
+    #[test]
+    fn an_ok_that_means_failure_grants_nothing() {
+        let proxy = "A1 OK [Error=\"Failed to connect: WrongServerException\" \
+            Proxy=AM0PR0.EURPRD0.PROD.OUTLOOK.COM:1993:SSL] AUTHENTICATE completed.";
+        assert!(!reply(proxy).grants());
+        assert!(!reply("A1 OK User is authenticated but not connected.").grants());
+        assert!(reply("A1 OK [CAPABILITY IMAP4rev1] AUTHENTICATE completed.").grants());
+        assert!(!reply("A1 NO AUTHENTICATE failed.").says_not_connected());
+        assert!(reply("A1 BAD User is authenticated but not connected").says_not_connected());
+    }
+
+    #[test]
+    fn a_throttle_tells_its_time() {
+        let text = "A1 BAD Request is throttled. Suggested Backoff Time: 92415 milliseconds";
+        assert_eq!(reply(text).throttled(), Some(Some(Duration::from_millis(92_415))));
+        assert_eq!(reply("A1 BAD Request is throttled.").throttled(), Some(None));
+        assert_eq!(reply("A1 BAD Command Argument Error. 11").throttled(), None);
+    }
+
+    #[test]
+    fn an_echoed_token_is_taken_out() {
+        let mut scrubber = Scrubber::default();
+        scrubber.learn(b"EwBAAl3BAAUFFpUAo7J3Ve0b");
+        let condition = Condition {
+            status: Status::No,
+            code: Some(b"X EwBAAl3BAAUFFpUAo7J3Ve0b"),
+            text: b"bad token EwBAAl3BAAUFFpUAo7J3Ve0b",
+        };
+        let reply = Reply::new(&condition, &scrubber);
+        assert!(!format!("{reply} {reply:?}").contains("EwBAAl3B"));
+    }
+}

@@ -1,0 +1,132 @@
+//! A connection and its core: how a command is run, before login and after.
+
+use crate::auth::AuthCause;
+use crate::connector::Settings;
+use crate::net::Stream;
+use crate::net::driver::Driver;
+use crate::{AuthError, Protocol, Stage};
+
+use super::command::Command;
+use super::proto::encode::Line;
+use super::proto::response::Response;
+use super::proto::{Core, Step, Tag};
+use super::{Error, Reply, Status};
+
+pub(crate) struct Session {
+    driver: Driver<Core>,
+}
+
+impl Session {
+    pub(crate) fn new(stream: Box<dyn Stream>, settings: &Settings, confidential: bool) -> Self {
+        let core = Core::new(&settings.limits, confidential);
+        let (timeouts, limits) = (settings.timeouts.clone(), &settings.limits);
+        Self { driver: Driver::new(stream, core, Protocol::Imap.name(), timeouts, limits) }
+    }
+
+    pub(crate) const fn core(&self) -> &Core {
+        self.driver.core()
+    }
+
+    pub(crate) const fn core_mut(&mut self) -> &mut Core {
+        self.driver.core_mut()
+    }
+
+    pub(crate) const fn driver_mut(&mut self) -> &mut Driver<Core> {
+        &mut self.driver
+    }
+
+    pub(crate) fn into_parts(self) -> (Box<dyn Stream>, Core) {
+        self.driver.into_parts()
+    }
+
+    pub(crate) const fn is_open(&self) -> bool {
+        self.driver.is_open()
+    }
+
+    /// Runs a command: brings the connection to rest, writes it, reads its answer.
+    pub(crate) async fn run<C: Command>(
+        &mut self,
+        command: C,
+        stage: Stage,
+    ) -> Result<C::Output, Error> {
+        let line = self.encode(&command)?;
+        self.settle(stage).await?;
+        let tag = self.start::<C>(line, &command)?;
+        self.finish(tag, command, stage).await
+    }
+
+    /// Ends what a dropped future has left.
+    pub(crate) async fn settle(&mut self, stage: Stage) -> Result<(), Error> {
+        let settled = self.driver.settle().await;
+        settled.map_err(|broken| Error::broken(self.driver.core(), stage, broken))
+    }
+
+    pub(crate) fn encode<C: Command>(&self, command: &C) -> Result<Line, Error> {
+        let mut line = self.core().line();
+        command.encode(&mut line, self.core().capabilities())?;
+        Ok(line)
+    }
+
+    pub(crate) fn start<C: Command>(&mut self, line: Line, command: &C) -> Result<Tag, Error> {
+        let started = self.core_mut().start(line, C::claims, command.effect());
+        started.map_err(|error| Error::unwritable(C::NAME, error))
+    }
+
+    /// Encodes and sends a command at once, to share a flight with others.
+    pub(crate) fn send<C: Command>(&mut self, command: &C) -> Result<Tag, Error> {
+        let line = self.encode(command)?;
+        self.start(line, command)
+    }
+
+    async fn finish<C: Command>(
+        &mut self,
+        tag: Tag,
+        mut command: C,
+        stage: Stage,
+    ) -> Result<C::Output, Error> {
+        loop {
+            match self.step(stage).await? {
+                Step::Data { tag: whose, frame } if whose == tag => {
+                    if let Err(why) = command.accept(&Response::parse(&frame), &frame) {
+                        self.core_mut().keep_unparsed(frame, why);
+                    }
+                }
+                Step::Done { tag: whose, reply } if whose == tag => {
+                    let reply = self.judge(reply, stage)?;
+                    return Ok(command.finish(reply));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) async fn step(&mut self, stage: Stage) -> Result<Step, Error> {
+        match self.driver.event().await {
+            Ok(Step::Gone) => Err(Error::closed(self.core(), stage)),
+            Ok(step) => Ok(step),
+            Err(broken) => Err(Error::broken(self.core(), stage, broken)),
+        }
+    }
+
+    /// What a tagged answer means to the caller.
+    pub(crate) fn judge(&self, reply: Reply, stage: Stage) -> Result<Reply, Error> {
+        if reply.says_not_connected() {
+            return Err(self.refused(reply, AuthCause::NotConnected, false));
+        }
+        match reply.status() {
+            Status::Ok => Ok(reply),
+            _ => Err(Error::Refused { stage, reply }),
+        }
+    }
+
+    /// The login failed, or proves now to have failed. `inline`: the initial response stood on the
+    /// command line.
+    pub(crate) fn refused(&self, reply: Reply, cause: AuthCause, inline: bool) -> Error {
+        let Some(session) = self.core().session() else {
+            return Error::Refused { stage: Stage::Auth, reply };
+        };
+        let mut error = AuthError::new(session, cause, reply);
+        error.try_two_step = inline && cause == AuthCause::Malformed;
+        Error::Auth(Box::new(error))
+    }
+}

@@ -1,0 +1,244 @@
+//! Date and time as IMAP writes them.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::imap::proto::decode::parse_u32;
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// A date and time with its zone, as in INTERNALDATE: `17-Jul-1996 02:44:25 -0700`.
+///
+/// It holds what the server wrote, possible or not: Domino is known to send `00-Jan-0000`. Turn it
+/// into a [`SystemTime`] to find out, or take the numbers into the date type you use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DateTime {
+    year: u16,
+    month: u8,
+    day: u8,
+    hour: u8,
+    minute: u8,
+    second: u8,
+    offset: i16,
+}
+
+impl DateTime {
+    /// Reads the text between the quotes. `None` if it has another form.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let mut fields = text.split(|octet| *octet == b' ').filter(|field| !field.is_empty());
+        let (date, time, zone) = (fields.next()?, fields.next()?, fields.next()?);
+        let mut date = date.split(|octet| *octet == b'-');
+        let mut time = time.split(|octet| *octet == b':');
+        let number = |field: Option<&[u8]>| u8::try_from(parse_u32(field?)?).ok();
+        let day = number(date.next())?;
+        let month = date.next()?;
+        let month = MONTHS.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(month))? + 1;
+        let year = u16::try_from(parse_u32(date.next()?)?).ok()?;
+        let (hour, minute) = (number(time.next())?, number(time.next())?);
+        let second = number(time.next())?;
+        let exhausted = date.next().is_none() && time.next().is_none() && fields.next().is_none();
+        let month = u8::try_from(month).ok()?;
+        let offset = parse_zone(zone)?;
+        exhausted.then_some(Self { year, month, day, hour, minute, second, offset })
+    }
+
+    /// This moment in UTC, without its fraction of a second. `None` before 1970 and after 9999.
+    pub fn from_system_time(time: SystemTime) -> Option<Self> {
+        let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
+        let (days, rest) = (i64::try_from(seconds / 86_400).ok()?, seconds % 86_400);
+        let (year, month, day) = civil_from_days(days)?;
+        Some(Self {
+            year,
+            month,
+            day,
+            hour: u8::try_from(rest / 3600).ok()?,
+            minute: u8::try_from(rest / 60 % 60).ok()?,
+            second: u8::try_from(rest % 60).ok()?,
+            offset: 0,
+        })
+    }
+
+    /// The moment it names; `None` if there is none, as for a 30th of February.
+    pub fn to_system_time(&self) -> Option<SystemTime> {
+        let leap = self.year.is_multiple_of(4)
+            && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400));
+        let length = match self.month {
+            1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+            4 | 6 | 9 | 11 => 30,
+            2 => 28 + u8::from(leap),
+            _ => return None,
+        };
+        // 60 is a leap second; it counts as the first second of the next minute.
+        if !(1..=length).contains(&self.day)
+            || self.hour > 23
+            || self.minute > 59
+            || self.second > 60
+        {
+            return None;
+        }
+        let seconds = days_from_civil(self.year, self.month, self.day) * 86_400
+            + i64::from(self.hour) * 3600
+            + (i64::from(self.minute) - i64::from(self.offset)) * 60
+            + i64::from(self.second);
+        let distance = Duration::from_secs(seconds.unsigned_abs());
+        if seconds < 0 {
+            UNIX_EPOCH.checked_sub(distance)
+        } else {
+            UNIX_EPOCH.checked_add(distance)
+        }
+    }
+
+    /// The year as written.
+    pub const fn year(&self) -> u16 {
+        self.year
+    }
+
+    /// 1 is January.
+    pub const fn month(&self) -> u8 {
+        self.month
+    }
+
+    /// The day of the month as written.
+    pub const fn day(&self) -> u8 {
+        self.day
+    }
+
+    /// The hour as written.
+    pub const fn hour(&self) -> u8 {
+        self.hour
+    }
+
+    /// The minute as written.
+    pub const fn minute(&self) -> u8 {
+        self.minute
+    }
+
+    /// The second as written; 60 in a leap second.
+    pub const fn second(&self) -> u8 {
+        self.second
+    }
+
+    /// Minutes east of Greenwich.
+    pub const fn offset_minutes(&self) -> i16 {
+        self.offset
+    }
+}
+
+impl fmt::Display for DateTime {
+    /// As commands take it, without quotes: ` 1-Jan-2020 00:00:00 +0000`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let month = MONTHS.get(usize::from(self.month).wrapping_sub(1)).unwrap_or(&"Jan");
+        let sign = if self.offset < 0 { '-' } else { '+' };
+        let (hours, minutes) = (self.offset.unsigned_abs() / 60, self.offset.unsigned_abs() % 60);
+        write!(
+            f,
+            "{:2}-{month}-{:04} {:02}:{:02}:{:02} {sign}{hours:02}{minutes:02}",
+            self.day, self.year, self.hour, self.minute, self.second
+        )
+    }
+}
+
+fn parse_zone(zone: &[u8]) -> Option<i16> {
+    let (sign, digits) = match zone.split_first()? {
+        (b'+', digits) => (1, digits),
+        (b'-', digits) => (-1, digits),
+        _ => return None,
+    };
+    let number = i16::try_from(parse_u32(digits)?).ok().filter(|_| digits.len() == 4)?;
+    Some(sign * (number / 100 * 60 + number % 100))
+}
+
+/// Days since 1970-01-01 of a date in the Gregorian calendar. The year begins in March, so that the
+/// leap day is its last.
+fn days_from_civil(year: u16, month: u8, day: u8) -> i64 {
+    let (year, month, day) = (i64::from(year), i64::from(month), i64::from(day));
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// The inverse of [`days_from_civil`], up to the year 9999.
+fn civil_from_days(days: i64) -> Option<(u16, u8, u8)> {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12 + 1;
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let year = u16::try_from(year).ok().filter(|year| *year <= 9999)?;
+    Some((year, u8::try_from(month).ok()?, u8::try_from(day).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn unix(text: &str) -> Option<i64> {
+        let time = DateTime::parse(text.as_bytes())?.to_system_time()?;
+        Some(match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => i64::try_from(after.as_secs()).unwrap(),
+            Err(before) => -i64::try_from(before.duration().as_secs()).unwrap(),
+        })
+    }
+
+    #[test]
+    fn the_zone_is_taken_into_account() {
+        assert_eq!(unix("17-Jul-1996 02:44:25 -0700"), Some(837_596_665));
+        assert_eq!(unix(" 1-Jan-1970 00:00:00 +0000"), Some(0));
+        assert_eq!(unix("31-Dec-1969 23:30:00 +0130"), Some(-7200));
+        assert_eq!(unix("29-Feb-2000 12:00:00 +0000"), Some(951_825_600));
+    }
+
+    #[test]
+    fn a_day_of_one_digit_needs_no_space_before_it() {
+        assert_eq!(unix("1-Jan-2020 00:00:00 +0000"), unix(" 1-Jan-2020 00:00:00 +0000"));
+        assert_eq!(unix("01-jan-2020 00:00:00 +0000"), Some(1_577_836_800));
+    }
+
+    #[test]
+    fn an_impossible_date_is_kept_but_is_no_moment() {
+        // Domino (MailKit#1236).
+        let domino = DateTime::parse(b"00-Jan-0000 00:00:00 +0000").unwrap();
+        assert_eq!((domino.day(), domino.year(), domino.to_system_time()), (0, 0, None));
+        assert_eq!(unix("30-Feb-2020 00:00:00 +0000"), None);
+        assert_eq!(unix("01-Jan-2020 24:00:00 +0000"), None);
+    }
+
+    #[test]
+    fn other_forms_are_not_read() {
+        for bad in ["", "1-Jan-2020", "1-Foo-2020 00:00:00 +0000", "1-Jan-2020 00:00 +0000"] {
+            assert_eq!(DateTime::parse(bad.as_bytes()), None, "{bad:?}");
+        }
+        assert_eq!(DateTime::parse(b"1-Jan-2020 00:00:00 GMT"), None);
+        assert_eq!(DateTime::parse(b"1-Jan-70000 00:00:00 +0000"), None);
+    }
+
+    #[test]
+    fn the_text_has_the_fixed_width_commands_want() {
+        let date = DateTime::parse(b"1-Jan-2020 03:04:05 -0730").unwrap();
+        assert_eq!(date.to_string(), " 1-Jan-2020 03:04:05 -0730");
+    }
+
+    proptest! {
+        #[test]
+        fn moment_and_date_are_inverse(seconds in 0_u64..253_402_300_800) {
+            let time = UNIX_EPOCH + Duration::from_secs(seconds);
+            let date = DateTime::from_system_time(time).unwrap();
+            prop_assert_eq!(date.to_system_time(), Some(time));
+            prop_assert_eq!(DateTime::parse(date.to_string().as_bytes()), Some(date));
+        }
+
+        #[test]
+        fn no_octets_make_the_parser_panic(text in "[0-9A-z:+ -]{0,32}") {
+            let _ = DateTime::parse(text.as_bytes()).map(|date| date.to_system_time());
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Message flags.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use crate::imap::proto::decode::Cursor;
+
+/// A flag or keyword of a message (RFC 9051 section 2.3.2).
+///
+/// Two flags are equal whatever the case of their letters, as they are to servers.
+///
+/// ```
+/// use mailbearer::imap::Flag;
+///
+/// assert_eq!(Flag::from("\\seen"), Flag::Seen);
+/// assert_eq!(Flag::from("$Forwarded"), Flag::from("$forwarded"));
+/// assert_eq!(Flag::Flagged.as_str(), "\\Flagged");
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Flag<'a> {
+    /// `\Seen`: it has been read.
+    Seen,
+    /// `\Answered`: it has been replied to.
+    Answered,
+    /// `\Flagged`: it is marked for attention.
+    Flagged,
+    /// `\Deleted`: the next EXPUNGE removes it.
+    Deleted,
+    /// `\Draft`: it is not finished.
+    Draft,
+    /// `\Recent`: this is the first session to see it (RFC 3501 only). A client cannot set it.
+    Recent,
+    /// `\*`, in PERMANENTFLAGS only: the client may make up keywords of its own.
+    Any,
+    /// Any other flag, as on the wire: a keyword such as `$Forwarded`, or with its backslash an
+    /// extension.
+    Other(Cow<'a, str>),
+}
+
+impl Flag<'_> {
+    const SYSTEM: [Flag<'static>; 7] = [
+        Flag::Seen,
+        Flag::Answered,
+        Flag::Flagged,
+        Flag::Deleted,
+        Flag::Draft,
+        Flag::Recent,
+        Flag::Any,
+    ];
+
+    /// The flag on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Seen => "\\Seen",
+            Self::Answered => "\\Answered",
+            Self::Flagged => "\\Flagged",
+            Self::Deleted => "\\Deleted",
+            Self::Draft => "\\Draft",
+            Self::Recent => "\\Recent",
+            Self::Any => "\\*",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The same flag, free of the response it was read from.
+    pub fn into_owned(self) -> Flag<'static> {
+        match self {
+            Self::Seen => Flag::Seen,
+            Self::Answered => Flag::Answered,
+            Self::Flagged => Flag::Flagged,
+            Self::Deleted => Flag::Deleted,
+            Self::Draft => Flag::Draft,
+            Self::Recent => Flag::Recent,
+            Self::Any => Flag::Any,
+            Self::Other(name) => Flag::Other(Cow::Owned(name.into_owned())),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Flag<'a> {
+    fn from(name: &'a str) -> Self {
+        Self::from(Cow::Borrowed(name))
+    }
+}
+
+impl From<String> for Flag<'static> {
+    fn from(name: String) -> Self {
+        Self::from(Cow::Owned(name))
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for Flag<'a> {
+    fn from(name: Cow<'a, str>) -> Self {
+        Flag::SYSTEM
+            .into_iter()
+            .find(|flag| flag.as_str().eq_ignore_ascii_case(&name))
+            .unwrap_or(Self::Other(name))
+    }
+}
+
+impl PartialEq<Flag<'_>> for Flag<'_> {
+    fn eq(&self, other: &Flag<'_>) -> bool {
+        self.as_str().eq_ignore_ascii_case(other.as_str())
+    }
+}
+
+impl Eq for Flag<'_> {}
+
+impl Hash for Flag<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().bytes().for_each(|octet| state.write_u8(octet.to_ascii_lowercase()));
+    }
+}
+
+impl fmt::Display for Flag<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The flags in one list of a response, read as they are asked for.
+#[derive(Debug, Clone)]
+pub struct Flags<'a> {
+    list: Cursor<'a>,
+}
+
+impl<'a> Flags<'a> {
+    /// Of a list with its parentheses. Whatever is no flag in it is passed over.
+    pub(crate) fn new(list: &'a [u8]) -> Self {
+        let mut list = Cursor::new(list);
+        list.eat(b'(');
+        Self { list }
+    }
+
+    /// Whether this flag is among those not yet read.
+    pub fn contains(&self, flag: &Flag<'_>) -> bool {
+        self.clone().any(|other| other == *flag)
+    }
+}
+
+impl<'a> Iterator for Flags<'a> {
+    type Item = Flag<'a>;
+
+    fn next(&mut self) -> Option<Flag<'a>> {
+        loop {
+            self.list.spaces();
+            // Some servers send NIL among flags, some quote them, and home.pl sends a lone
+            // backslash (MailKit#953, #771, Mailspring#967).
+            match self.list.nstring() {
+                Ok(Some(flag)) if flag != "\\" && !flag.is_empty() => {
+                    return Some(Flag::from(flag.to_str_lossy()));
+                }
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(list: &str) -> Vec<String> {
+        Flags::new(list.as_bytes()).map(|flag| flag.to_string()).collect()
+    }
+
+    #[test]
+    fn system_flags_are_known_in_any_case() {
+        let read: Vec<_> = Flags::new(b"(\\seen \\DRAFT \\*)").collect();
+        assert!(matches!(read[..], [Flag::Seen, Flag::Draft, Flag::Any]));
+    }
+
+    #[test]
+    fn lists_as_servers_really_send_them() {
+        // Zoho (chatmail/core#1834).
+        assert_eq!(
+            flags("(\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)"),
+            ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft", "\\*"]
+        );
+        assert_eq!(flags("(OIB-Seen-[Gmail]/All)"), ["OIB-Seen-[Gmail]/All"]);
+        // SurgeMail 8.0e (async-imap#123).
+        assert_eq!(flags("(\\Answered $Forwarded )"), ["\\Answered", "$Forwarded"]);
+        // home.pl (Mailspring#967).
+        assert_eq!(flags("(\\HasNoChildren \\)"), ["\\HasNoChildren"]);
+        assert_eq!(flags("(\"\\Seen\" NIL $Junk)"), ["\\Seen", "$Junk"]);
+        assert_eq!(flags("()"), [""; 0]);
+    }
+
+    #[test]
+    fn keywords_are_equal_in_any_case() {
+        assert_eq!(Flag::from("$junk"), Flag::from("$Junk"));
+        assert_ne!(Flag::from("$Junk"), Flag::Seen);
+        assert!(Flags::new(b"($Junk)").contains(&Flag::from("$JUNK")));
+    }
+}

@@ -1,0 +1,228 @@
+//! The names of mailboxes and the modified UTF-7 they are written in.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use base64::Engine as _;
+use base64::alphabet::IMAP_MUTF7;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &IMAP_MUTF7,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// The name of a mailbox, in the form it has on the wire: modified UTF-7 (RFC 3501 section 5.1.3).
+///
+/// Made from a `&str` it is encoded, so pass what a person would read: `"Entwürfe"`, not
+/// `"Entw&APw-rfe"`. A name read from the server is kept octet for octet, so a mailbox whose name
+/// is not valid can still be opened. `INBOX` is the same mailbox in any case.
+///
+/// ```
+/// use mailbearer::imap::MailboxName;
+///
+/// let drafts = MailboxName::from("Entwürfe");
+/// assert_eq!(drafts.as_wire(), b"Entw&APw-rfe");
+/// assert_eq!(drafts.to_str_lossy(), "Entwürfe");
+/// assert_eq!(MailboxName::from("inbox"), MailboxName::from("INBOX"));
+/// ```
+#[derive(Clone)]
+pub struct MailboxName {
+    wire: Vec<u8>,
+}
+
+impl MailboxName {
+    pub(crate) const NONE: Self = Self { wire: Vec::new() };
+
+    /// A name as it is on the wire.
+    pub fn from_wire(wire: impl Into<Vec<u8>>) -> Self {
+        Self { wire: wire.into() }
+    }
+
+    /// The octets on the wire.
+    pub fn as_wire(&self) -> &[u8] {
+        &self.wire
+    }
+
+    /// The name as people read it. Where it is not valid modified UTF-7 it is shown as it is on
+    /// the wire, with U+FFFD for what is no UTF-8.
+    pub fn to_str_lossy(&self) -> Cow<'_, str> {
+        decode(&self.wire).unwrap_or_else(|| String::from_utf8_lossy(&self.wire))
+    }
+
+    /// Whether it is INBOX, in any case.
+    pub fn is_inbox(&self) -> bool {
+        self.wire.eq_ignore_ascii_case(b"INBOX")
+    }
+
+    fn canonical(&self) -> &[u8] {
+        if self.is_inbox() { b"INBOX" } else { &self.wire }
+    }
+}
+
+impl From<&str> for MailboxName {
+    fn from(name: &str) -> Self {
+        Self { wire: encode(name) }
+    }
+}
+
+impl From<String> for MailboxName {
+    fn from(name: String) -> Self {
+        Self::from(name.as_str())
+    }
+}
+
+impl From<&String> for MailboxName {
+    fn from(name: &String) -> Self {
+        Self::from(name.as_str())
+    }
+}
+
+impl From<&Self> for MailboxName {
+    fn from(name: &Self) -> Self {
+        name.clone()
+    }
+}
+
+impl PartialEq for MailboxName {
+    fn eq(&self, other: &Self) -> bool {
+        self.canonical() == other.canonical()
+    }
+}
+
+impl Eq for MailboxName {}
+
+impl Hash for MailboxName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.canonical().hash(state);
+    }
+}
+
+impl fmt::Display for MailboxName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_str_lossy())
+    }
+}
+
+impl fmt::Debug for MailboxName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MailboxName({:?})", self.to_str_lossy())
+    }
+}
+
+/// Printable ASCII stands for itself, `&` is `&-`, the rest is UTF-16 in base64 between `&` and
+/// `-`. Control characters are left as they are: commands refuse those that would end a line.
+fn encode(name: &str) -> Vec<u8> {
+    let mut wire = Vec::with_capacity(name.len());
+    let mut rest = name;
+    while !rest.is_empty() {
+        let plain = rest.find(|c: char| c == '&' || !c.is_ascii()).unwrap_or(rest.len());
+        let (before, after) = rest.split_at(plain);
+        wire.extend_from_slice(before.as_bytes());
+        rest = match after.strip_prefix('&') {
+            Some(after) => {
+                wire.extend_from_slice(b"&-");
+                after
+            }
+            None => {
+                let (shifted, after) =
+                    after.split_at(after.find(|c: char| c.is_ascii()).unwrap_or(after.len()));
+                if !shifted.is_empty() {
+                    let utf16: Vec<u8> =
+                        shifted.encode_utf16().flat_map(u16::to_be_bytes).collect();
+                    wire.push(b'&');
+                    wire.extend_from_slice(BASE64.encode(utf16).as_bytes());
+                    wire.push(b'-');
+                }
+                after
+            }
+        };
+    }
+    wire
+}
+
+/// `None` where it is not valid. Octets above 127 are read as UTF-8, which some servers send.
+fn decode(wire: &[u8]) -> Option<Cow<'_, str>> {
+    let text = std::str::from_utf8(wire).ok()?;
+    if !text.contains('&') {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut name = String::with_capacity(text.len());
+    let mut parts = text.split('&');
+    name.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let (shifted, plain) = part.split_once('-')?;
+        if shifted.is_empty() {
+            name.push('&');
+        } else {
+            let utf16 = BASE64.decode(shifted).ok()?;
+            let (pairs, rest) = utf16.as_chunks::<2>();
+            if !rest.is_empty() {
+                return None;
+            }
+            let units = pairs.iter().map(|pair| u16::from_be_bytes(*pair));
+            for character in char::decode_utf16(units) {
+                name.push(character.ok()?);
+            }
+        }
+        name.push_str(plain);
+    }
+    Some(Cow::Owned(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn wire(name: &str) -> String {
+        String::from_utf8(MailboxName::from(name).wire).unwrap()
+    }
+
+    #[test]
+    fn the_example_of_rfc_3501_is_encoded_as_printed_there() {
+        assert_eq!(wire("~peter/mail/台北/日本語"), "~peter/mail/&U,BTFw-/&ZeVnLIqe-");
+    }
+
+    #[test]
+    fn ampersands_and_characters_beyond_the_basic_plane_survive() {
+        assert_eq!(wire("R&D"), "R&-D");
+        assert_eq!(wire("Lost & Found"), "Lost &- Found");
+        assert_eq!(wire("ä&ö"), "&AOQ-&-&APY-");
+        assert_eq!(wire("\u{1f4e7}"), "&2D3c5w-");
+    }
+
+    #[test]
+    fn what_is_not_valid_is_shown_as_it_is_and_stays_usable() {
+        for bad in ["&", "&AOQ", "a&!!-b", "&2D0-", "&A-"] {
+            let name = MailboxName::from_wire(bad);
+            assert_eq!(name.to_str_lossy(), bad);
+            assert_eq!(name.as_wire(), bad.as_bytes());
+        }
+        assert_eq!(MailboxName::from_wire(&b"\xff"[..]).to_str_lossy(), "\u{fffd}");
+    }
+
+    #[test]
+    fn only_inbox_ignores_case() {
+        assert_eq!(MailboxName::from("InBox"), MailboxName::from("INBOX"));
+        assert_ne!(MailboxName::from("Sent"), MailboxName::from("SENT"));
+    }
+
+    proptest! {
+        #[test]
+        fn encoding_then_decoding_is_identity(name: String) {
+            let encoded = MailboxName::from(name.as_str());
+            prop_assert!(encoded.as_wire().is_ascii());
+            prop_assert_eq!(encoded.to_str_lossy(), name);
+        }
+
+        #[test]
+        fn no_octets_make_the_decoder_panic(bytes: Vec<u8>) {
+            let _ = MailboxName::from_wire(bytes).to_str_lossy().len();
+        }
+    }
+}

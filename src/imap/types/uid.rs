@@ -1,0 +1,387 @@
+//! Unique identifiers and sets of them; sequence numbers have a set type of their own, so that
+//! one cannot be used for the other.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+/// The unique identifier of a message within its mailbox (RFC 9051 section 2.3.1.1), good for as
+/// long as the mailbox keeps its UIDVALIDITY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Uid(NonZeroU32);
+
+impl Uid {
+    /// `None` for 0, which no message has.
+    pub const fn new(uid: u32) -> Option<Self> {
+        match NonZeroU32::new(uid) {
+            Some(uid) => Some(Self(uid)),
+            None => None,
+        }
+    }
+
+    /// The number, never 0.
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl From<NonZeroU32> for Uid {
+    fn from(uid: NonZeroU32) -> Self {
+        Self(uid)
+    }
+}
+
+impl From<Uid> for u32 {
+    fn from(uid: Uid) -> Self {
+        uid.get()
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A set of [`Uid`]s, as commands take it: `1:5,9,12:*`.
+///
+/// It is kept sorted and joined, so its text is as short as it can be and no range descends, which
+/// QQ Mail and hMailServer refuse. Where a set is empty, a command that takes it asks nothing of
+/// the server.
+///
+/// ```
+/// use mailbearer::imap::{Uid, UidSet};
+///
+/// let set = UidSet::parse("9,5:1,6").unwrap();
+/// assert_eq!(set.to_string(), "1:6,9");
+/// let picked: UidSet = [7, 3, 4].into_iter().filter_map(Uid::new).collect();
+/// assert_eq!(picked.to_string(), "3:4,7");
+/// assert_eq!(UidSet::all().to_string(), "1:*");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct UidSet(NumberSet);
+
+/// A set of message sequence numbers: `1:5,9,12:*`. See [`UidSet`], which is nearly always the
+/// one to use: sequence numbers move whenever a message is expunged.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct SeqSet(NumberSet);
+
+/// The text is no set: something other than numbers from 1 to 4294967295, `*`, `:` and `,`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a set of message numbers: {0:?}")]
+pub struct ParseSetError(String);
+
+impl UidSet {
+    /// Every message: `1:*`.
+    pub const fn all() -> Self {
+        Self(NumberSet::from_on(1))
+    }
+
+    /// Every message from this one on: `n:*`. By the protocol the last message of the mailbox is
+    /// always in this set, whatever its UID.
+    pub const fn from_on(first: Uid) -> Self {
+        Self(NumberSet::from_on(first.get()))
+    }
+
+    /// Every UID between the two, both included, in either order.
+    pub fn range(one: Uid, other: Uid) -> Self {
+        Self(NumberSet::range(one.get(), other.get()))
+    }
+
+    /// Reads a set as the protocol writes it, such as `1:*` or `3,7:9`.
+    ///
+    /// # Errors
+    /// The text is no set.
+    pub fn parse(text: &str) -> Result<Self, ParseSetError> {
+        NumberSet::parse(text.as_bytes()).map(Self).ok_or_else(|| ParseSetError(text.to_owned()))
+    }
+
+    /// Whether it names no message.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether this UID is in it. What `*` stands for is not known here: `7:*` holds 7 and above.
+    pub fn contains(&self, uid: Uid) -> bool {
+        self.0.contains(uid.get())
+    }
+
+    /// The closed ranges it is made of, in ascending order; an open one, `n:*`, is not among them.
+    pub fn ranges(&self) -> impl Iterator<Item = RangeInclusive<Uid>> + '_ {
+        self.0.closed.iter().filter_map(|(first, last)| Some(Uid::new(*first)?..=Uid::new(*last)?))
+    }
+}
+
+impl SeqSet {
+    /// Every message: `1:*`.
+    pub const fn all() -> Self {
+        Self(NumberSet::from_on(1))
+    }
+
+    /// Every sequence number between the two, both included, in either order.
+    pub fn range(one: NonZeroU32, other: NonZeroU32) -> Self {
+        Self(NumberSet::range(one.get(), other.get()))
+    }
+
+    /// Reads a set as the protocol writes it, such as `1:*` or `3,7:9`.
+    ///
+    /// # Errors
+    /// The text is no set.
+    pub fn parse(text: &str) -> Result<Self, ParseSetError> {
+        NumberSet::parse(text.as_bytes()).map(Self).ok_or_else(|| ParseSetError(text.to_owned()))
+    }
+
+    /// Whether it names no message.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether this number is in it. What `*` stands for is not known here: `7:*` holds 7 and above.
+    pub fn contains(&self, number: NonZeroU32) -> bool {
+        self.0.contains(number.get())
+    }
+}
+
+impl fmt::Display for UidSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for SeqSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for UidSet {
+    type Err = ParseSetError;
+
+    fn from_str(text: &str) -> Result<Self, ParseSetError> {
+        Self::parse(text)
+    }
+}
+
+impl FromStr for SeqSet {
+    type Err = ParseSetError;
+
+    fn from_str(text: &str) -> Result<Self, ParseSetError> {
+        Self::parse(text)
+    }
+}
+
+impl From<Uid> for UidSet {
+    fn from(uid: Uid) -> Self {
+        Self::range(uid, uid)
+    }
+}
+
+impl From<RangeInclusive<Uid>> for UidSet {
+    fn from(range: RangeInclusive<Uid>) -> Self {
+        Self::range(*range.start(), *range.end())
+    }
+}
+
+impl From<&[Uid]> for UidSet {
+    fn from(uids: &[Uid]) -> Self {
+        uids.iter().copied().collect()
+    }
+}
+
+impl From<&Self> for UidSet {
+    fn from(set: &Self) -> Self {
+        set.clone()
+    }
+}
+
+impl FromIterator<Uid> for UidSet {
+    fn from_iter<I: IntoIterator<Item = Uid>>(uids: I) -> Self {
+        let closed = uids.into_iter().map(|uid| (uid.get(), uid.get())).collect();
+        Self(NumberSet::normal(closed, None))
+    }
+}
+
+impl Extend<Uid> for UidSet {
+    fn extend<I: IntoIterator<Item = Uid>>(&mut self, uids: I) {
+        let mut closed = std::mem::take(&mut self.0.closed);
+        closed.extend(uids.into_iter().map(|uid| (uid.get(), uid.get())));
+        self.0 = NumberSet::normal(closed, self.0.open);
+    }
+}
+
+impl FromIterator<NonZeroU32> for SeqSet {
+    fn from_iter<I: IntoIterator<Item = NonZeroU32>>(numbers: I) -> Self {
+        let closed = numbers.into_iter().map(|number| (number.get(), number.get())).collect();
+        Self(NumberSet::normal(closed, None))
+    }
+}
+
+/// Sorted ranges that neither touch nor overlap, and at most one open range above them all.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+struct NumberSet {
+    closed: Vec<(u32, u32)>,
+    /// `Some(n)` is `n:*`; `Some(0)` is `*` alone, the last message.
+    open: Option<u32>,
+}
+
+impl NumberSet {
+    const fn from_on(first: u32) -> Self {
+        Self { closed: Vec::new(), open: Some(first) }
+    }
+
+    fn range(one: u32, other: u32) -> Self {
+        Self { closed: vec![(one.min(other), one.max(other))], open: None }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.closed.is_empty() && self.open.is_none()
+    }
+
+    fn contains(&self, number: u32) -> bool {
+        self.open.is_some_and(|first| first != 0 && number >= first)
+            || self.closed.iter().any(|(first, last)| (*first..=*last).contains(&number))
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let mut closed = Vec::new();
+        let mut open: Option<u32> = None;
+        for element in text.split(|octet| *octet == b',') {
+            let (one, other) = match memchr::memchr(b':', element) {
+                Some(colon) => (bound(&element[..colon])?, bound(&element[colon + 1..])?),
+                None => (bound(element)?, bound(element)?),
+            };
+            match (one, other) {
+                (Some(one), Some(other)) => closed.push((one.min(other), one.max(other))),
+                (Some(first), None) | (None, Some(first)) => {
+                    open = Some(open.filter(|n| *n != 0).map_or(first, |n| n.min(first)));
+                }
+                (None, None) => open = open.or(Some(0)),
+            }
+        }
+        Some(Self::normal(closed, open))
+    }
+
+    fn normal(mut closed: Vec<(u32, u32)>, open: Option<u32>) -> Self {
+        closed.sort_unstable();
+        closed.dedup_by(|later, earlier| {
+            let joined = later.0 <= earlier.1.saturating_add(1);
+            if joined {
+                earlier.1 = earlier.1.max(later.1);
+            }
+            joined
+        });
+        let Some(mut first) = open.filter(|first| *first != 0) else {
+            return Self { closed, open };
+        };
+        while let Some((from, to)) = closed.last().copied() {
+            if to.saturating_add(1) < first {
+                break;
+            }
+            first = first.min(from);
+            closed.pop();
+        }
+        Self { closed, open: Some(first) }
+    }
+}
+
+impl fmt::Display for NumberSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (first, last) in &self.closed {
+            match first == last {
+                true => write!(f, "{separator}{first}")?,
+                false => write!(f, "{separator}{first}:{last}")?,
+            }
+            separator = ",";
+        }
+        match self.open {
+            Some(0) => write!(f, "{separator}*"),
+            Some(first) => write!(f, "{separator}{first}:*"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One end of a range: `Some(None)` is `*`.
+fn bound(text: &[u8]) -> Option<Option<u32>> {
+    if text == b"*" {
+        return Some(None);
+    }
+    let number = crate::imap::proto::decode::parse_u32(text)?;
+    (number != 0).then_some(Some(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn canonical(text: &str) -> String {
+        UidSet::parse(text).unwrap().to_string()
+    }
+
+    #[test]
+    fn ranges_are_turned_sorted_and_joined() {
+        assert_eq!(canonical("5:1"), "1:5");
+        assert_eq!(canonical("9,5:1,6"), "1:6,9");
+        assert_eq!(canonical("1:5,2:3,3:9"), "1:9");
+        assert_eq!(canonical("4294967295,4294967294"), "4294967294:4294967295");
+    }
+
+    #[test]
+    fn an_open_range_takes_in_what_lies_above_and_beside_it() {
+        assert_eq!(canonical("*:4,5:7"), "4:*");
+        assert_eq!(canonical("1,3:9,5:*"), "1,3:*");
+        assert_eq!(canonical("1:4,5:*"), "1:*");
+        assert_eq!(canonical("7:*,3:*"), "3:*");
+        assert_eq!(canonical("*,2"), "2,*");
+        assert_eq!(canonical("*:*"), "*");
+        assert_eq!(canonical("*,2:*"), "2:*");
+    }
+
+    #[test]
+    fn what_is_no_set_is_refused() {
+        for bad in ["", "0", "1:0", "a", "1,,2", "1:", ":", "-1", "1 ,2", "4294967296", "1:2:3"] {
+            assert!(UidSet::parse(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(
+            UidSet::parse("x").unwrap_err().to_string(),
+            "not a set of message numbers: \"x\""
+        );
+    }
+
+    #[test]
+    fn membership_follows_the_ranges() {
+        let set = UidSet::parse("3:5,9:*").unwrap();
+        let holds = |uid| set.contains(Uid::new(uid).unwrap());
+        assert!(holds(3) && holds(5) && holds(9) && holds(1000));
+        assert!(!holds(2) && !holds(6));
+        assert!(!UidSet::parse("*").unwrap().contains(Uid::new(1).unwrap()));
+    }
+
+    #[test]
+    fn an_empty_collection_is_an_empty_set() {
+        let set: UidSet = std::iter::empty().collect();
+        assert!(set.is_empty());
+        assert_eq!(set.to_string(), "");
+    }
+
+    proptest! {
+        #[test]
+        fn text_and_set_are_inverse(uids in proptest::collection::vec(1_u32..200, 1..40)) {
+            let set: UidSet = uids.iter().copied().filter_map(Uid::new).collect();
+            prop_assert_eq!(UidSet::parse(&set.to_string()).unwrap(), set.clone());
+            for uid in (1..200).filter_map(Uid::new) {
+                prop_assert_eq!(set.contains(uid), uids.contains(&uid.get()));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "[0-9:,*]{0,40}") {
+            if let Ok(set) = UidSet::parse(&text) {
+                prop_assert_eq!(UidSet::parse(&set.to_string()).unwrap(), set);
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The client and how it runs a command.
+
+use std::fmt;
+
+use crate::Stage;
+use crate::connector::ways_in;
+use crate::net::driver::Driver;
+
+use super::proto::{Core, Event, Sent};
+use super::{Error, Extensions, Receipt, Reply};
+
+/// An SMTP session that is logged in and can send messages, one after the other.
+///
+/// # Cancel safety
+/// The future of [`noop`](Self::noop) or [`rset`](Self::rset) may be dropped: the next command
+/// reads the old answer first and throws it away. What a dropped [`send`](Self::send) does is said
+/// there. Dropping the future of `connect_…` or [`Connector::connect`](crate::Connector::connect) closes the connection.
+///
+/// # Example
+/// ```no_run
+/// # async fn send(tokens: mailbearer::token::StaticToken) -> Result<(), Box<dyn std::error::Error>> {
+/// use mailbearer::{SmtpClient, provider::microsoft365, smtp::Envelope};
+///
+/// let mut smtp =
+///     SmtpClient::connect_xoauth2(microsoft365::smtp(), "billing@contoso.example", &tokens).await?;
+/// let envelope = Envelope::new("billing@contoso.example", ["someone@example.com"])?;
+/// let receipt = smtp.send(&envelope, "Subject: Your invoice\r\n\r\nAttached.\r\n").await?;
+/// for refused in receipt.refused() {
+///     eprintln!("{refused}");
+/// }
+/// smtp.quit().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct SmtpClient {
+    driver: Driver<Core>,
+    extensions: Extensions,
+    outcome: Option<Result<Receipt, Error>>,
+}
+
+ways_in!(SmtpClient, Error);
+
+impl SmtpClient {
+    pub(crate) const fn new(driver: Driver<Core>, extensions: Extensions) -> Self {
+        Self { driver, extensions, outcome: None }
+    }
+
+    /// What the server announced after TLS.
+    pub const fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// What became of the message whose [`send`](Self::send) was dropped after all of it had been
+    /// handed over.
+    ///
+    /// It is known once another method of the client has read the server's answer, so call
+    /// [`noop`](Self::noop) first, or send the next message. `None` if there is no such message, or
+    /// nothing of it was delivered because the drop came earlier.
+    pub fn take_outcome(&mut self) -> Option<Result<Receipt, Error>> {
+        self.note_outcome();
+        self.outcome.take()
+    }
+
+    /// Runs a command that is answered by one reply.
+    pub(crate) async fn command(&mut self, name: &'static str) -> Result<Reply<'static>, Error> {
+        let stage = Stage::Command(name);
+        self.rest(stage).await?;
+        let started = self.driver.core_mut().command(name);
+        started.map_err(|error| Error::unwritable(name, error))?;
+        let reply = reply(&mut self.driver, stage).await?;
+        if reply.is_positive() { Ok(reply) } else { Err(Error::refused(stage, reply)) }
+    }
+
+    /// Brings the connection to where the next command can be sent.
+    pub(crate) async fn rest(&mut self, stage: Stage) -> Result<(), Error> {
+        let settled = self.driver.settle().await;
+        self.note_outcome();
+        if let Err(broken) = settled {
+            return match Error::broken(&mut self.driver, stage, broken) {
+                // That is about another message than the one at hand.
+                Error::Unknown { receipt, cause } => {
+                    let error = Error::closed(self.driver.core(), stage);
+                    self.outcome = Some(Err(Error::Unknown { receipt, cause }));
+                    Err(error)
+                }
+                error => Err(error),
+            };
+        }
+        let core = self.driver.core_mut();
+        core.check_quiet().map_err(|fault| Error::Protocol { stage, fault })?;
+        if core.takes_commands() { Ok(()) } else { Err(Error::closed(core, stage)) }
+    }
+
+    pub(crate) const fn driver(&mut self) -> &mut Driver<Core> {
+        &mut self.driver
+    }
+
+    /// How a transaction ended, to the caller.
+    pub(crate) fn verdict(&self, sent: Sent) -> Result<Receipt, Error> {
+        match sent.refused {
+            None => Ok(sent.receipt),
+            Some(what) => Err(Error::not_sent(what, sent, self.driver.is_open())),
+        }
+    }
+
+    fn note_outcome(&mut self) {
+        if let Some(sent) = self.driver.core_mut().take_left_behind() {
+            self.outcome = Some(self.verdict(sent));
+        }
+    }
+}
+
+/// The reply to the command in flight, or the greeting.
+pub(crate) async fn reply(
+    driver: &mut Driver<Core>,
+    stage: Stage,
+) -> Result<Reply<'static>, Error> {
+    loop {
+        match driver.event().await {
+            Ok(Event::Replied(reply)) => return Ok(reply),
+            Ok(Event::Closing) => return Err(Error::closed(driver.core(), stage)),
+            // They belong to AUTH and to messages, and none is in flight.
+            Ok(Event::Authenticated(..) | Event::SendContent | Event::Sent(_) | Event::Settled) => {
+            }
+            Err(broken) => return Err(Error::broken(driver, stage, broken)),
+        }
+    }
+}
+
+impl fmt::Debug for SmtpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SmtpClient")
+            .field("extensions", &self.extensions)
+            .field("open", &(self.driver.is_open() && self.driver.core().takes_commands()))
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,291 @@
+//! AUTH, RFC 4954. Only on the way to a client.
+//!
+//! ```text
+//! C: AUTH XOAUTH2
+//! S: 334
+//! C: dXNlcj10ZXN0QGNvbnRvc28ub25taWNyb3NvZnQuY29tAWF1dGg9QmVhcmVyIEV3QkFB…
+//! S: 235 2.7.0 Authentication successful
+//! ```
+//!
+//! The initial response has a line of its own unless the service is known to take it on the command
+//! line and that fits 512 octets (RFC 4954 section 4). A refusal may be explained by a challenge
+//! first:
+//!
+//! ```text
+//! S: 334 eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIn0=
+//! C:
+//! S: 535 5.7.8 Username and Password not accepted
+//! ```
+
+use crate::auth::{AuthCause, AuthError};
+use crate::sasl;
+use crate::smtp::meaning::{Meaning, meaning};
+use crate::smtp::reply::Reply;
+
+/// What the final answer to AUTH means, if it is a refusal. `inline`: the initial response stood on
+/// the command line.
+pub(crate) fn refusal(
+    session: &sasl::Session,
+    reply: Reply<'static>,
+    inline: bool,
+) -> AuthError<Reply<'static>> {
+    let cause = cause(&reply, session.challenge().map(|challenge| challenge.status()));
+    let try_two_step = inline && is_about_the_line(&reply);
+    let mut error = AuthError::new(session, cause, reply);
+    error.try_two_step = try_two_step;
+    error
+}
+
+/// Why AUTH was refused. `challenge`: the refusal was explained, perhaps with this status.
+fn cause(reply: &Reply<'_>, challenge: Option<Option<&str>>) -> AuthCause {
+    match meaning(reply) {
+        Meaning::Credential => AuthCause::Credential,
+        Meaning::MailboxNotOpened => AuthCause::NotConnected,
+        Meaning::Policy => AuthCause::Policy,
+        Meaning::Later | Meaning::Idle => AuthCause::Temporary(None),
+        Meaning::Syntax => AuthCause::Malformed,
+        Meaning::Final if reply.code() == 535 => match (reply.enhanced(), challenge) {
+            // RFC 6750 section 3.1: another token would have the same scopes.
+            (_, Some(Some("insufficient_scope" | "403"))) => AuthCause::Policy,
+            // RFC 4954 section 6: 535 by itself is about the credentials. With an enhanced code
+            // that says otherwise, a challenge still is about the token.
+            (None, _) | (_, Some(_)) => AuthCause::Credential,
+            _ => AuthCause::Other,
+        },
+        Meaning::Final => AuthCause::Other,
+    }
+}
+
+/// Whether the server may have stumbled over the length of the command line and not over what was
+/// in it: `500` and `501`, Gmail's `555 5.5.2 Syntax error, command line too long`, and Postfix's
+/// `535 5.7.8 Error: authentication failed: Invalid base64 data in initial response`, which cuts
+/// what exceeds its line_length_limit.
+fn is_about_the_line(reply: &Reply<'_>) -> bool {
+    // HVE has read the line and found fault with a part of it.
+    let was_read =
+        reply.enhanced().is_some_and(|code| code.subject == 5 && matches!(code.detail, 121..=127));
+    meaning(reply) == Meaning::Syntax && !was_read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+    use crate::Retry;
+    use crate::auth::Verdict;
+    use crate::fault::Fault;
+    use crate::machine::{Abandon, Machine, Wait};
+    use crate::smtp::proto::script::play;
+    use crate::smtp::proto::{Core, Event};
+
+    const TOKEN: &str = "EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA";
+    const USER: &str = "test@contoso.onmicrosoft.com";
+    const RESPONSE: &str = "dXNlcj10ZXN0QGNvbnRvc28ub25taWNyb3NvZnQuY29tAWF1dGg9QmVhcmVyIEV3QkFB\
+                            bDNCQUFVRkZwVUFvN0ozVmUwYmpMQldaV0NjbFJDM0VvQUEBAQ==";
+
+    fn xoauth2() -> sasl::Session {
+        sasl::Session::xoauth2(USER, TOKEN, &[]).unwrap()
+    }
+
+    /// The final reply and what it is taken for, the same whatever the chunks.
+    fn exchange(
+        session: fn() -> sasl::Session,
+        inline: bool,
+        dialogue: &str,
+    ) -> Result<AuthError<Reply<'static>>, Reply<'static>> {
+        let run =
+            |chunk| {
+                let mut core = Core::after_greeting(true, &Limits::default());
+                core.auth(Box::new(session()), inline).unwrap();
+                let mut verdict = None;
+                play(&mut core, &dialogue.replace("RESPONSE", RESPONSE), chunk, |_, event| {
+                    match event {
+                        Event::Authenticated(reply, _) if reply.is_positive() => {
+                            verdict = Some(Err(reply))
+                        }
+                        Event::Authenticated(reply, session) => {
+                            verdict = Some(Ok(refusal(&session, reply, inline)));
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                })
+                .unwrap();
+                assert!(!core.in_flight());
+                verdict.unwrap()
+            };
+        let whole = run(usize::MAX);
+        assert_eq!(format!("{:?}", run(1)), format!("{whole:?}"));
+        whole
+    }
+
+    #[test]
+    fn the_response_waits_for_the_prompt_even_a_bare_one() {
+        for prompt in ["334", "334 ", "334 VXNlcm5hbWU6"] {
+            let told = exchange(
+                xoauth2,
+                false,
+                &format!(
+                    "C: AUTH XOAUTH2
+                     S: {prompt}
+                     C: RESPONSE
+                     S: 235 2.7.0 Authentication successful"
+                ),
+            );
+            assert_eq!(told.unwrap_err().code(), 235);
+        }
+    }
+
+    #[test]
+    fn the_response_goes_inline_where_the_service_takes_it() {
+        let told = exchange(
+            xoauth2,
+            true,
+            "C: AUTH XOAUTH2 RESPONSE
+             S: 235 2.7.0 Accepted",
+        );
+        assert_eq!(told.unwrap_err().text(), "Accepted");
+    }
+
+    #[test]
+    fn exchange_refuses_without_a_challenge() {
+        let error = exchange(
+            xoauth2,
+            false,
+            "C: AUTH XOAUTH2
+             S: 334
+             C: RESPONSE
+             S: 535 5.7.3 Authentication unsuccessful [SN2PR00CA0018.namprd00.prod.outlook.com]",
+        )
+        .unwrap();
+        assert_eq!(error.cause(), AuthCause::Credential);
+        assert_eq!(error.retry(), Retry::RefreshToken);
+        assert!(error.challenge().is_none());
+        assert_eq!(
+            error.to_string(),
+            "XOAUTH2 authentication refused: 535 5.7.3 Authentication unsuccessful \
+             [SN2PR00CA0018.namprd00.prod.outlook.com]"
+        );
+    }
+
+    #[test]
+    fn a_challenge_after_the_response_is_a_refusal_and_is_answered_so_that_it_ends() {
+        let error = exchange(
+            xoauth2,
+            true,
+            "C: AUTH XOAUTH2 RESPONSE
+             S: 334 eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIiwic2NvcGUiOiJodHRwczovL21haWwuZ29vZ2xlLmNvbS8ifQ==
+             C: 
+             S: 535-5.7.8 Username and Password not accepted. For more information, go to
+             S: 535 5.7.8  https://support.google.com/mail/?p=BadCredentials - gsmtp",
+        )
+        .unwrap();
+        assert_eq!(error.challenge().unwrap().status(), Some("400"));
+        assert_eq!(error.cause(), AuthCause::Credential);
+        assert!(matches!(error.verdict(), Verdict::TokenRefused(_)));
+    }
+
+    #[test]
+    fn oauthbearer_acknowledges_a_refusal_with_its_own_octet() {
+        let session = || sasl::Session::oauthbearer("a@b.c", "h.example", 587, "T").unwrap();
+        let error = exchange(
+            session,
+            true,
+            "C: AUTH OAUTHBEARER bixhPWFAYi5jLAFob3N0PWguZXhhbXBsZQFwb3J0PTU4NwFhdXRoPUJlYXJlciBUAQE=
+             S: 334 eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0=
+             C: AQ==
+             S: 535 5.7.8 Error: authentication failed: (reason unavailable)",
+        )
+        .unwrap();
+        assert_eq!(error.challenge().unwrap().status(), Some("invalid_token"));
+    }
+
+    #[test]
+    fn a_second_challenge_is_never_answered() {
+        let mut core = Core::after_greeting(true, &Limits::default());
+        core.auth(Box::new(xoauth2()), true).unwrap();
+        core.input().push(b"334 eyJ9\r\n334 eyJ9\r\n");
+        assert_eq!(core.poll().map(drop), Err(Fault::EndlessChallenge));
+    }
+
+    #[test]
+    fn a_line_that_was_too_long_is_tried_in_two_steps_and_blames_no_token() {
+        for line in [
+            "555 5.5.2 Syntax error, goodbye. - gsmtp",
+            "500 5.5.2 Line too long",
+            "501 5.5.2 Cannot decode AUTH",
+            "535 5.7.8 Error: authentication failed: Invalid base64 data in initial response",
+        ] {
+            let inline = format!("C: AUTH XOAUTH2 RESPONSE\n S: {line}");
+            let error = exchange(xoauth2, true, &inline).unwrap();
+            assert_eq!(error.verdict(), Verdict::TwoStep, "{line}");
+            let two_step = format!("C: AUTH XOAUTH2\n S: 334\n C: RESPONSE\n S: {line}");
+            let error = exchange(xoauth2, false, &two_step).unwrap();
+            assert_eq!((error.verdict(), error.cause()), (Verdict::Final, AuthCause::Malformed));
+        }
+        let read = "C: AUTH XOAUTH2 RESPONSE
+             S: 501 5.5.124 Invalid XOAUTH2 auth data - User address provided is not valid.";
+        assert_eq!(exchange(xoauth2, true, read).unwrap().verdict(), Verdict::Final);
+    }
+
+    fn cause_of(line: &str, challenge: Option<Option<&str>>) -> AuthCause {
+        let mut words = String::new();
+        let mut parser = crate::smtp::reply::ReplyParser::default();
+        let head = parser.line(line.as_bytes(), &mut words).unwrap().unwrap();
+        cause(&Reply::new(head, words), challenge)
+    }
+
+    #[test]
+    fn a_535_without_more_is_about_the_credential() {
+        assert_eq!(cause_of("535 authentication failed", None), AuthCause::Credential);
+        assert_eq!(cause_of("535 5.7.1 no", Some(Some("invalid_token"))), AuthCause::Credential);
+        assert_eq!(cause_of("535 5.7.1 no", None), AuthCause::Other);
+        assert_eq!(cause_of("535 no", Some(Some("insufficient_scope"))), AuthCause::Policy);
+        assert_eq!(cause_of("504 5.5.4 what?", None), AuthCause::Other);
+        assert_eq!(cause_of("454 4.7.0 later", Some(None)), AuthCause::Temporary(None));
+        assert_eq!(cause_of("535 5.7.139 disabled", Some(None)), AuthCause::Policy);
+    }
+
+    #[test]
+    fn what_the_server_echoes_of_the_token_is_taken_out() {
+        let dialogue = format!("C: AUTH XOAUTH2 RESPONSE\n S: 501 what is {RESPONSE}?");
+        let error = exchange(xoauth2, true, &dialogue).unwrap();
+        assert_eq!(error.reply().to_string(), "501 what is [secret]?");
+
+        let mut core = Core::after_greeting(true, &Limits::default());
+        core.auth(Box::new(xoauth2()), true).unwrap();
+        core.input().push(format!("What is {TOKEN}?\r\n").as_bytes());
+        assert_eq!(
+            core.poll().map(drop),
+            Err(Fault::unexpected("an SMTP reply", b"What is [secret]?"))
+        );
+    }
+
+    #[test]
+    fn a_421_during_the_login_ends_the_session() {
+        let mut core = Core::after_greeting(true, &Limits::default());
+        core.auth(Box::new(xoauth2()), false).unwrap();
+        assert_eq!(core.wait(), Wait::Sasl);
+        let mut closing = 0;
+        play(&mut core, "C: AUTH XOAUTH2\n S: 421 4.7.0 Too many", 1, |_, event| match event {
+            Event::Closing => closing += 1,
+            other => panic!("{other:?}"),
+        })
+        .unwrap();
+        assert_eq!(closing, 1);
+        assert_eq!(core.last_words().unwrap().to_string(), "421 4.7.0 Too many");
+    }
+
+    #[test]
+    fn a_login_cannot_be_abandoned_and_the_connection_kept() {
+        let mut core = Core::after_greeting(true, &Limits::default());
+        core.auth(Box::new(xoauth2()), false).unwrap();
+        assert_eq!(core.abandon(), Abandon::Close);
+    }
+
+    #[test]
+    fn a_clear_text_core_does_not_write_the_token() {
+        let mut core = Core::after_greeting(false, &Limits::default());
+        assert!(core.auth(Box::new(xoauth2()), true).is_err());
+        assert!(core.output().is_empty());
+    }
+}

@@ -1,0 +1,171 @@
+//! MAIL, RCPT, DATA: RFC 5321 section 3.3, in one flight where the server has PIPELINING
+//! (RFC 2920).
+//!
+//! ```text
+//! C: MAIL FROM:<billing@contoso.example> SIZE=1024
+//! C: RCPT TO:<someone@example.com>
+//! C: DATA
+//! S: 250 2.1.0 Sender OK
+//! S: 250 2.1.5 Recipient OK
+//! S: 354 Start mail input; end with <CRLF>.<CRLF>
+//! C: Subject: Your invoice
+//! C: …
+//! C: .
+//! S: 250 2.0.0 OK
+//! ```
+
+use crate::Stage;
+use crate::smtp::proto::transaction::{DATA, MAIL, MESSAGE, Parameters, Transaction};
+use crate::smtp::proto::{Event, Sent};
+use crate::smtp::{Body, Envelope, Error, Receipt, SmtpClient};
+
+/// Octets of content handed to the send buffer at a time, which bounds what it grows to. The last
+/// piece goes out together with the dot, so a small message is one write.
+const PIECE: usize = 32 * 1024;
+
+impl SmtpClient {
+    /// Sends a message.
+    ///
+    /// The message goes out as it is, but for line ends and dots (see [`Body`]): no header is added
+    /// or taken away, so the names of hidden recipients belong into the envelope only. Exchange
+    /// Online and Gmail file what is sent in the sender's folder of sent messages themselves.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the server refused the sender, every recipient or the message: nothing
+    /// was delivered, and the receipt says what was answered to whom. If it accepted one recipient
+    /// at least, and the message, the result is `Ok`, and the others are in
+    /// [`Receipt::refused`].
+    ///
+    /// [`Error::Unknown`] if the whole message was handed over and the answer lost: it may have
+    /// been delivered. Any other failure means that it was not.
+    ///
+    /// [`Error::TooLarge`] and [`Error::Unsupported`] come before anything is sent.
+    ///
+    /// # Cancel safety
+    /// A message is never delivered half. If the future is dropped
+    /// - before DATA was sent, the next command takes the sender and recipients back;
+    /// - between that and the end of the message, the next command closes the connection, since
+    ///   there is no other way to take back a message that was begun;
+    /// - after that, the message may be delivered. The next command reads the answer, and
+    ///   [`take_outcome`](SmtpClient::take_outcome) gives it.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn send(smtp: &mut mailbearer::SmtpClient) -> Result<(), Box<dyn std::error::Error>> {
+    /// use mailbearer::{Failure, Retry, smtp::{Envelope, Error}};
+    ///
+    /// let envelope = Envelope::new("billing@contoso.example", ["ann@example.com", "bob@example.com"])?;
+    /// match smtp.send(&envelope, "Subject: Hello\r\n\r\nHello.\r\n").await {
+    ///     Ok(receipt) => {
+    ///         for refused in receipt.refused() {
+    ///             eprintln!("not to {}: {}", refused.recipient(), refused.reply());
+    ///         }
+    ///     }
+    ///     Err(Error::Refused { reply, .. }) => eprintln!("to nobody: {reply}"),
+    ///     Err(error) if error.retry() == Retry::MayDuplicate => eprintln!("perhaps: {error}"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn send(
+        &mut self,
+        envelope: &Envelope,
+        body: impl Into<Body<'_>>,
+    ) -> Result<Receipt, Error> {
+        let body = body.into();
+        self.send_body(envelope, &body).await
+    }
+
+    async fn send_body(&mut self, envelope: &Envelope, body: &Body<'_>) -> Result<Receipt, Error> {
+        let parameters = self.parameters(envelope, body)?;
+        self.rest(Stage::Command(MAIL)).await?;
+        let pipelining = self.extensions().pipelining();
+        let core = self.driver().core_mut();
+        core.send(|output| Transaction::start(envelope, parameters, pipelining, output))
+            .map_err(|error| Error::unwritable("an address", error))?;
+
+        if let Some(early) = self.next(Stage::Command(DATA)).await? {
+            return self.verdict(early);
+        }
+        let mut pieces = body.octets().chunks(PIECE).peekable();
+        while let Some(piece) = pieces.next() {
+            self.driver().core_mut().content(piece);
+            if pieces.peek().is_some()
+                && let Some(early) = self.written().await?
+            {
+                return self.verdict(early);
+            }
+        }
+        self.driver().core_mut().end_content();
+        match self.next(Stage::Command(MESSAGE)).await? {
+            Some(sent) => self.verdict(sent),
+            // The core asks for content once.
+            None => Err(Error::closed(self.driver().core(), Stage::Command(MESSAGE))),
+        }
+    }
+
+    /// What MAIL has to say about the message; an error if the server cannot take it.
+    fn parameters(&self, envelope: &Envelope, body: &Body<'_>) -> Result<Parameters, Error> {
+        let extensions = self.extensions();
+        let utf8 = envelope.needs_smtp_utf8();
+        if utf8 && !extensions.smtp_utf8() {
+            let offered = extensions.all().map(|(keyword, _)| keyword).collect::<Vec<_>>();
+            return Err(Error::Unsupported {
+                stage: Stage::Command(MAIL),
+                what: "SMTPUTF8, which an address in this envelope needs".to_owned(),
+                offered: offered.join(", "),
+            });
+        }
+        let size = extensions.size().then(|| body.declared_size());
+        if let (Some(size), Some(limit)) = (size, extensions.size_limit())
+            && size > limit
+        {
+            return Err(Error::TooLarge { size, limit });
+        }
+        let eight_bit = extensions.eight_bit_mime() && body.has_eight_bit();
+        Ok(Parameters { size, eight_bit, utf8 })
+    }
+
+    /// Until the server waits for the content (`None`) or the transaction is over.
+    async fn next(&mut self, stage: Stage) -> Result<Option<Sent>, Error> {
+        loop {
+            match self.driver().event().await {
+                Ok(Event::SendContent) => return Ok(None),
+                Ok(event) => {
+                    if let Some(sent) = self.over(stage, event)? {
+                        return Ok(Some(sent));
+                    }
+                }
+                Err(broken) => return Err(Error::broken(self.driver(), stage, broken)),
+            }
+        }
+    }
+
+    /// Until the socket has taken what was written, or the transaction is over before its time.
+    async fn written(&mut self) -> Result<Option<Sent>, Error> {
+        let stage = Stage::Command(MESSAGE);
+        loop {
+            match self.driver().drain(0).await {
+                Ok(None) => return Ok(None),
+                Ok(Some(event)) => {
+                    if let Some(sent) = self.over(stage, event)? {
+                        return Ok(Some(sent));
+                    }
+                }
+                Err(broken) => return Err(Error::broken(self.driver(), stage, broken)),
+            }
+        }
+    }
+
+    fn over(&mut self, stage: Stage, event: Event) -> Result<Option<Sent>, Error> {
+        match event {
+            Event::Sent(sent) => Ok(Some(sent)),
+            Event::Closing => Err(Error::closed(self.driver().core(), stage)),
+            // No other command is in flight, and this one has not been abandoned.
+            Event::Replied(_) | Event::Authenticated(..) | Event::SendContent | Event::Settled => {
+                Ok(None)
+            }
+        }
+    }
+}

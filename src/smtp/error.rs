@@ -1,0 +1,333 @@
+//! What an SMTP connection or command can end in.
+
+use std::borrow::Cow;
+
+use crate::auth::Verdict;
+use crate::connector::{Judge, Obstacle};
+use crate::failure::closing_words;
+use crate::fault::Unwritable;
+use crate::net::driver::{Broken, Driver};
+use crate::token::TokenError;
+use crate::{AuthError, Failure, Fault, Misuse, Retry, Stage, net};
+
+use super::meaning::{Meaning, meaning};
+use super::proto::{Core, Sent};
+use super::{Receipt, Reply};
+
+/// A failure of an [`SmtpClient`](super::SmtpClient).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server said no: to a command, to every recipient, or to the message. Nothing was
+    /// delivered.
+    #[error("{stage} refused: {reply}")]
+    Refused {
+        /// What was refused.
+        stage: Stage,
+        /// The server's words. Of several refused recipients, those to the first.
+        reply: Reply<'static>,
+        /// What was answered to each recipient; empty if it was not a message that was refused.
+        receipt: Box<Receipt>,
+        /// Whether the session went back to rest, so that another command can follow.
+        usable: bool,
+    },
+    /// The login was refused.
+    #[error(transparent)]
+    Auth(Box<AuthError<Reply<'static>>>),
+    /// The message was handed over whole, and the answer to it was lost. It may have been
+    /// delivered.
+    #[error("it is not known whether the message was accepted: {cause}")]
+    Unknown {
+        /// What was answered to each recipient before.
+        receipt: Box<Receipt>,
+        /// What happened to the answer.
+        #[source]
+        cause: Box<Self>,
+    },
+    /// The server closed the connection.
+    #[error("the server closed the connection during {stage}{}", closing_words(.reply, .credential_octets))]
+    Closed {
+        /// What was going on.
+        stage: Stage,
+        /// Its last words, if it said any: a 421.
+        reply: Option<Reply<'static>>,
+        /// During authentication, the octets of the token or password: servers close on those
+        /// that are too long for them.
+        credential_octets: Option<usize>,
+    },
+    /// The server broke the protocol; the connection is useless.
+    #[error("protocol error during {stage}: {fault}")]
+    Protocol {
+        /// What was going on.
+        stage: Stage,
+        /// What it did.
+        fault: Fault,
+    },
+    /// The server does not offer what is needed.
+    #[error("the server does not offer {what} (it offers: {offered})")]
+    Unsupported {
+        /// What could not be done without it: a login, or a message.
+        stage: Stage,
+        /// What is needed.
+        what: String,
+        /// What there is instead.
+        offered: String,
+    },
+    /// The message is larger than the server said it would take. Nothing was sent.
+    #[error("a message of {size} octets, and the server takes at most {limit}")]
+    TooLarge {
+        /// Octets of the message as it would have been sent.
+        size: u64,
+        /// The limit the server announced (RFC 1870).
+        limit: u64,
+    },
+    /// The call cannot work as it was made.
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
+    /// The network failed.
+    #[error("{source} (during {stage})")]
+    Net {
+        /// What was going on.
+        stage: Stage,
+        /// What happened.
+        source: net::Error,
+    },
+    /// There is no token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+impl Error {
+    /// The server's answer, if there was one.
+    pub fn reply(&self) -> Option<&Reply<'static>> {
+        match self {
+            Self::Refused { reply, .. } | Self::Closed { reply: Some(reply), .. } => Some(reply),
+            Self::Auth(error) => Some(error.reply()),
+            Self::Unknown { cause, .. } => cause.reply(),
+            _ => None,
+        }
+    }
+
+    /// What was answered to each recipient, if it came so far.
+    pub fn receipt(&self) -> Option<&Receipt> {
+        match self {
+            Self::Refused { receipt, .. } | Self::Unknown { receipt, .. } => Some(receipt),
+            _ => None,
+        }
+    }
+
+    /// A command was refused.
+    pub(crate) fn refused(stage: Stage, reply: Reply<'static>) -> Self {
+        Self::Refused { stage, reply, receipt: Box::default(), usable: true }
+    }
+
+    /// A transaction that ended without delivering.
+    pub(crate) fn not_sent(what: &'static str, sent: Sent, open: bool) -> Self {
+        let stage = Stage::Command(what);
+        let usable = sent.at_rest && open;
+        match sent.receipt.reply().map(Reply::into_owned) {
+            Some(reply) => Self::Refused { stage, reply, receipt: Box::new(sent.receipt), usable },
+            None => Self::Closed { stage, reply: None, credential_octets: None },
+        }
+    }
+
+    /// What a driver that broke means at `stage`.
+    pub(crate) fn broken(driver: &mut Driver<Core>, stage: Stage, broken: Broken) -> Self {
+        let error = match broken {
+            Broken::Fault(fault) => Self::Protocol { stage, fault },
+            Broken::Net(net::Error::Closed) => Self::closed(driver.core(), stage),
+            Broken::Net(source) => Self::Net { stage, source },
+        };
+        match driver.core_mut().lost() {
+            Some(receipt) => Self::Unknown { receipt: Box::new(receipt), cause: Box::new(error) },
+            None => error,
+        }
+    }
+
+    /// The server closed, or has said that it will.
+    pub(crate) fn closed(core: &Core, stage: Stage) -> Self {
+        Self::Closed {
+            stage,
+            reply: core.last_words().cloned(),
+            credential_octets: core.credential_octets(),
+        }
+    }
+
+    pub(crate) const fn unwritable(what: &'static str, error: Unwritable) -> Self {
+        Self::Misuse(error.in_argument(what))
+    }
+}
+
+impl Failure for Error {
+    fn retry(&self) -> Retry {
+        match self {
+            // If one recipient may be accepted later, the attempt is worth repeating.
+            Self::Refused {
+                stage: Stage::Command(super::proto::transaction::RCPT),
+                receipt,
+                ..
+            } if receipt.refused().any(|refused| refused.is_transient()) => Retry::Later(None),
+            Self::Refused { reply, .. } | Self::Closed { reply: Some(reply), .. } => {
+                match meaning(reply) {
+                    Meaning::Credential => Retry::RefreshToken,
+                    Meaning::Policy | Meaning::MailboxNotOpened => Retry::Administrator,
+                    Meaning::Later => Retry::Later(None),
+                    Meaning::Idle => Retry::Reconnect,
+                    Meaning::Syntax | Meaning::Final => Retry::Never,
+                }
+            }
+            Self::Auth(error) => error.retry(),
+            Self::Unknown { .. } => Retry::MayDuplicate,
+            // A server that hangs up on a login will do so again at once.
+            Self::Closed { stage: Stage::Auth | Stage::Greeting, .. } => Retry::Later(None),
+            Self::Closed { .. } | Self::Protocol { .. } => Retry::Reconnect,
+            Self::Unsupported { .. } | Self::TooLarge { .. } | Self::Misuse(_) => Retry::Never,
+            Self::Net { source, .. } => source.retry(),
+            Self::Token(error) => error.retry(),
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        match self {
+            Self::Refused { stage, .. }
+            | Self::Closed { stage, .. }
+            | Self::Protocol { stage, .. }
+            | Self::Unsupported { stage, .. }
+            | Self::Net { stage, .. } => *stage,
+            Self::Unknown { cause, .. } => cause.stage(),
+            Self::Auth(_) => Stage::Auth,
+            Self::TooLarge { .. } => Stage::Command(super::proto::transaction::MAIL),
+            Self::Misuse(_) => Stage::Command("the call"),
+            Self::Token(_) => Stage::Token,
+        }
+    }
+
+    fn connection_usable(&self) -> bool {
+        match self {
+            Self::Refused { stage, usable, .. } => matches!(stage, Stage::Command(_)) && *usable,
+            Self::Unsupported { stage, .. } => matches!(stage, Stage::Command(_)),
+            Self::TooLarge { .. } | Self::Misuse(_) => true,
+            _ => false,
+        }
+    }
+
+    fn reply_text(&self) -> Option<Cow<'_, str>> {
+        self.reply().map(|reply| Cow::Owned(reply.to_string()))
+    }
+}
+
+impl From<Obstacle> for Error {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Net(stage, source) => Self::Net { stage, source },
+            Obstacle::Token(error) => Self::Token(error),
+            Obstacle::Misuse(misuse) => Self::Misuse(misuse),
+        }
+    }
+}
+
+impl Judge for Error {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Auth(error) => error.verdict(),
+            _ => Verdict::Final,
+        }
+    }
+
+    fn mark_refreshed(&mut self) {
+        if let Self::Auth(error) = self {
+            error.mark_refreshed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::smtp::Envelope;
+    use crate::smtp::reply::ReplyParser;
+
+    fn reply(line: &str) -> Reply<'static> {
+        let mut words = String::new();
+        let head = ReplyParser::default().line(line.as_bytes(), &mut words).unwrap().unwrap();
+        Reply::new(head, words)
+    }
+
+    /// All recipients refused with these replies.
+    fn all_refused(lines: &[&str]) -> Error {
+        let addresses: Vec<String> = (0..lines.len()).map(|n| format!("u{n}@b.example")).collect();
+        let envelope = Envelope::new("a@b.example", &addresses).unwrap();
+        let mut receipt = Receipt::for_envelope(&envelope);
+        for (n, line) in lines.iter().enumerate() {
+            let mark = receipt.words().len();
+            let head = ReplyParser::default().line(line.as_bytes(), receipt.words()).unwrap();
+            receipt.answered(n, head.unwrap(), mark);
+        }
+        receipt.decided_by_first_refusal();
+        let sent = Sent { receipt, refused: Some("RCPT TO"), at_rest: true };
+        Error::not_sent("RCPT TO", sent, true)
+    }
+
+    #[test]
+    fn a_refusal_names_the_step_and_quotes_the_server() {
+        let error = Error::refused(Stage::Command("RSET"), reply("502 5.5.1 No RSET here"));
+        assert_eq!(error.to_string(), "RSET refused: 502 5.5.1 No RSET here");
+        assert!(error.connection_usable());
+        let error = all_refused(&["550 5.1.1 User unknown", "550 No"]);
+        assert_eq!(error.to_string(), "RCPT TO refused: 550 5.1.1 User unknown");
+        assert_eq!(error.receipt().unwrap().refused().count(), 2);
+    }
+
+    #[test]
+    fn one_recipient_that_may_be_accepted_later_makes_the_attempt_worth_repeating() {
+        assert_eq!(all_refused(&["550 No", "451 4.7.1 Later"]).retry(), Retry::Later(None));
+        assert_eq!(all_refused(&["550 No", "552 Too many"]).retry(), Retry::Later(None));
+        assert_eq!(all_refused(&["550 No", "551 No"]).retry(), Retry::Never);
+    }
+
+    #[test]
+    fn a_lost_answer_may_duplicate_and_keeps_its_cause() {
+        let receipt = Box::<Receipt>::default();
+        let stage = Stage::Command("the message");
+        let cause = Box::new(Error::Closed { stage, reply: None, credential_octets: None });
+        let error = Error::Unknown { receipt, cause };
+        assert_eq!(error.retry(), Retry::MayDuplicate);
+        assert!(!error.connection_usable());
+        assert_eq!(
+            error.to_string(),
+            "it is not known whether the message was accepted: the server closed the connection \
+             during the message"
+        );
+    }
+
+    #[test]
+    fn a_server_that_closes_is_tried_again_as_its_words_suggest() {
+        let closed = |stage, line: Option<&str>| Error::Closed {
+            stage,
+            reply: line.map(reply),
+            credential_octets: None,
+        };
+        let noop = Stage::Command("NOOP");
+        for (error, retry) in [
+            (closed(noop, Some("421 4.4.2 Timeout exceeded")), Retry::Reconnect),
+            (closed(noop, Some("421 4.3.2 Service not active")), Retry::Later(None)),
+            (closed(noop, None), Retry::Reconnect),
+            (closed(Stage::Greeting, None), Retry::Later(None)),
+            (closed(Stage::Auth, None), Retry::Later(None)),
+        ] {
+            assert_eq!(error.retry(), retry, "{error}");
+            assert!(!error.connection_usable());
+        }
+    }
+
+    #[test]
+    fn closing_on_a_login_tells_how_long_the_credential_was() {
+        let error =
+            Error::Closed { stage: Stage::Auth, reply: None, credential_octets: Some(9000) };
+        assert_eq!(
+            error.to_string(),
+            "the server closed the connection during authentication, after a credential of 9000 \
+             octets"
+        );
+    }
+}

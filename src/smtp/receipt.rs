@@ -1,0 +1,348 @@
+//! What became of a message: an answer for every recipient and one for the whole.
+
+use std::fmt;
+
+use crate::smtp::envelope::Envelope;
+use crate::smtp::reply::{Head, Reply};
+
+/// The server's answer to one message.
+///
+/// SMTP accepts or refuses each recipient by itself, so a message that was sent may still have
+/// missed some: look at [`refused`](Self::refused). Acceptance is a promise to deliver or to report,
+/// not a delivery.
+#[derive(Clone, Default, PartialEq, Eq)]
+#[must_use = "some recipients may have been refused"]
+pub struct Receipt {
+    /// Addresses and the words of replies, one after the other.
+    text: String,
+    /// All recipients of the envelope.
+    entries: Vec<Entry>,
+    last: Option<Answer>,
+}
+
+impl Receipt {
+    /// The recipients the server answered for, in the order of the envelope.
+    pub fn recipients(&self) -> impl Iterator<Item = RecipientReply<'_>> {
+        self.entries.iter().filter_map(|entry| {
+            let answer = entry.answer?;
+            Some(RecipientReply { text: &self.text, address: entry.address, answer })
+        })
+    }
+
+    /// The recipients the server accepted.
+    pub fn accepted(&self) -> impl Iterator<Item = RecipientReply<'_>> {
+        self.recipients().filter(|recipient| recipient.answer.head.is_positive())
+    }
+
+    /// The recipients the server refused, each with its own reason. If it refused the sender, these
+    /// are all of them.
+    pub fn refused(&self) -> impl Iterator<Item = RecipientReply<'_>> {
+        self.recipients().filter(|recipient| !recipient.answer.head.is_positive())
+    }
+
+    /// The answer that decided on the message as a whole: to the end of its content, or to the
+    /// command that was refused before. `None` if it never came.
+    pub fn reply(&self) -> Option<Reply<'_>> {
+        self.last.map(|answer| answer.reply(&self.text))
+    }
+
+    /// The name the server gave the message in its queue, where it is one of the servers that say
+    /// so in a known way (Postfix, Exim). It is what its administrator searches the log for.
+    pub fn queue_id(&self) -> Option<&str> {
+        let words = self.last.filter(|answer| answer.head.is_positive())?.words.of(&self.text);
+        let id = ["queued as ", " id="].iter().find_map(|mark| words.split_once(mark))?.1;
+        let id = id.split(|c: char| c.is_whitespace() || c == ')').next()?;
+        (!id.is_empty()).then_some(id)
+    }
+
+    /// A receipt without answers, with room for what answers to this envelope usually take.
+    pub(crate) fn for_envelope(envelope: &Envelope) -> Self {
+        let recipients = envelope.recipients();
+        let count = recipients.len();
+        let room = envelope.octets() + count * REPLY_ROOM + FINAL_ROOM;
+        let (mut text, mut entries) = (String::with_capacity(room), Vec::with_capacity(count));
+        for address in recipients {
+            let start = text.len();
+            text.push_str(address);
+            entries.push(Entry { address: Span { start, end: text.len() }, answer: None });
+        }
+        Self { text, entries, last: None }
+    }
+
+    /// The n-th recipient of the envelope.
+    pub(crate) fn recipient(&self, n: usize) -> Option<&str> {
+        self.entries.get(n).map(|entry| entry.address.of(&self.text))
+    }
+
+    /// Where the reply that is being read puts its words.
+    pub(crate) const fn words(&mut self) -> &mut String {
+        &mut self.text
+    }
+
+    /// The words since `mark` are the answer to the n-th recipient.
+    pub(crate) fn answered(&mut self, n: usize, head: Head, mark: usize) {
+        let answer = self.answer_since(mark, head);
+        if let Some(entry) = self.entries.get_mut(n) {
+            entry.answer = Some(answer);
+        }
+    }
+
+    /// The words since `mark` refused the sender, and with it every recipient.
+    pub(crate) fn sender_refused(&mut self, head: Head, mark: usize) {
+        let answer = self.answer_since(mark, head);
+        for entry in &mut self.entries {
+            entry.answer = Some(answer);
+        }
+        self.last = Some(answer);
+    }
+
+    /// The words since `mark` decided on the message.
+    pub(crate) fn decided(&mut self, head: Head, mark: usize) {
+        self.last = Some(self.answer_since(mark, head));
+    }
+
+    /// Nobody was accepted: the first refusal decides on the message.
+    pub(crate) fn decided_by_first_refusal(&mut self) {
+        self.last = self.entries.first().and_then(|entry| entry.answer);
+    }
+
+    /// The words since `mark` matter to nobody.
+    pub(crate) fn forget(&mut self, mark: usize) {
+        self.text.truncate(mark);
+    }
+
+    pub(crate) fn any_accepted(&self) -> bool {
+        self.accepted().next().is_some()
+    }
+
+    const fn answer_since(&self, mark: usize, head: Head) -> Answer {
+        Answer { head, words: Span { start: mark, end: self.text.len() } }
+    }
+}
+
+/// What one reply takes, so that the buffer need not grow: `Ok`, `recipient ok`, and at most a
+/// quoted address or a line of reasons now and then.
+const REPLY_ROOM: usize = 32;
+const FINAL_ROOM: usize = 160;
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt")
+            .field("recipients", &self.recipients().collect::<Vec<_>>())
+            .field("reply", &self.reply())
+            .finish()
+    }
+}
+
+/// One recipient and what the server said to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RecipientReply<'a> {
+    text: &'a str,
+    address: Span,
+    answer: Answer,
+}
+
+impl<'a> RecipientReply<'a> {
+    /// The address, as the envelope had it.
+    pub fn recipient(&self) -> &'a str {
+        self.address.of(self.text)
+    }
+
+    /// The server's answer to it.
+    pub fn reply(&self) -> Reply<'a> {
+        self.answer.reply(self.text)
+    }
+
+    /// Whether the same recipient may be accepted later: 4xx, and 552, by which older servers mean
+    /// too many recipients at a time (RFC 5321 section 4.5.3.1.10).
+    pub const fn is_transient(&self) -> bool {
+        self.answer.head.code / 100 == 4 || self.answer.head.code == 552
+    }
+}
+
+impl AsRef<str> for RecipientReply<'_> {
+    /// The address.
+    fn as_ref(&self) -> &str {
+        self.recipient()
+    }
+}
+
+impl fmt::Debug for RecipientReply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}>: {}", self.recipient(), self.reply())
+    }
+}
+
+impl fmt::Display for RecipientReply<'_> {
+    /// `<ann@example.com>: 550 5.1.1 User unknown`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}>: {}", self.recipient(), self.reply())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    address: Span,
+    answer: Option<Answer>,
+}
+
+/// A reply whose words lie in the text of the receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Answer {
+    head: Head,
+    words: Span,
+}
+
+impl Answer {
+    fn reply(self, text: &str) -> Reply<'_> {
+        Reply::new(self.head, self.words.of(text))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Span {
+    fn of(self, text: &str) -> &str {
+        text.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::smtp::reply::{EnhancedCode, ReplyParser};
+
+    fn envelope() -> Envelope {
+        Envelope::new("me@contoso.example", ["ann@a.example", "bob@b.example", "eve@c.example"])
+            .unwrap()
+    }
+
+    fn hear(receipt: &mut Receipt, line: &str) -> (Head, usize) {
+        let mark = receipt.words().len();
+        let head = ReplyParser::default().line(line.as_bytes(), receipt.words()).unwrap().unwrap();
+        (head, mark)
+    }
+
+    fn mixed() -> Receipt {
+        let mut receipt = Receipt::for_envelope(&envelope());
+        let (_, mark) = hear(&mut receipt, "250 2.1.0 Sender OK");
+        receipt.forget(mark);
+        let replies = ["250 2.1.5 Ok", "550 5.1.1 No such user", "451 4.7.1 Greylisted"];
+        for (n, line) in replies.into_iter().enumerate() {
+            let (head, mark) = hear(&mut receipt, line);
+            receipt.answered(n, head, mark);
+        }
+        let (head, mark) = hear(&mut receipt, "250 2.0.0 Ok: queued as 4XyZ1");
+        receipt.decided(head, mark);
+        receipt
+    }
+
+    #[test]
+    fn every_recipient_has_its_own_answer() {
+        let receipt = mixed();
+        let told: Vec<String> = receipt.recipients().map(|r| r.to_string()).collect();
+        assert_eq!(
+            told,
+            [
+                "<ann@a.example>: 250 2.1.5 Ok",
+                "<bob@b.example>: 550 5.1.1 No such user",
+                "<eve@c.example>: 451 4.7.1 Greylisted"
+            ]
+        );
+        assert_eq!(
+            receipt.accepted().map(|r| r.recipient()).collect::<Vec<_>>(),
+            ["ann@a.example"]
+        );
+        let refused: Vec<_> = receipt.refused().collect();
+        assert_eq!(refused.len(), 2);
+        assert_eq!(refused[0].reply().enhanced(), Some(EnhancedCode::new(5, 1, 1)));
+        assert_eq!(receipt.reply().unwrap().text(), "Ok: queued as 4XyZ1");
+    }
+
+    #[test]
+    fn the_retry_is_made_of_what_was_refused_for_now() {
+        let receipt = mixed();
+        let retry = envelope().to_only(receipt.refused().filter(|r| r.is_transient())).unwrap();
+        assert_eq!(retry.recipients().collect::<Vec<_>>(), ["eve@c.example"]);
+    }
+
+    #[test]
+    fn who_was_not_answered_is_not_on_the_receipt() {
+        let mut receipt = Receipt::for_envelope(&envelope());
+        assert_eq!((receipt.recipients().count(), receipt.reply()), (0, None));
+        let (head, mark) = hear(&mut receipt, "250 2.1.5 Ok");
+        receipt.answered(0, head, mark);
+        assert_eq!(
+            receipt.recipients().map(|r| r.recipient()).collect::<Vec<_>>(),
+            ["ann@a.example"]
+        );
+        assert_eq!(receipt.recipient(2), Some("eve@c.example"));
+    }
+
+    #[test]
+    fn too_many_recipients_may_be_tried_later_though_the_code_says_5() {
+        let mut receipt = Receipt::for_envelope(&envelope());
+        for (n, line) in ["552 Too many recipients", "550 No"].into_iter().enumerate() {
+            let (head, mark) = hear(&mut receipt, line);
+            receipt.answered(n, head, mark);
+        }
+        let transient: Vec<bool> = receipt.refused().map(|r| r.is_transient()).collect();
+        assert_eq!(transient, [true, false]);
+    }
+
+    #[test]
+    fn a_refused_sender_refuses_every_recipient() {
+        let mut receipt = Receipt::for_envelope(&envelope());
+        let (head, mark) = hear(&mut receipt, "451 4.7.1 Later");
+        receipt.sender_refused(head, mark);
+        assert_eq!(receipt.refused().count(), 3);
+        assert!(!receipt.any_accepted());
+        assert!(receipt.refused().all(|r| r.reply().to_string() == "451 4.7.1 Later"));
+        assert_eq!(receipt.reply().unwrap().code(), 451);
+    }
+
+    #[test]
+    fn queue_ids_of_postfix_and_exim_are_found() {
+        let id = |line: &str| {
+            let mut receipt = Receipt::for_envelope(&envelope());
+            let (head, mark) = hear(&mut receipt, line);
+            receipt.decided(head, mark);
+            receipt.queue_id().map(str::to_owned)
+        };
+        assert_eq!(id("250 2.0.0 Ok: queued as 4XyZ1").as_deref(), Some("4XyZ1"));
+        assert_eq!(id("250 OK id=1rB2cD-0003ef-Gh").as_deref(), Some("1rB2cD-0003ef-Gh"));
+        assert_eq!(id("250 2.0.0 OK  1700000000 abc.12 - gsmtp"), None);
+        assert_eq!(id("250 2.0.0 queued as "), None);
+        assert_eq!(id("554 5.0.0 not queued as X"), None);
+    }
+
+    #[test]
+    fn a_receipt_prints_words_and_not_offsets() {
+        let shown = format!("{:?}", mixed());
+        assert!(shown.contains("<bob@b.example>: 550 5.1.1 No such user"), "{shown}");
+        assert!(!shown.contains("start"), "{shown}");
+    }
+
+    #[test]
+    fn a_hundred_ordinary_answers_fit_the_room_made_for_them() {
+        let many: Vec<String> = (0..100).map(|n| format!("user{n}@example.com")).collect();
+        let envelope = Envelope::new("me@contoso.example", &many).unwrap();
+        let mut receipt = Receipt::for_envelope(&envelope);
+        let room = (receipt.text.capacity(), receipt.entries.capacity());
+        for n in 0..100 {
+            let (head, mark) = hear(&mut receipt, "250 2.1.5 Recipient OK");
+            receipt.answered(n, head, mark);
+        }
+        let (head, mark) = hear(
+            &mut receipt,
+            "250 2.0.0 OK <AM0PR01MB1234@AM0PR01MB1234.eurprd01.prod.exchangelabs.com> \
+             [Hostname=AM0PR01MB1234.eurprd01.prod.exchangelabs.com]",
+        );
+        receipt.decided(head, mark);
+        assert_eq!((receipt.text.capacity(), receipt.entries.capacity()), room);
+    }
+}

@@ -1,0 +1,14 @@
+//! The integration tests: one module per behaviour.
+
+mod api;
+mod layering;
+mod real_bed;
+mod real_certificates;
+mod real_dropped;
+mod real_login;
+mod real_mailbox;
+mod real_maildrop;
+mod real_messages;
+mod real_submission;
+mod secrets;
+mod support;
