@@ -5,7 +5,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use crate::figure::Measured;
-use crate::workloads::Workload;
+use crate::workloads::{self, Workload, imap, smtp};
+use crate::{said, single_threaded};
 
 /// Counts what it passes on to the system's allocator.
 struct Counting;
@@ -65,15 +66,31 @@ pub(crate) fn each(workload: &Workload) -> Measured {
         workload.run(items).map(|()| MADE.load(Relaxed) - before)
     };
     // The first run fills what the standard library and tokio keep for the whole program.
-    workload.run(1)?;
+    workload.run(ITEMS)?;
     let (once, twice) = (made_by(ITEMS)?, made_by(2 * ITEMS)?);
     Ok((twice as f64 - once as f64) / ITEMS as f64)
 }
 
-/// The most heap in use while `run` runs, above what is in use when it begins.
-pub(crate) fn peak(run: impl FnOnce() -> Result<(), String>) -> Measured {
+/// The most heap that sending 25 MiB takes beside the message itself.
+pub(crate) fn smtp_body() -> Measured {
+    let message = workloads::message(25 * 1024 * 1024);
+    single_threaded(async {
+        let (mut client, envelope) = (smtp::client().await?, smtp::envelope()?);
+        let send = async { client.send(&envelope, &message).await.map(drop).map_err(said) };
+        peak(send).await
+    })
+}
+
+/// How much more heap the metadata of very many messages takes than that of many.
+pub(crate) fn imap_growth() -> Measured {
+    let heap = |messages| single_threaded(peak(imap::metadata(messages)));
+    Ok(heap(64_000)? / heap(640)?)
+}
+
+/// The most heap in use while `work` runs, above what is in use when it begins.
+async fn peak(work: impl Future<Output = Result<(), String>>) -> Measured {
     let before = LIVE.load(Relaxed);
     PEAK.store(before, Relaxed);
-    run()?;
+    work.await?;
     Ok((PEAK.load(Relaxed) - before) as f64)
 }

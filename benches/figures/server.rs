@@ -149,9 +149,19 @@ impl Script for Pop {
 
 /// An IMAP server that takes the token on the AUTHENTICATE line.
 pub(crate) struct Imap {
-    /// Says what it can do in the greeting and when the login is done, as Dovecot does and
-    /// Exchange Online does not.
-    pub(crate) tells_capabilities: bool,
+    tells_capabilities: bool,
+}
+
+impl Imap {
+    /// Exchange Online, which says what it can do only when it is asked.
+    pub(crate) fn exchange() -> Self {
+        Self { tells_capabilities: false }
+    }
+
+    /// Dovecot, which says so in its greeting and when the login is done.
+    pub(crate) fn dovecot() -> Self {
+        Self { tells_capabilities: true }
+    }
 }
 
 const EXCHANGE: &str = "IMAP4 IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR UIDPLUS MOVE ID UNSELECT \
