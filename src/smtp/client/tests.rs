@@ -340,7 +340,8 @@ async fn the_words_with_which_an_idle_connection_was_closed_are_told() {
     let error = client.send(&envelope(), "hi").await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the server closed the connection during DATA: 421 4.4.2 mail.test Error: timeout exceeded"
+        "the server closed the connection during MAIL FROM: 421 4.4.2 mail.test Error: timeout \
+         exceeded"
     );
     assert_eq!(error.retry(), Retry::Reconnect);
 }

@@ -39,6 +39,8 @@ pub(crate) struct Core {
     /// How a message ended that nobody waited for any longer.
     left_behind: Option<Sent>,
     last_words: Option<Reply<'static>>,
+    /// The step of the transaction that was under way last.
+    step: &'static str,
     /// The server is in the middle of a message, or has lost count.
     stuck: bool,
     eof: bool,
@@ -100,6 +102,7 @@ impl Core {
             longest_line: limits.line,
             left_behind: None,
             last_words: None,
+            step: transaction::MAIL,
             stuck: false,
             eof: false,
         }
@@ -177,6 +180,14 @@ impl Core {
         }
     }
 
+    /// How far the transaction has come that is in flight, or that came to an end last.
+    pub(crate) const fn step(&self) -> &'static str {
+        match &self.in_flight {
+            InFlight::Sending(transaction) => transaction.stage(),
+            _ => self.step,
+        }
+    }
+
     /// How a message ended whose sender had gone.
     pub(crate) const fn take_left_behind(&mut self) -> Option<Sent> {
         self.left_behind.take()
@@ -231,6 +242,7 @@ impl Core {
     fn replied(&mut self, head: Head) -> Result<Option<Event>, Fault> {
         match &mut self.in_flight {
             InFlight::Sending(transaction) => {
+                self.step = transaction.stage();
                 let next = transaction.replied(head, self.mark, &mut self.output)?;
                 Ok(self.after_transaction(next))
             }
