@@ -30,8 +30,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 pub use challenge::Challenge;
-pub use input::{Input, InputError};
+pub use input::{InputError, InputField};
 
+use crate::fault::Fault;
 use crate::secret::{Scrubber, Secret};
 
 /// Octets of an SMTP command line with its CRLF (RFC 5321 section 4.5.3.1.4). RFC 4954 section 4
@@ -55,14 +56,6 @@ pub(crate) struct Session {
     challenge: Option<Challenge>,
     scrubber: Scrubber,
     credential_len: usize,
-}
-
-/// Why an exchange cannot go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Fault {
-    /// The server had its answer to the challenge that refused us, and sent another one.
-    #[error("the server sent another challenge instead of its final answer")]
-    EndlessChallenge,
 }
 
 /// What one mechanism knows. All octets here are those before base64.
@@ -174,6 +167,9 @@ impl Session {
 
     /// The line that answers `challenge`, without its CRLF. `challenge` is what stood after `334 `
     /// or `+ `, still in base64, maybe empty.
+    ///
+    /// # Errors
+    /// [`Fault::EndlessChallenge`]: the server had its answer to a refusal and challenges again.
     pub(crate) fn respond(&mut self, challenge: &[u8]) -> Result<Secret<Vec<u8>>, Fault> {
         match self.state {
             State::Start => {

@@ -12,3 +12,4 @@ mod real_messages;
 mod real_submission;
 mod secrets;
 mod support;
+mod transcript;
