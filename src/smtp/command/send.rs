@@ -15,13 +15,18 @@
 //! ```
 
 use crate::Stage;
+use crate::machine::Machine;
 use crate::smtp::proto::transaction::{MAIL, MESSAGE, Parameters, Transaction};
 use crate::smtp::proto::{Event, Sent};
 use crate::smtp::{Body, Envelope, Error, Receipt, SmtpClient};
 
-/// Octets of content handed to the send buffer at a time, which bounds what it grows to. The last
-/// piece goes out together with the dot, so a small message is one write.
-const PIECE: usize = 32 * 1024;
+/// Octets of content that are stuffed at a time.
+const PIECE: usize = 8 * 1024;
+/// Octets in the send buffer that are worth a write: few, and the socket runs dry in between; many,
+/// and memory is wasted. The last write takes the dot along, so a small message is one write.
+const FULL: usize = 72 * 1024;
+/// What the send buffer grows to at most. A piece grows by less than three times.
+const ROOM: usize = FULL + 3 * PIECE;
 
 impl SmtpClient {
     /// Sends a message.
@@ -89,14 +94,15 @@ impl SmtpClient {
         if let Some(early) = self.next().await? {
             return self.verdict(early);
         }
-        let mut pieces = body.octets().chunks(PIECE).peekable();
-        while let Some(piece) = pieces.next() {
-            self.driver().core_mut().content(piece);
-            if pieces.peek().is_some()
+        let content = body.octets();
+        self.driver().core_mut().make_room((content.len() + 512).min(ROOM));
+        for piece in content.chunks(PIECE) {
+            if self.driver().core_mut().output().unsent().len() >= FULL
                 && let Some(early) = self.written().await?
             {
                 return self.verdict(early);
             }
+            self.driver().core_mut().content(piece);
         }
         self.driver().core_mut().end_content();
         match self.next().await? {

@@ -155,6 +155,11 @@ impl Core {
         }
     }
 
+    /// Makes room in the send buffer at once instead of by and by.
+    pub(crate) fn make_room(&mut self, octets: usize) {
+        self.output.content(|buffer| buffer.reserve_exact(octets));
+    }
+
     /// A piece of the content, after [`Event::SendContent`].
     pub(crate) fn content(&mut self, piece: &[u8]) {
         if let InFlight::Sending(transaction) = &mut self.in_flight {
