@@ -35,6 +35,7 @@
 //! places. Time is virtual: a play in which anybody waits in vain fails at once.
 
 mod endpoint;
+mod harness;
 mod imap;
 mod play;
 mod pop;

@@ -1,5 +1,6 @@
 //! Plays one transcript in one mode and says what was wrong, if anything.
 
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -112,10 +113,16 @@ pub(crate) fn play<S: Session>(transcript: &Transcript, mode: Mode) -> Result<()
             let start = Instant::now();
             let (dial, listener) = pipe();
             let (dropping, dropped) = oneshot::channel();
+            let done = Cell::new(false);
             let both = async {
+                let user = async {
+                    let outcome = user::<S>(transcript, mode, dial, dropped).await;
+                    done.set(true);
+                    outcome
+                };
                 tokio::join!(
-                    user::<S>(transcript, mode, dial, dropped),
-                    serve(transcript, mode, listener, dropping, S::aftermath()),
+                    user,
+                    serve(transcript, mode, listener, dropping, S::aftermath(), &done),
                 )
             };
             let result = timeout(FOR_EVER, both).await;
