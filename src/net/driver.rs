@@ -253,11 +253,11 @@ impl<M: Machine> Driver<M> {
                 Poll::Pending => break,
             }
         }
-        if self.unflushed {
-            if let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx) {
-                flushed?;
-                self.unflushed = !self.core.output().is_empty();
-            }
+        if self.unflushed
+            && let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx)
+        {
+            flushed?;
+            self.unflushed = !self.core.output().is_empty();
         }
         Ok(())
     }

@@ -2,6 +2,14 @@
 
 mod api;
 mod layering;
+mod real_bed;
+mod real_certificates;
+mod real_dropped;
+mod real_login;
+mod real_mailbox;
+mod real_maildrop;
+mod real_messages;
+mod real_submission;
 mod secrets;
 mod support;
 mod transcript;

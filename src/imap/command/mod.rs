@@ -16,6 +16,8 @@ pub(crate) mod id;
 pub(crate) mod logout;
 pub(crate) mod namespace;
 pub(crate) mod noop;
+#[cfg(test)]
+pub(crate) mod script;
 pub(crate) mod select;
 pub(crate) mod starttls;
 pub(crate) mod store;

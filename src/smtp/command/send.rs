@@ -46,7 +46,8 @@ impl SmtpClient {
     /// - before DATA was sent, the next command takes the sender and recipients back;
     /// - between that and the end of the message, the next command closes the connection, since
     ///   there is no other way to take back a message that was begun;
-    /// - after that, the message may be delivered. The next command reads the answer, and
+    /// - after that, the message may be delivered. The next command reads the answer, for which it
+    ///   waits as long as [`Timeouts::settle`](crate::Timeouts::settle) allows, and
     ///   [`take_outcome`](SmtpClient::take_outcome) gives it.
     ///
     /// # Example

@@ -131,13 +131,25 @@ impl Core {
         Ok(())
     }
 
-    /// Begins a transaction that `start` has written the first flight of.
+    /// Begins the transaction whose first flight `start` writes.
+    ///
+    /// # Errors
+    /// Part of it cannot be written; nothing was.
     pub(crate) fn send(
         &mut self,
         start: impl FnOnce(&mut Output) -> Result<Transaction, Unwritable>,
     ) -> Result<(), Unwritable> {
-        self.in_flight = InFlight::Sending(start(&mut self.output)?);
-        Ok(())
+        let mark = self.output.mark();
+        match start(&mut self.output) {
+            Ok(transaction) => {
+                self.in_flight = InFlight::Sending(transaction);
+                Ok(())
+            }
+            Err(unwritable) => {
+                self.output.take_back(mark);
+                Err(unwritable)
+            }
+        }
     }
 
     /// A piece of the content, after [`Event::SendContent`].

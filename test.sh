@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Everything the project checks, in the order in which it fails soonest.
+#
+# Wants Debian 12 with Rust (rustfmt and clippy included), and root: it installs Dovecot, Postfix
+# and valgrind if they are missing, and the tests start servers of their own on loopback. Servers
+# that the machine runs already are not touched.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# What a program with all three protocols and TLS compiles: smallest feature set, most crates.
+core_features=smtp,imap,pop,ring
+most_crates=31
+
+main() {
+    step 'Programs'
+    [ "$(id -u)" = 0 ] || fail 'the tests start Dovecot and Postfix, which want root'
+    install_missing gcc libc6-dev openssl valgrind postfix \
+        dovecot-core dovecot-imapd dovecot-pop3d dovecot-submissiond dovecot-lmtpd
+
+    step 'Format'
+    cargo fmt --check
+
+    step 'Lints, all features'
+    cargo clippy --locked --all-targets --all-features -- -D warnings
+
+    step "Lints, only $core_features"
+    cargo clippy --locked --all-targets --no-default-features --features "$core_features" -- -D warnings
+
+    step 'Documentation'
+    RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features
+
+    step "Crates with only $core_features"
+    count_crates
+
+    step 'Quickstart'
+    cargo run --locked --example quickstart
+
+    step 'Figures'
+    cargo bench --locked --bench figures
+
+    step 'Tests'
+    cargo test --locked --all-features
+}
+
+step() {
+    current=$1
+    printf '\n== step: %s\n' "$current"
+}
+
+fail() {
+    printf 'test.sh: %s\n' "$1" >&2
+    exit 1
+}
+
+# Installs those of the named Debian packages that are missing, without starting their daemons.
+install_missing() {
+    local package missing=()
+    for package; do
+        [ "$(dpkg-query -W -f '${Status}' "$package" 2>&1)" = 'install ok installed' ] ||
+            missing+=("$package")
+    done
+    if [ ${#missing[@]} = 0 ]; then
+        echo 'all there'
+        return
+    fi
+    echo "installing ${missing[*]}"
+    hold_daemons
+    apt-get -q update
+    DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"
+    release_daemons
+}
+
+# A policy that says 101 keeps packages from starting what they install. One that the machine has
+# already is put back afterwards.
+daemon_policy=/usr/sbin/policy-rc.d
+hold_daemons() {
+    if [ -e "$daemon_policy" ]; then mv "$daemon_policy" "$daemon_policy.held"; fi
+    printf '#!/bin/sh\nexit 101\n' >"$daemon_policy"
+    chmod 755 "$daemon_policy"
+    holding=yes
+}
+
+release_daemons() {
+    [ "${holding-no}" = yes ] || return 0
+    holding=no
+    rm -f "$daemon_policy"
+    if [ -e "$daemon_policy.held" ]; then mv "$daemon_policy.held" "$daemon_policy"; fi
+}
+
+count_crates() {
+    local crates count
+    crates=$(cargo tree --locked -e normal --prefix none \
+        --no-default-features --features "$core_features" | sed 's/ (\*)$//' | sort -u)
+    count=$(wc -l <<<"$crates")
+    echo "$count crates, this one included; at most $most_crates"
+    [ "$count" -le "$most_crates" ] || fail "too many crates:"$'\n'"$crates"
+}
+
+finish() {
+    local status=$?
+    release_daemons
+    [ "$status" = 0 ] || printf '\ntest.sh: failed at step: %s\n' "$current" >&2
+    exit "$status"
+}
+
+trap finish EXIT
+main
