@@ -158,13 +158,13 @@ fn items(words: &[String]) -> FetchItems {
 }
 
 fn mailbox(mailbox: &mut Mailbox) -> String {
-    let number = |n: Option<NonZeroU32>| n.map_or("-".into(), |n| n.to_string());
+    let number = |n: Option<NonZeroU32>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
     format!(
         "{} exists={} uidvalidity={} uidnext={}{}",
         mailbox.name(),
         mailbox.exists(),
         number(mailbox.uid_validity()),
-        mailbox.uid_next().map_or("-".into(), |uid| uid.to_string()),
+        mailbox.uid_next().map_or_else(|| "-".to_owned(), |uid| uid.to_string()),
         if mailbox.is_read_only() { " read-only" } else { "" },
     )
 }

@@ -209,7 +209,7 @@ fn tokens(tokens: &[&str]) -> impl mailbearer::TokenProvider + 'static {
     from_fn_with(state, |state, _request| async move {
         let (tokens, next) = &*state;
         let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let token = tokens.get(at).or(tokens.last()).cloned();
+        let token = tokens.get(at).or_else(|| tokens.last()).cloned();
         token.ok_or_else(|| TokenError::never(std::io::Error::other("the transcript has no token")))
     })
 }
