@@ -1,4 +1,4 @@
-//! What the tests stand on.
+//! What the tests stand on: real servers, connections without sockets, tokens, letters.
 
 pub(crate) mod cut;
 pub(crate) mod dial;
