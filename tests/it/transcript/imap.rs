@@ -197,7 +197,9 @@ fn tell(event: &Event) -> String {
         Event::Data(data) => {
             format!("data {} {}", data.name(), String::from_utf8_lossy(data.rest()))
         }
-        Event::Unparsed { frame, .. } => format!("unparsed {}", frame.escape_ascii()),
+        Event::Unparsed { frame, .. } => {
+            format!("unparsed {}", String::from_utf8_lossy(frame.trim_ascii_end()))
+        }
         Event::Overflow { lost } => format!("overflow {lost}"),
         other => format!("{other:?}"),
     }
