@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::endpoint::endpoint;
 use super::script::{Call, Ending, Expected, Step, Transcript};
 use super::server::{Aftermath, Cut, Mode, Played, serve};
+use super::trace::Trace;
 use crate::support::dial::{PipeDial, pipe};
 
 /// What a transcript needs of one of the three clients.
@@ -108,6 +109,8 @@ pub(crate) fn play<S: Session>(transcript: &Transcript, mode: Mode) -> Result<()
         .start_paused(true)
         .build()
         .map_err(|error| error.to_string())?;
+    let trace = Trace::default();
+    let listening = (mode == Mode::Whole).then(|| trace.listen());
     let played = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             let start = Instant::now();
@@ -129,6 +132,9 @@ pub(crate) fn play<S: Session>(transcript: &Transcript, mode: Mode) -> Result<()
             (result, start.elapsed())
         })
     }));
+    if listening.is_some() {
+        trace.leaks(transcript)?;
+    }
     let (result, elapsed) = played.map_err(|_| "panicked")?;
     let (outcome, played) = result.map_err(|_| "hangs: client and server wait for each other")?;
     if elapsed > PATIENCE {
