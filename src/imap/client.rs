@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use crate::auth::{Credentials, TokenMechanism};
-use crate::connector::{self, Settings};
-use crate::token::TokenProvider;
-use crate::{Connector, Endpoint};
+use crate::connector::ways_in;
 
 use super::command::Command;
 use super::session::Session;
@@ -20,7 +17,7 @@ use super::{Capabilities, Error, Event, Mailbox, MailboxName};
 /// The future of any command may be dropped: the next command reads the rest of the old answer and
 /// throws it away, within the bounds of [`Limits::settle`](crate::Limits::settle) and
 /// [`Timeouts::settle`](crate::Timeouts::settle). The server may still carry the old command out.
-/// Only two drops cost the connection: that of `connect_…` or [`Connector::connect`], and that of
+/// Only two drops cost the connection: that of `connect_…` or [`Connector::connect`](crate::Connector::connect), and that of
 /// [`append`](Self::append) while the message is on its way. Dropping the client sends nothing.
 ///
 /// # Example
@@ -44,55 +41,11 @@ pub struct ImapClient {
     pub(crate) mailbox: Mailbox,
 }
 
+ways_in!(ImapClient, Error);
+
 impl ImapClient {
     pub(crate) const fn new(session: Session) -> Self {
         Self { mailbox: Mailbox::new(session) }
-    }
-
-    /// A connector, which connects again and again with the same settings.
-    pub fn builder(endpoint: Endpoint) -> Connector<Self> {
-        Connector::new(endpoint)
-    }
-
-    /// Connects, and logs in to `mailbox` by XOAUTH2 with a token of `tokens`. Defaults for all
-    /// else; see [`builder`](Self::builder) to change them.
-    ///
-    /// # Errors
-    /// See [`Connector::connect`].
-    ///
-    /// # Cancel safety
-    /// Dropping the future closes the connection; the server may have seen the login.
-    pub async fn connect_xoauth2(
-        endpoint: Endpoint,
-        mailbox: impl Into<String>,
-        tokens: &dyn TokenProvider,
-    ) -> Result<Self, Error> {
-        Self::connect(endpoint, TokenMechanism::Xoauth2, mailbox.into(), tokens).await
-    }
-
-    /// The same by OAUTHBEARER (RFC 7628).
-    ///
-    /// # Errors
-    /// See [`Connector::connect`].
-    ///
-    /// # Cancel safety
-    /// Dropping the future closes the connection; the server may have seen the login.
-    pub async fn connect_oauthbearer(
-        endpoint: Endpoint,
-        mailbox: impl Into<String>,
-        tokens: &dyn TokenProvider,
-    ) -> Result<Self, Error> {
-        Self::connect(endpoint, TokenMechanism::OauthBearer, mailbox.into(), tokens).await
-    }
-
-    async fn connect(
-        endpoint: Endpoint,
-        mechanism: TokenMechanism,
-        mailbox: String,
-        provider: &dyn TokenProvider,
-    ) -> Result<Self, Error> {
-        let credentials = Credentials::Token { mechanism, mailbox: &mailbox, provider };
-        connector::connect(&Settings::new(endpoint), credentials).await
     }
 
     /// What the server has last said that it can do.
@@ -143,6 +96,8 @@ pub(crate) mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
+    use crate::Endpoint;
+    use crate::connector::Settings;
     use crate::imap::{AppendOptions, Fetch, Flag, StoreFlags, Uid, UidSet};
     use crate::{Failure, Retry, net};
 
