@@ -416,4 +416,78 @@ pub(crate) mod tests {
         drop(client);
         server.await.unwrap();
     }
+
+    /// A server that answers whatever it is asked, so that futures can be dropped anywhere.
+    async fn answering(mut stream: DuplexStream) {
+        stream
+            .write_all(b"* PREAUTH [CAPABILITY IMAP4rev1 LITERAL+ UIDPLUS] hi\r\n")
+            .await
+            .unwrap();
+        let mut heard = Vec::new();
+        loop {
+            while let Some(end) = heard.iter().position(|octet| *octet == b'\n') {
+                let line: Vec<u8> = heard.drain(..=end).collect();
+                let line = String::from_utf8(line).unwrap();
+                let (tag, command) = line.trim_end().split_once(' ').unwrap();
+                let data = match command.split(' ').next().unwrap() {
+                    "SELECT" => "* 3 EXISTS\r\n".to_owned(),
+                    // Each answer tells which UID it was asked for.
+                    "UID" => format!("* 1 FETCH (UID {})\r\n", command.split(' ').nth(2).unwrap()),
+                    _ => "* 3 EXISTS\r\n* 1 FETCH (FLAGS (\\Seen))\r\n".to_owned(),
+                };
+                let answer = format!("{data}{tag} OK done\r\n");
+                if stream.write_all(answer.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+            if stream.read_buf(&mut heard).await.unwrap_or(0) == 0 {
+                return;
+            }
+        }
+    }
+
+    async fn uids(client: &mut ImapClient, uid: u32) -> Result<Vec<u32>, Error> {
+        let inbox = client.ensure_selected("INBOX").await?;
+        let messages = inbox.uid_fetch(Uid::new(uid).unwrap(), Fetch::uid()).await?;
+        let messages = messages.collect().await?;
+        Ok(messages.iter().filter_map(|message| message.uid()).map(u32::from).collect())
+    }
+
+    #[tokio::test]
+    async fn a_future_dropped_at_any_poll_leaves_every_later_answer_right() {
+        for polls in 0.. {
+            let (stream, server) = duplex(7);
+            let server = tokio::spawn(answering(server));
+            let settings = Settings::new(Endpoint::imap("mail.example"));
+            let mut session = Session::new(Box::new(stream), &settings, true);
+            session.core_mut().expect_greeting();
+            session.step(crate::Stage::Greeting).await.unwrap();
+            let mut client = ImapClient::new(session);
+
+            let mut left = polls;
+            let mut first = Box::pin(uids(&mut client, 11));
+            let done = poll_fn(|cx| {
+                if left == 0 {
+                    return Poll::Ready(false);
+                }
+                left -= 1;
+                first.as_mut().poll(cx).map(|answer| {
+                    assert_eq!(answer.unwrap(), [11]);
+                    true
+                })
+            })
+            .await;
+            drop(first);
+            assert_eq!(uids(&mut client, 12).await.unwrap(), [12], "dropped after {polls} polls");
+            client.noop().await.unwrap();
+            assert_eq!(uids(&mut client, 13).await.unwrap(), [13]);
+            assert_eq!(client.selected().unwrap().exists(), 3);
+            drop(client);
+            server.await.unwrap();
+            if done {
+                assert!(polls > 10, "the pipe was too wide to see anything");
+                return;
+            }
+        }
+    }
 }

@@ -318,6 +318,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_connection_that_ends_anywhere_on_the_way_is_an_error() {
+        let script = format!(
+            "{EXCHANGE}
+            S: * CAPABILITY IMAP4 IMAP4rev1
+            S: A3 OK CAPABILITY completed.
+            S: * NAMESPACE NIL NIL NIL
+            S: A4 OK NAMESPACE completed."
+        );
+        let lines: Vec<&str> = script.lines().collect();
+        for end in 0..lines.len() {
+            let error = open(&format!("{}\nEOF", lines[..end].join("\n"))).await.unwrap_err();
+            assert!(matches!(error, Error::Closed { reply: None, .. }), "{end}: {error:?}");
+            assert!(!error.connection_usable());
+            // Half a line more is no answer either.
+            let half = format!("{}\nS~ A1 O\nEOF", lines[..end].join("\n"));
+            assert!(open(&half).await.is_err());
+        }
+    }
+
+    #[tokio::test]
     async fn a_refused_token_is_to_be_replaced() {
         let error = open(
             "

@@ -8,6 +8,9 @@ use memchr::{memchr_iter, memchr2};
 /// Made from byte slices, strings, vectors and [`Bytes`], so [`send`](crate::SmtpClient::send) takes
 /// any of them as they are.
 ///
+/// Octets above 127 are declared to a server with 8BITMIME (RFC 6152), and sent as they are to one
+/// without: there are few of those, and they let them pass.
+///
 /// Line ends become CRLF on the wire, and a final one is added if the message has none: SMTP knows
 /// no other (RFC 5321 section 2.3.8). That includes a bare CR and a bare LF anywhere. A server that
 /// took one for a line end could otherwise be made to see the end of this message, and another

@@ -28,7 +28,7 @@ pub enum Error {
         reply: Reply<'static>,
         /// What was answered to each recipient; empty if it was not a message that was refused.
         receipt: Box<Receipt>,
-        /// Whether the session went back to rest, so that another command can follow.
+        /// Whether another command can follow on this connection.
         usable: bool,
     },
     /// The login was refused.
@@ -118,7 +118,9 @@ impl Error {
 
     /// A command was refused.
     pub(crate) fn refused(stage: Stage, reply: Reply<'static>) -> Self {
-        Self::Refused { stage, reply, receipt: Box::default(), usable: true }
+        // Refused on the way to a client, it leaves none.
+        let usable = matches!(stage, Stage::Command(_));
+        Self::Refused { stage, reply, receipt: Box::default(), usable }
     }
 
     /// A transaction that ended without delivering.
@@ -204,7 +206,7 @@ impl Failure for Error {
 
     fn connection_usable(&self) -> bool {
         match self {
-            Self::Refused { stage, usable, .. } => matches!(stage, Stage::Command(_)) && *usable,
+            Self::Refused { usable, .. } => *usable,
             Self::Unsupported { stage, .. } => matches!(stage, Stage::Command(_)),
             Self::TooLarge { .. } | Self::Misuse(_) => true,
             _ => false,

@@ -270,6 +270,8 @@ impl Default for ReplyParser {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parse(lines: &[&str]) -> Result<Reply<'static>, Fault> {
@@ -399,5 +401,32 @@ mod tests {
         let mut text = String::new();
         ReplyParser::default().line(b"250 a\x1b[31mb\xff\rc", &mut text).unwrap();
         assert_eq!(text, "a\u{fffd}[31mb\u{fffd}\u{fffd}c");
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_a_reply_or_a_fault(
+            lines in prop::collection::vec("([0-9]{2,4}[- ]?)?([245]\\.[0-9.]{0,6})?[^\n]{0,20}", 1..4),
+        ) {
+            let mut parser = ReplyParser::default();
+            let mut text = String::new();
+            for line in lines {
+                let before = text.len();
+                match parser.line(line.as_bytes(), &mut text) {
+                    Ok(_) => prop_assert!(!text[before..].chars().any(|c| c.is_control() && c != '\n')),
+                    Err(_) => return Ok(()),
+                }
+            }
+        }
+
+        #[test]
+        fn what_a_reply_prints_is_read_back_as_the_same_reply(
+            code in 200u16..600, subject in 0u16..1000, detail in 0u16..1000, words in "[!-~]{0,9}",
+        ) {
+            let enhanced = Some(EnhancedCode::new(if code < 300 { 2 } else { 5 }, subject, detail))
+                .filter(|_| code / 100 != 3);
+            let reply = Reply::new(Head { code, enhanced }, words);
+            prop_assert_eq!(parse(&[&reply.to_string()]).unwrap(), reply);
+        }
     }
 }

@@ -10,112 +10,139 @@ use crate::imap::types::Text;
 /// It borrows from the [`Message`](crate::imap::Message) it belongs to, and visiting all of it
 /// allocates nothing but what [`Text`] says. A field the server could not send in a form that can
 /// be read is missing here, and so are those after it: [`is_complete`](Self::is_complete) tells.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Envelope<'a> {
-    date: Option<Text<'a>>,
-    subject: Option<Text<'a>>,
-    from: Addresses<'a>,
-    sender: Addresses<'a>,
-    reply_to: Addresses<'a>,
-    to: Addresses<'a>,
-    cc: Addresses<'a>,
-    bcc: Addresses<'a>,
-    in_reply_to: Option<Text<'a>>,
-    message_id: Option<Text<'a>>,
+    frame: &'a [u8],
+    fields: Fields,
+}
+
+/// Where the fields of an envelope begin in a frame, found once, when the frame is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Fields {
+    /// Offsets into the frame, in the order of the wire; 0 for a field that is missing.
+    starts: [u32; 10],
     complete: bool,
 }
 
-impl<'a> Envelope<'a> {
-    /// Reads as much as can be read.
-    pub(crate) fn parse(value: &'a [u8]) -> Self {
-        let mut envelope = Self::default();
-        envelope.complete = envelope.read(Cursor::new(value)).is_ok();
-        envelope
+impl Fields {
+    /// Finds the fields of the envelope at `cursor`, which lies in `frame`, and steps over it; over
+    /// nothing if it has no end.
+    pub(crate) fn find(frame: &[u8], cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        let mut found = Self::default();
+        let mut reader = *cursor;
+        if found.read(frame, &mut reader).is_ok() {
+            found.complete = true;
+            *cursor = reader;
+        } else {
+            cursor.value()?;
+        }
+        Ok(found)
     }
 
-    fn read(&mut self, mut cursor: Cursor<'a>) -> Parsed<()> {
+    fn read(&mut self, frame: &[u8], cursor: &mut Cursor<'_>) -> Parsed<()> {
         cursor.expect(b'(', "an envelope")?;
         cursor.spaces();
         // Domino puts it in one pair of parentheses more (MailKit#943).
         let wrapped = cursor.eat(b'(');
-        self.date = string(&mut cursor)?;
-        self.subject = string(&mut cursor)?;
-        self.from = addresses(&mut cursor)?;
-        self.sender = addresses(&mut cursor)?;
-        self.reply_to = addresses(&mut cursor)?;
-        self.to = addresses(&mut cursor)?;
-        self.cc = addresses(&mut cursor)?;
-        self.bcc = addresses(&mut cursor)?;
-        self.in_reply_to = string(&mut cursor)?;
-        self.message_id = string(&mut cursor)?;
-        cursor.spaces();
-        if wrapped {
-            cursor.eat(b')');
+        for start in &mut self.starts {
             cursor.spaces();
+            if cursor.peek() == Some(b')') {
+                break;
+            }
+            let at = frame.len() - cursor.rest().len();
+            cursor.value()?;
+            *start = u32::try_from(at).unwrap_or_default();
         }
-        cursor.expect(b')', "the end of the envelope")
+        cursor.end_list("the end of the envelope")?;
+        if wrapped {
+            cursor.end_list("the end of the envelope")?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Envelope<'a> {
+    pub(crate) const fn new(frame: &'a [u8], fields: Fields) -> Self {
+        Self { frame, fields }
+    }
+
+    /// The frame from where this field begins.
+    fn field(&self, number: usize) -> Option<Cursor<'a>> {
+        let start = self.fields.starts.get(number).filter(|start| **start > 0)?;
+        self.frame.get(*start as usize..).map(Cursor::new)
+    }
+
+    /// A string; a list in its place counts as none.
+    fn string(&self, number: usize) -> Option<Text<'a>> {
+        self.field(number)?.nstring().ok().flatten()
+    }
+
+    /// A list of addresses; none where there is `NIL`, `()` (hydroxide, rust-imap#166) or nothing.
+    fn addresses(&self, number: usize) -> Addresses<'a> {
+        Addresses { list: self.field(number).map_or(&[], |field| field.rest()) }
     }
 
     /// The `Date` field.
-    pub const fn date(&self) -> Option<Text<'a>> {
-        self.date
+    pub fn date(&self) -> Option<Text<'a>> {
+        self.string(0)
     }
 
     /// The `Subject` field.
-    pub const fn subject(&self) -> Option<Text<'a>> {
-        self.subject
+    pub fn subject(&self) -> Option<Text<'a>> {
+        self.string(1)
     }
 
     /// The `From` field.
-    pub const fn from(&self) -> Addresses<'a> {
-        self.from
+    pub fn from(&self) -> Addresses<'a> {
+        self.addresses(2)
     }
 
     /// The `Sender` field; what `From` says if there is none.
-    pub const fn sender(&self) -> Addresses<'a> {
-        self.sender
+    pub fn sender(&self) -> Addresses<'a> {
+        self.addresses(3)
     }
 
     /// The `Reply-To` field; what `From` says if there is none.
-    pub const fn reply_to(&self) -> Addresses<'a> {
-        self.reply_to
+    pub fn reply_to(&self) -> Addresses<'a> {
+        self.addresses(4)
     }
 
     /// The `To` field.
-    pub const fn to(&self) -> Addresses<'a> {
-        self.to
+    pub fn to(&self) -> Addresses<'a> {
+        self.addresses(5)
     }
 
     /// The `Cc` field.
-    pub const fn cc(&self) -> Addresses<'a> {
-        self.cc
+    pub fn cc(&self) -> Addresses<'a> {
+        self.addresses(6)
     }
 
     /// The `Bcc` field.
-    pub const fn bcc(&self) -> Addresses<'a> {
-        self.bcc
+    pub fn bcc(&self) -> Addresses<'a> {
+        self.addresses(7)
     }
 
     /// The `In-Reply-To` field.
-    pub const fn in_reply_to(&self) -> Option<Text<'a>> {
-        self.in_reply_to
+    pub fn in_reply_to(&self) -> Option<Text<'a>> {
+        self.string(8)
     }
 
     /// The `Message-ID` field.
-    pub const fn message_id(&self) -> Option<Text<'a>> {
-        self.message_id
+    pub fn message_id(&self) -> Option<Text<'a>> {
+        self.string(9)
     }
 
     /// Whether the whole envelope could be read. Fields that some servers leave out at its end
     /// are not a fault.
     pub const fn is_complete(&self) -> bool {
-        self.complete
+        self.fields.complete
     }
 }
 
 /// The addresses of one header field, in order.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct Addresses<'a> {
+    /// Begins with the list, if there is one, and goes on behind it.
     list: &'a [u8],
 }
 
@@ -128,7 +155,7 @@ impl<'a> Addresses<'a> {
     /// The addresses, from the first.
     pub fn iter(&self) -> AddressIter<'a> {
         let mut list = Cursor::new(self.list);
-        list.eat(b'(');
+        let list = if list.eat(b'(') { list } else { Cursor::new(&[]) };
         AddressIter { list }
     }
 }
@@ -232,16 +259,6 @@ fn string<'a>(cursor: &mut Cursor<'a>) -> Parsed<Option<Text<'a>>> {
     }
 }
 
-/// A list of addresses; none where there is `NIL`, `()` (hydroxide, rust-imap#166) or nothing.
-fn addresses<'a>(cursor: &mut Cursor<'a>) -> Parsed<Addresses<'a>> {
-    cursor.spaces();
-    match cursor.peek() {
-        Some(b')') => Ok(Addresses::default()),
-        Some(b'(') => cursor.value().map(|list| Addresses { list }),
-        _ => cursor.nstring().map(|_| Addresses::default()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,13 +274,21 @@ mod tests {
         (\"John Klensin\" NIL \"KLENSIN\" \"MIT.EDU\")) NIL NIL \
         \"<B27397-0100000@cac.washington.edu>\")";
 
+    /// An envelope in a frame of its own. No envelope begins at the first octet of a frame.
+    fn parse(envelope: &[u8]) -> Envelope<'static> {
+        let frame: &'static [u8] = [b" ", envelope].concat().leak();
+        let mut cursor = Cursor::new(&frame[1..]);
+        let fields = Fields::find(frame, &mut cursor);
+        Envelope::new(frame, fields.unwrap_or_default())
+    }
+
     fn specs(addresses: Addresses<'_>) -> Vec<String> {
         addresses.iter().map(|address| address.to_addr_spec().unwrap()).collect()
     }
 
     #[test]
     fn the_example_of_rfc_3501_is_read_in_full() {
-        let envelope = Envelope::parse(EXAMPLE);
+        let envelope = parse(EXAMPLE);
         assert!(envelope.is_complete());
         assert_eq!(envelope.date().unwrap(), "Wed, 17 Jul 1996 02:23:25 -0700 (PDT)");
         assert_eq!(envelope.subject().unwrap(), "IMAP4rev1 WG mtg summary and minutes");
@@ -277,7 +302,7 @@ mod tests {
 
     #[test]
     fn empty_lists_and_spaces_between_addresses_are_taken() {
-        let envelope = Envelope::parse(
+        let envelope = parse(
             b"(NIL \"s\" ((NIL NIL \"a\" \"x\") (NIL NIL \"b\" \"x\")) () () () NIL NIL NIL NIL)",
         );
         assert!(envelope.is_complete());
@@ -287,9 +312,8 @@ mod tests {
 
     #[test]
     fn nil_among_addresses_and_extra_parentheses_are_passed_over() {
-        let envelope = Envelope::parse(
-            b"((NIL NIL (NIL (NIL NIL \"a\" \"x\") NIL) NIL NIL NIL NIL NIL NIL \"<1>\"))",
-        );
+        let envelope =
+            parse(b"((NIL NIL (NIL (NIL NIL \"a\" \"x\") NIL) NIL NIL NIL NIL NIL NIL \"<1>\"))");
         assert!(envelope.is_complete());
         assert_eq!(specs(envelope.from()), ["a@x"]);
         assert_eq!(envelope.message_id().unwrap(), "<1>");
@@ -297,24 +321,43 @@ mod tests {
 
     #[test]
     fn fields_left_out_at_the_end_are_just_missing() {
-        let envelope = Envelope::parse(b"(\"d\" \"s\" NIL NIL NIL NIL NIL NIL)");
+        let envelope = parse(b"(\"d\" \"s\" NIL NIL NIL NIL NIL NIL)");
         assert!(envelope.is_complete() && envelope.message_id().is_none());
-        let nothing = Envelope::parse(b"()");
+        let nothing = parse(b"()");
         assert!(nothing.is_complete() && nothing.subject().is_none());
     }
 
     #[test]
     fn what_comes_before_a_fault_is_kept() {
-        let envelope = Envelope::parse(b"(\"d\" \"s\" ((NIL NIL \"a\" \"x\")) \"no end");
+        let frame = b" (\"d\" \"s\" ((NIL NIL \"a\" \"x\")) \t NIL NIL NIL NIL NIL NIL) rest";
+        let mut cursor = Cursor::new(&frame[1..]);
+        let fields = Fields::find(frame, &mut cursor).unwrap();
+        assert_eq!(cursor.rest(), b" rest");
+        let envelope = Envelope::new(frame, fields);
         assert!(!envelope.is_complete());
         assert_eq!(envelope.subject().unwrap(), "s");
         assert_eq!(specs(envelope.from()), ["a@x"]);
+        assert!(envelope.to().is_empty());
+    }
+
+    #[test]
+    fn an_envelope_without_an_end_is_none() {
+        let mut cursor = Cursor::new(b"(\"d\" \"no end");
+        assert!(Fields::find(b" (\"d\" \"no end", &mut cursor).is_err());
+    }
+
+    #[test]
+    fn fields_of_some_later_standard_are_passed_over() {
+        let envelope = parse(b"(NIL \"s\" NIL NIL NIL NIL NIL NIL NIL \"<1>\" (\"new\") 7)");
+        assert!(envelope.is_complete());
+        assert_eq!(envelope.message_id().unwrap(), "<1>");
     }
 
     #[test]
     fn a_group_shows_as_marks_around_its_members() {
         let list = b"((NIL NIL \"staff\" NIL)(NIL NIL \"a\" \"x\")(NIL NIL NIL NIL))";
         let addresses: Vec<_> = Addresses { list }.iter().collect();
+        assert_eq!(addresses.len(), 3);
         assert_eq!(addresses[0].mailbox().unwrap(), "staff");
         assert_eq!(addresses[0].to_addr_spec(), None);
         assert_eq!(addresses[1].to_addr_spec().unwrap(), "a@x");

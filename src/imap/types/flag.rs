@@ -93,6 +93,9 @@ impl From<String> for Flag<'static> {
 
 impl<'a> From<Cow<'a, str>> for Flag<'a> {
     fn from(name: Cow<'a, str>) -> Self {
+        if !name.starts_with('\\') {
+            return Self::Other(name);
+        }
         Flag::SYSTEM
             .into_iter()
             .find(|flag| flag.as_str().eq_ignore_ascii_case(&name))

@@ -6,6 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32, parse_u64};
+use crate::imap::types::envelope::Fields;
 use crate::imap::types::{DateTime, Envelope, Flags, Section, Text, Uid};
 
 /// What the server said about one message.
@@ -19,6 +20,7 @@ pub struct Message {
     seq: u32,
     uid: Option<Uid>,
     items: Vec<Entry>,
+    envelope: Option<Fields>,
     fault: Option<Malformed>,
 }
 
@@ -49,8 +51,14 @@ impl Message {
     /// which not even one can be read is malformed.
     pub(crate) fn parse(seq: u32, frame: Bytes) -> Parsed<Self> {
         u32::try_from(frame.len()).map_err(|_| Malformed("a response of less than 4 GiB"))?;
-        let mut message =
-            Self { frame: Bytes::new(), seq, uid: None, items: Vec::with_capacity(8), fault: None };
+        let mut message = Self {
+            frame: Bytes::new(),
+            seq,
+            uid: None,
+            items: Vec::with_capacity(8),
+            envelope: None,
+            fault: None,
+        };
         if let Err(fault) = message.index(&frame) {
             if message.items.is_empty() {
                 return Err(fault);
@@ -78,12 +86,16 @@ impl Message {
             let name_place = place(start, name.len())?;
             cursor.spaces();
             let start = cursor.rest();
-            let value = cursor.value()?;
             let kind = Kind::of(name);
-            if kind == Kind::Uid {
-                self.uid = parse_u32(value).and_then(Uid::new);
+            if kind == Kind::Envelope && cursor.peek() == Some(b'(') {
+                self.envelope = Some(Fields::find(frame, &mut cursor)?);
+            } else {
+                let value = cursor.value()?;
+                if kind == Kind::Uid {
+                    self.uid = parse_u32(value).and_then(Uid::new);
+                }
             }
-            let value_place = place(start, value.len())?;
+            let value_place = place(start, start.len() - cursor.rest().len())?;
             self.items.push(Entry { kind, name: name_place, value: value_place });
         }
     }
@@ -114,10 +126,9 @@ impl Message {
         self.value(Kind::Size).and_then(parse_u64)
     }
 
-    /// Date, subject and addresses. Read anew by each call, so keep it while you use it.
+    /// Date, subject and addresses.
     pub fn envelope(&self) -> Option<Envelope<'_>> {
-        let value = self.value(Kind::Envelope)?;
-        value.starts_with(b"(").then(|| Envelope::parse(value))
+        self.envelope.map(|fields| Envelope::new(&self.frame, fields))
     }
 
     /// The whole message, octet for octet, as [`Section::full`] or `RFC822` brought it.
@@ -280,27 +291,25 @@ impl Kind {
 fn item_name<'a>(cursor: &mut Cursor<'a>) -> Parsed<&'a [u8]> {
     const WANTED: Malformed = Malformed("the name of an item");
     let rest = cursor.rest();
+    let is_plain = |octet: &u8| !matches!(octet, b' ' | b'(' | b')' | b'[' | b'"' | b'\r' | b'\n');
+    let plain = rest.iter().position(|octet| !is_plain(octet)).ok_or(WANTED)?;
+    let length = match rest.get(plain) {
+        Some(b'[') => plain + bracketed(rest.get(plain..).unwrap_or_default()).ok_or(WANTED)?,
+        _ => plain,
+    };
+    cursor.take(length).filter(|name| !name.is_empty()).ok_or(WANTED)
+}
+
+/// The length of `[…]` and of `<…>` behind it. A bracket within quotes does not count.
+fn bracketed(text: &[u8]) -> Option<usize> {
     let mut in_quotes = false;
-    let mut in_brackets = false;
-    let length = rest.iter().position(|octet| match octet {
-        b'"' if in_brackets => {
-            in_quotes = !in_quotes;
-            false
-        }
-        b'[' => {
-            in_brackets = true;
-            false
-        }
-        b']' if !in_quotes => {
-            in_brackets = false;
-            false
-        }
-        b'\r' | b'\n' => true,
-        b' ' | b'(' | b')' | b'"' => !in_brackets,
-        _ => false,
-    });
-    let length = length.filter(|length| *length > 0 && !in_brackets).ok_or(WANTED)?;
-    cursor.take(length).ok_or(WANTED)
+    let close = text.iter().position(|octet| {
+        in_quotes ^= *octet == b'"';
+        *octet == b']' && !in_quotes
+    })?;
+    let behind = text.get(close + 1..)?;
+    let origin = behind.iter().position(|octet| matches!(octet, b' ' | b'(' | b')' | b'"'))?;
+    Some(close + 1 + origin)
 }
 
 /// `BODY[spec]<origin>` in its pieces.

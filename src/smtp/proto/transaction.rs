@@ -215,6 +215,17 @@ impl Transaction {
         }
     }
 
+    /// The command whose answer is waited for.
+    pub(crate) const fn stage(&self) -> &'static str {
+        match self.step {
+            Step::Mail => MAIL,
+            Step::Rcpt(_) => RCPT,
+            Step::Data | Step::LoneDot => DATA,
+            Step::Content | Step::End => MESSAGE,
+            Step::Reset => "RSET",
+        }
+    }
+
     pub(crate) const fn is_abandoned(&self) -> bool {
         self.abandoned
     }

@@ -158,13 +158,13 @@ fn items(words: &[String]) -> FetchItems {
 }
 
 fn mailbox(mailbox: &mut Mailbox) -> String {
-    let number = |n: Option<NonZeroU32>| n.map_or("-".into(), |n| n.to_string());
+    let number = |n: Option<NonZeroU32>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
     format!(
         "{} exists={} uidvalidity={} uidnext={}{}",
         mailbox.name(),
         mailbox.exists(),
         number(mailbox.uid_validity()),
-        mailbox.uid_next().map_or("-".into(), |uid| uid.to_string()),
+        mailbox.uid_next().map_or_else(|| "-".to_owned(), |uid| uid.to_string()),
         if mailbox.is_read_only() { " read-only" } else { "" },
     )
 }
@@ -197,7 +197,9 @@ fn tell(event: &Event) -> String {
         Event::Data(data) => {
             format!("data {} {}", data.name(), String::from_utf8_lossy(data.rest()))
         }
-        Event::Unparsed { frame, .. } => format!("unparsed {}", frame.escape_ascii()),
+        Event::Unparsed { frame, .. } => {
+            format!("unparsed {}", String::from_utf8_lossy(frame.trim_ascii_end()))
+        }
         Event::Overflow { lost } => format!("overflow {lost}"),
         other => format!("{other:?}"),
     }

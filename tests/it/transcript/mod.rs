@@ -30,17 +30,19 @@
 //! Further fields are `message`, `reply` and `challenge`. An `# or-error:` is also right where
 //! octets come late, as those behind the answer to STARTTLS may.
 //!
-//! Each transcript is played whole; octet by octet; with the connection closing at every flight
+//! Each transcript is played whole, when its trace must show none of the secrets; octet by octet; with the connection closing at every flight
 //! and, in those up to 2 KiB, at every octet; and with the client's future dropped at the same
 //! places. Time is virtual: a play in which anybody waits in vain fails at once.
 
 mod endpoint;
+mod harness;
 mod imap;
 mod play;
 mod pop;
 mod script;
 mod server;
 mod smtp;
+mod trace;
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,5 +1,6 @@
 //! Plays one transcript in one mode and says what was wrong, if anything.
 
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::endpoint::endpoint;
 use super::script::{Call, Ending, Expected, Step, Transcript};
 use super::server::{Aftermath, Cut, Mode, Played, serve};
+use super::trace::Trace;
 use crate::support::dial::{PipeDial, pipe};
 
 /// What a transcript needs of one of the three clients.
@@ -107,21 +109,32 @@ pub(crate) fn play<S: Session>(transcript: &Transcript, mode: Mode) -> Result<()
         .start_paused(true)
         .build()
         .map_err(|error| error.to_string())?;
+    let trace = Trace::default();
+    let listening = (mode == Mode::Whole).then(|| trace.listen());
     let played = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             let start = Instant::now();
             let (dial, listener) = pipe();
             let (dropping, dropped) = oneshot::channel();
+            let done = Cell::new(false);
             let both = async {
+                let user = async {
+                    let outcome = user::<S>(transcript, mode, dial, dropped).await;
+                    done.set(true);
+                    outcome
+                };
                 tokio::join!(
-                    user::<S>(transcript, mode, dial, dropped),
-                    serve(transcript, mode, listener, dropping, S::aftermath()),
+                    user,
+                    serve(transcript, mode, listener, dropping, S::aftermath(), &done),
                 )
             };
             let result = timeout(FOR_EVER, both).await;
             (result, start.elapsed())
         })
     }));
+    if listening.is_some() {
+        trace.leaks(transcript)?;
+    }
     let (result, elapsed) = played.map_err(|_| "panicked")?;
     let (outcome, played) = result.map_err(|_| "hangs: client and server wait for each other")?;
     if elapsed > PATIENCE {
@@ -202,7 +215,7 @@ fn tokens(tokens: &[&str]) -> impl mailbearer::TokenProvider + 'static {
     from_fn_with(state, |state, _request| async move {
         let (tokens, next) = &*state;
         let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let token = tokens.get(at).or(tokens.last()).cloned();
+        let token = tokens.get(at).or_else(|| tokens.last()).cloned();
         token.ok_or_else(|| TokenError::never(std::io::Error::other("the transcript has no token")))
     })
 }

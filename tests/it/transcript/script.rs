@@ -160,7 +160,7 @@ fn octets(said: &str) -> Vec<u8> {
     let mut rest = said;
     while let Some(at) = rest.find("\\x") {
         let digits = rest.get(at + 2..at + 4).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        octets.extend_from_slice(rest[..at].as_bytes());
+        octets.extend_from_slice(&rest.as_bytes()[..at]);
         rest = match digits {
             Some(octet) => {
                 octets.push(octet);

@@ -1,5 +1,6 @@
 //! The scripted server: plays one side of a transcript and compares the other.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -7,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::server::TlsStream;
 
-use super::script::{Step, Transcript};
+use super::script::{Ending, Step, Transcript};
 use crate::support::dial::Listener;
 use crate::support::tls;
 
@@ -64,13 +65,15 @@ pub(crate) enum Played {
 /// only when every task waits, so this is "until the client is idle", not a wait.
 const IDLE: Duration = Duration::from_millis(1);
 
-/// Plays `transcript`. `dropping` is told when the client's future is to be dropped.
+/// Plays `transcript`. `dropping` is told when the client's future is to be dropped; `done` tells
+/// that the client has its result.
 pub(crate) async fn serve(
     transcript: &Transcript,
     mode: Mode,
     mut listener: Listener,
     dropping: oneshot::Sender<()>,
     aftermath: &dyn Aftermath,
+    done: &Cell<bool>,
 ) -> Result<Played, String> {
     let mut connection = Connection::None;
     let mut last_line = Vec::new();
@@ -129,7 +132,11 @@ pub(crate) async fn serve(
                 return Ok(Played::ToTheCut);
             }
             Step::Server(flight) if mode == Mode::Bytes => {
-                for octet in flight {
+                for (sent, octet) in flight.iter().enumerate() {
+                    if done.get() && transcript.ending == Ending::Ok {
+                        let unread = lossy(&flight[sent..]);
+                        return Err(format!("the client did not wait for {unread:?}"));
+                    }
                     connection.write(&[*octet]).await;
                     // Lets the client see each octet alone.
                     tokio::task::yield_now().await;
