@@ -64,8 +64,8 @@ const FIGURES: &[Figure] = &[
     figure("imap/fetch_heap_growth", Growth, AtMost(1.2), allocations::imap_growth),
     figure("imap/literal_growth", Growth, AtMost(1.2), || growth(&imap::LITERAL_10_KIB_BY_OCTETS, &imap::LITERAL_1_MIB_BY_OCTETS)),
     figure("imap/line_growth", Growth, AtMost(1.2), || growth(&imap::LINE_10_KIB_BY_OCTETS, &imap::LINE_1_MIB_BY_OCTETS)),
-    // The goal is for the core alone; this includes the driver.
-    figure("imap/one_octet_read_instructions", Instructions, Goal(250.0), one_octet_read),
+    // Core and driver.
+    figure("imap/one_octet_read_instructions", Instructions, AtMost(250.0), one_octet_read),
     figure("imap/fetch_metadata_time", TimesFloor, Limit::None, wall::imap_metadata),
     figure("imap/fetch_1000_bodies_time", TimesFloor, Limit::None, wall::imap_bodies),
 

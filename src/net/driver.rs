@@ -239,7 +239,11 @@ impl<M: Machine> Driver<M> {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
-        self.trace.client(self.core.output());
+        let output = self.core.output();
+        if output.is_empty() && !self.unflushed {
+            return Ok(());
+        }
+        self.trace.client(output);
         while !self.core.output().is_empty() {
             let stream = Pin::new(&mut self.stream);
             match stream.poll_write(cx, self.core.output().unsent()) {

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{AccessToken, Purpose, Rejection, TokenError, TokenProvider, TokenRequest};
-use crate::{BoxFuture, Failure, Retry};
+use crate::{BoxFuture, Failure, Protocol, Retry};
 
 /// Keeps the tokens of another provider while they are good, and renews them ahead of time.
 ///
@@ -74,7 +74,23 @@ pub struct Cached<P> {
     store: Arc<Mutex<Store>>,
 }
 
-type KeyOf = dyn Fn(&TokenRequest) -> String + Send + Sync;
+type KeyOf = dyn Fn(&TokenRequest) -> Key + Send + Sync;
+
+/// Requests with the same key share a token. It is made for every request, so it shares what the
+/// request holds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+struct Key {
+    service: Option<(Protocol, Arc<str>)>,
+    mailbox: Option<Arc<str>>,
+    name: String,
+}
+
+impl Key {
+    fn of_service(request: &TokenRequest) -> Self {
+        let service = (request.protocol(), request.endpoint().shared_host());
+        Self { service: Some(service), ..Self::default() }
+    }
+}
 
 impl<P: TokenProvider + 'static> Cached<P> {
     /// How long before it stops being handed out a token is renewed, at least.
@@ -85,9 +101,7 @@ impl<P: TokenProvider + 'static> Cached<P> {
     pub fn new(provider: P) -> Self {
         Self {
             provider: Arc::new(provider),
-            key: Arc::new(|request| {
-                format!("{} {}", request.protocol().name(), request.endpoint().host())
-            }),
+            key: Arc::new(Key::of_service),
             margin: Self::MARGIN,
             store: Arc::default(),
         }
@@ -98,19 +112,26 @@ impl<P: TokenProvider + 'static> Cached<P> {
     /// Right where tokens are issued for one resource that covers all three protocols, as they are
     /// for an application at Microsoft 365. Starts with no tokens.
     pub fn one_token_for_all(self) -> Self {
-        self.keyed_by(|_| String::new())
+        self.keyed(|_| Key::default())
     }
 
     /// One token for each mailbox, protocol and host. Right where each user has signed in. Starts
     /// with no tokens.
     pub fn per_mailbox(self) -> Self {
         let by_service = self.key.clone();
-        self.keyed_by(move |request| format!("{} {}", by_service(request), request.mailbox()))
+        self.keyed(move |request| Key {
+            mailbox: Some(request.shared_mailbox()),
+            ..by_service(request)
+        })
     }
 
     /// Requests for which this function gives the same string share a token: the scope they need,
     /// the name of the account that signs in. Starts with no tokens.
     pub fn keyed_by(self, key: impl Fn(&TokenRequest) -> String + Send + Sync + 'static) -> Self {
+        self.keyed(move |request| Key { name: key(request), ..Key::default() })
+    }
+
+    fn keyed(self, key: impl Fn(&TokenRequest) -> Key + Send + Sync + 'static) -> Self {
         Self { key: Arc::new(key), store: Arc::default(), ..self }
     }
 
@@ -151,7 +172,7 @@ impl<P: TokenProvider + 'static> Cached<P> {
 
     /// Registers a refresh. The caller starts it once the lock is free: a runtime that is shutting
     /// down drops the task at once, on this thread, and that takes the lock again.
-    fn take_off(&self, store: &mut Store, key: String, request: TokenRequest) -> Departure<P> {
+    fn take_off(&self, store: &mut Store, key: Key, request: TokenRequest) -> Departure<P> {
         let (answer, waiting) = watch::channel(None);
         let flight = Flight { purpose: request.purpose(), answer: waiting };
         store.slots.entry(key.clone()).or_default().flight = Some(flight.clone());
@@ -237,7 +258,7 @@ enum Found<P> {
 
 #[derive(Default)]
 struct Store {
-    slots: HashMap<String, Slot>,
+    slots: HashMap<Key, Slot>,
     /// The last few tokens that servers refused. They are never held again, even if the provider
     /// goes on giving them.
     refused: VecDeque<AccessToken>,
@@ -274,7 +295,7 @@ impl Store {
     }
 
     /// Takes what a refresh brought and makes room for the next one.
-    fn settle(&mut self, key: &str, margin: Duration, outcome: Option<&Outcome>) {
+    fn settle(&mut self, key: &Key, margin: Duration, outcome: Option<&Outcome>) {
         let now = Instant::now();
         let held = match outcome {
             Some(Ok(token)) if !self.was_refused(token) => Some(Held::new(token, margin)),
@@ -389,7 +410,7 @@ impl<P: TokenProvider + 'static> Departure<P> {
 /// Where a refresh delivers its outcome. Dropped without one, it makes room for the next refresh.
 struct Landing {
     store: Arc<Mutex<Store>>,
-    key: String,
+    key: Key,
     margin: Duration,
     answer: watch::Sender<Option<Outcome>>,
 }

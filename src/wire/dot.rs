@@ -4,8 +4,8 @@
 use std::sync::LazyLock;
 
 use bytes::BytesMut;
+use memchr::memchr2;
 use memchr::memmem::Finder;
-use memchr::{memchr, memchr2};
 
 use super::Input;
 
@@ -183,20 +183,16 @@ impl Unstuffer {
     /// Where the first line of `rest` ends that is followed by a dot or by the end of `rest`: a
     /// line start that does not matter is passed over.
     fn next_line_end(&self, rest: &[u8]) -> Option<usize> {
-        let mut from = 0;
-        while let Some(at) = memchr(b'\n', rest.get(from..)?) {
-            let at = from + at;
-            from = at + 1;
-            let before = match at {
-                0 => self.tail == Tail::Cr,
-                _ => rest[at - 1] == b'\r',
-            };
-            let is_end = before || !self.crlf;
-            if is_end && matches!(rest.get(from), None | Some(b'.')) {
-                return Some(from);
-            }
-        }
-        None
+        let ends_line = |at: usize| match at {
+            _ if !self.crlf => true,
+            0 => self.tail == Tail::Cr,
+            _ => rest[at - 1] == b'\r',
+        };
+        LINE_THAT_BEGINS_WITH_A_DOT
+            .find_iter(rest)
+            .chain(rest.ends_with(b"\n").then(|| rest.len() - 1))
+            .find(|at| ends_line(*at))
+            .map(|at| at + 1)
     }
 }
 

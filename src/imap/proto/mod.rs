@@ -503,7 +503,9 @@ impl Machine for Core {
     }
 
     fn output(&mut self) -> &mut Output {
-        self.pump();
+        if !self.pieces.is_empty() {
+            self.pump();
+        }
         &mut self.output
     }
 
