@@ -9,6 +9,9 @@ use tracing::subscriber::DefaultGuard;
 
 use super::script::{Step, Transcript};
 
+/// What is wrong with a trace of nothing.
+pub(crate) const SILENT: &str = "the trace shows nothing";
+
 /// What was traced on this thread.
 #[derive(Clone, Default)]
 pub(crate) struct Trace(Arc<Mutex<Vec<u8>>>);
@@ -31,7 +34,7 @@ impl Trace {
         let traced = self.0.lock().map_err(|_| "the trace is lost")?;
         let traced = String::from_utf8_lossy(&traced);
         if !traced.contains("S: ") {
-            return Err("the trace shows nothing".into());
+            return Err(SILENT.into());
         }
         let wire = on_the_wire(transcript);
         match transcript.secrets().iter().chain(&wire).find(|secret| traced.contains(*secret)) {
