@@ -1,7 +1,10 @@
 //! The integration tests: one module per behaviour.
 
 mod api;
+mod hostile;
 mod layering;
+mod mutated;
+mod newcomer;
 mod real_bed;
 mod real_certificates;
 mod real_dropped;
