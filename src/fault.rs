@@ -49,12 +49,18 @@ impl Fault {
     /// An [`Unexpected`](Self::Unexpected) that quotes at most 200 octets.
     pub(crate) fn unexpected(expected: &'static str, got: &[u8]) -> Self {
         const QUOTED: usize = 200;
-        let mut text = String::from_utf8_lossy(&got[..got.len().min(QUOTED)]).into_owned();
+        let mut text = printable(&String::from_utf8_lossy(&got[..got.len().min(QUOTED)]));
         if got.len() > QUOTED {
             text.push('…');
         }
         Self::Unexpected { expected, got: text }
     }
+}
+
+/// A server's words as they may be shown: control characters could forge lines of a log or steer a
+/// terminal, so each becomes a space.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A line that must not be written. Nothing of it has been.

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::Zeroize;
 
@@ -43,10 +44,16 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
 /// Takes what a peer echoes of our secrets out of its words.
 ///
 /// A server may quote the token, or the base64 it was sent in, whole or cut short. Every run of at
-/// least [`Scrubber::RUN`] octets that also occurs in a known secret is replaced by `[secret]`.
+/// least [`Scrubber::RUN`] octets that also occurs in a known secret is replaced by `[secret]`. A
+/// cheap clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Scrubber {
-    needles: Vec<Secret<Vec<u8>>>,
+pub(crate) struct Scrubber(Arc<Known>);
+
+#[derive(Clone, Debug, Default)]
+struct Known {
+    secrets: Vec<Secret<Vec<u8>>>,
+    /// Which hashes the first octets of runs have: most text is told from an echo by this alone.
+    starts: Vec<u64>,
 }
 
 impl Scrubber {
@@ -60,17 +67,26 @@ impl Scrubber {
 
     /// Learns a secret. One shorter than a run is compared whole.
     pub(crate) fn learn(&mut self, secret: &[u8]) {
-        if secret.len() >= Self::LEAST {
-            self.needles.push(Secret::new(secret.to_vec()));
+        if secret.len() < Self::LEAST {
+            return;
         }
+        let known = Arc::make_mut(&mut self.0);
+        known.starts.resize(Known::HASHES / 64, 0);
+        for run in secret.windows(Self::RUN.min(secret.len())) {
+            known.mark(run);
+        }
+        known.secrets.push(Secret::new(secret.to_vec()));
     }
 
     /// `text` without any echo of a known secret.
     pub(crate) fn clean<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.0.secrets.is_empty() {
+            return Cow::Borrowed(text);
+        }
         let mut out: Option<Vec<u8>> = None;
         let mut at = 0;
         while at < text.len() {
-            let echo = self.echo_at(&text[at..]);
+            let echo = self.0.echo_at(&text[at..]);
             if echo > 0 {
                 out.get_or_insert_with(|| text[..at].to_vec()).extend_from_slice(b"[secret]");
                 at += echo;
@@ -88,16 +104,39 @@ impl Scrubber {
     pub(crate) fn clean_str(&self, text: &[u8]) -> String {
         String::from_utf8_lossy(&self.clean(text)).into_owned()
     }
+}
+
+impl Known {
+    const HASHES: usize = 1 << 16;
+
+    /// Of the first four octets; nothing if there are fewer.
+    fn hash(text: &[u8]) -> Option<usize> {
+        let word = u32::from_le_bytes(*text.first_chunk()?);
+        // Multiplication by a large odd number; its upper bits depend on all of the word.
+        Some((word.wrapping_mul(0x9E37_79B1) >> 16) as usize)
+    }
+
+    fn mark(&mut self, run: &[u8]) {
+        if let Some(hash) = Self::hash(run)
+            && let Some(word) = self.starts.get_mut(hash / 64)
+        {
+            *word |= 1 << (hash % 64);
+        }
+    }
 
     /// How many octets at the start of `text` echo a secret; zero if fewer than a run.
     fn echo_at(&self, text: &[u8]) -> usize {
+        let marked = Self::hash(text)
+            .and_then(|hash| Some(self.starts.get(hash / 64)? >> (hash % 64) & 1 == 1));
+        if marked != Some(true) {
+            return 0;
+        }
         let mut longest = 0;
-        for needle in &self.needles {
-            let needle = needle.expose();
-            let run = Self::RUN.min(needle.len());
-            let Some(head) = text.get(..run) else { continue };
-            for start in memchr::memmem::find_iter(needle, head) {
-                let same = needle[start..].iter().zip(text).take_while(|(a, b)| a == b).count();
+        for secret in &self.secrets {
+            let secret = secret.expose();
+            let Some(head) = text.get(..Scrubber::RUN.min(secret.len())) else { continue };
+            for start in memchr::memmem::find_iter(secret, head) {
+                let same = secret[start..].iter().zip(text).take_while(|(a, b)| a == b).count();
                 longest = longest.max(same);
             }
         }

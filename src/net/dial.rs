@@ -86,8 +86,8 @@ impl Default for Tcp {
 }
 
 impl Tcp {
-    /// Idle time after which the system probes whether the peer is still there, or none. One
-    /// minute: middleboxes forget idle connections after a few.
+    /// Idle time after which the system probes whether the peer is still there, in whole seconds,
+    /// or none. One minute: middleboxes forget idle connections after a few.
     pub const fn keepalive(mut self, idle: Option<Duration>) -> Self {
         self.keepalive = idle;
         self
@@ -98,7 +98,10 @@ impl Tcp {
         // A flight is one write; waiting for the peer's delayed ACK would cost 40 ms each.
         stream.set_nodelay(true)?;
         if let Some(idle) = self.keepalive {
-            let probes = TcpKeepalive::new().with_time(idle).with_interval(idle / 4);
+            // The system counts in whole seconds and takes no zero.
+            let least = Duration::from_secs(1);
+            let idle = idle.max(least);
+            let probes = TcpKeepalive::new().with_time(idle).with_interval((idle / 4).max(least));
             SockRef::from(&stream).set_tcp_keepalive(&probes)?;
         }
         Ok(stream)

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::Stage;
 use crate::connector::ways_in;
 use crate::net::driver::Driver;
+use crate::{Stage, net};
 
 use super::command::{self, Command};
 use super::proto::Core;
@@ -57,6 +57,11 @@ impl PopClient {
         &self.capabilities
     }
 
+    /// Whether a command can still be sent, as far as is known without asking the server.
+    pub const fn is_open(&self) -> bool {
+        self.driver.is_open()
+    }
+
     /// The size of the maildrop at login.
     pub const fn maildrop(&self) -> Maildrop {
         self.maildrop
@@ -68,10 +73,16 @@ impl PopClient {
         if let Err(broken) = self.driver.settle().await {
             return Err(Error::broken(&self.driver, stage, broken));
         }
+        let core = self.driver.core_mut();
+        // Half a line at rest would become the first half of the next answer.
+        core.check_quiet().map_err(|fault| Error::Protocol { stage, fault })?;
+        if core.last_words().is_some() {
+            return Err(Error::broken(&self.driver, stage, net::Error::Closed.into()));
+        }
         let started = self.driver.core_mut().start(&command.encode(), command.shape());
         started.map_err(|error| Error::unwritable(C::NAME, error))?;
         match self.driver.event().await {
-            Ok(response) => command::finish(command, response, stage),
+            Ok(response) => command::finish(command, response, stage, self.driver.core()),
             Err(broken) => Err(Error::broken(&self.driver, stage, broken)),
         }
     }

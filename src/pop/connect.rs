@@ -132,7 +132,7 @@ impl Opening {
         let started = self.driver.core_mut().start(&command.encode(), command.shape());
         started.map_err(|error| Error::unwritable("the command", error))?;
         let response = self.event(stage).await?;
-        super::command::finish(command, response, stage)
+        super::command::finish(command, response, stage, self.driver.core())
     }
 
     async fn event(&mut self, stage: Stage) -> Result<Response, Error> {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::fault::printable;
+
 /// What a server said: `+OK` or `-ERR`, maybe a code, and text for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -45,7 +47,7 @@ impl Reply {
             Some((code, text)) if !ok => (Some(ResponseCode::parse(code)), text),
             _ => (None, rest),
         };
-        Some(Self { ok, code, text: text.to_owned() })
+        Some(Self { ok, code, text: printable(text) })
     }
 
     /// Whether it is `+OK`.
@@ -85,7 +87,7 @@ impl ResponseCode {
             "SYS/TEMP" => Self::SysTemp,
             "SYS/PERM" => Self::SysPerm,
             "AUTH" => Self::Auth,
-            _ => Self::Other(code.to_owned()),
+            _ => Self::Other(printable(code)),
         }
     }
 

@@ -17,8 +17,9 @@ pub(crate) mod top;
 pub(crate) mod uidl;
 
 use super::Error;
-use super::proto::{Response, Shape};
+use super::proto::{Core, Response, Shape};
 use crate::Stage;
+use crate::fault::printable;
 
 /// A command and its answer.
 pub(crate) trait Command {
@@ -48,11 +49,15 @@ pub(crate) fn finish<C: Command>(
     command: C,
     response: Response,
     stage: Stage,
+    core: &Core,
 ) -> Result<C::Output, Error> {
     if !response.reply.is_ok() {
         return Err(Error::Refused { stage, reply: response.reply });
     }
-    command.finish(response).map_err(|answer| Error::Unparsed { stage, answer })
+    command.finish(response).map_err(|answer| {
+        let answer = printable(&core.scrubber().clean_str(answer.as_bytes()));
+        Error::Unparsed { stage, answer }
+    })
 }
 
 /// Reads a listing line by line; the first line that makes no sense is the error.

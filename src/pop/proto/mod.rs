@@ -134,6 +134,11 @@ impl Core {
         self.session.as_ref()
     }
 
+    /// Knows the secrets of this connection.
+    pub(crate) const fn scrubber(&self) -> &Scrubber {
+        &self.scrubber
+    }
+
     pub(crate) const fn last_words(&self) -> Option<&Reply> {
         self.last_words.as_ref()
     }
@@ -142,6 +147,18 @@ impl Core {
     pub(crate) fn credential_octets(&self) -> Option<usize> {
         let running = self.queue.front().is_some_and(|pending| pending.shape == Shape::Sasl);
         self.session.as_ref().filter(|_| running).map(sasl::Session::credential_len)
+    }
+
+    /// Whether a command would be answered by what came before it was sent.
+    ///
+    /// # Errors
+    /// Octets are there that no command asked for.
+    pub(crate) fn check_quiet(&mut self) -> Result<(), Fault> {
+        self.unasked()?;
+        match self.input.unread() {
+            [] => Ok(()),
+            unread => Err(Fault::unexpected("nothing, as no command was sent", unread)),
+        }
     }
 
     /// Octets received and not understood yet.
@@ -205,6 +222,21 @@ impl Core {
         }))
     }
 
+    /// What the server says at rest: the reason why it is about to close, and nothing else. Anything
+    /// else would be taken for the answer to the next command.
+    fn unasked(&mut self) -> Result<(), Fault> {
+        while let Some(line) = self.input.line(self.limits.line)? {
+            match Reply::parse(&self.scrubber.clean_str(&line.text)) {
+                Some(reply) if !reply.is_ok() => self.last_words = Some(reply),
+                _ => {
+                    let got = self.scrubber.clean(&line.text);
+                    return Err(Fault::unexpected("nothing, as no command was sent", &got));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn challenged(&mut self, challenge: &[u8]) -> Result<(), Fault> {
         let Some(session) = &mut self.session else {
             return Err(Fault::unexpected("+OK or -ERR", challenge));
@@ -230,10 +262,7 @@ impl Machine for Core {
         loop {
             let Some(shape) = self.queue.front().map(|pending| pending.shape) else {
                 // Not asked for: `-ERR` before an idle connection is closed.
-                while let Some(line) = self.input.line(self.limits.line)? {
-                    self.last_words = Reply::parse(&self.scrubber.clean_str(&line.text));
-                }
-                return Ok(None);
+                return self.unasked().map(|()| None);
             };
             let unread = self.unread();
             if let Some(response) = self.read(shape)? {
