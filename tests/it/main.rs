@@ -1,10 +1,10 @@
 //! The integration tests: one module per behaviour.
 
 mod api;
+mod embedded;
 mod hostile;
 mod layering;
 mod mutated;
-mod newcomer;
 mod real_bed;
 mod real_certificates;
 mod real_dropped;
