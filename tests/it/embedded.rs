@@ -189,10 +189,10 @@ async fn calls_that_are_dropped_leave_the_next_its_own_answer() {
     let mut client = smtp(&server).await.unwrap();
     let envelope = Envelope::new(ME, [SHARED]).unwrap();
     assert!(cut(client.send(&envelope, MESSAGE), 1).await.is_none());
-    client.noop().await.unwrap();
+    // DATA went out with the recipients: a message that was begun is taken back by closing only.
+    let error = client.noop().await.unwrap_err();
+    assert_eq!((error.retry(), error.connection_usable()), (Retry::Reconnect, false));
     assert!(client.take_outcome().is_none() && server.messages(SHARED).is_empty());
-    assert_eq!(client.send(&envelope, MESSAGE).await.unwrap().accepted().count(), 1);
-    assert_eq!(server.messages(SHARED).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -226,10 +226,6 @@ async fn all(which: &str, octets: Vec<u8>, chunk: usize, close: bool) -> String 
     out
 }
 
-fn scripts() -> [(&'static str, &'static [u8]); 3] {
-    [("smtp", SMTP), ("pop", POP), ("imap", IMAP)]
-}
-
 /// The same with marks.
 fn marked() -> [(&'static str, Vec<u8>); 3] {
     let mark = |script: &[u8], ends: &[&str]| {
@@ -469,16 +465,9 @@ async fn chosen_nonsense_neither_panics_nor_hangs_nor_leaks() {
         ("pop", "neg", b"+OK\r\n-1 20\r\n.\r\n\x1e+OK\r\n4294967296 x\r\n.\r\n".to_vec()),
         ("pop", "bareok", b"+OK\r\n.\n\x1e+OK\n1 a\n.\n\x1e+OK\r\nno end\r\n".to_vec()),
     ];
-    for (which, name, rest) in cases {
+    for (which, _name, rest) in cases {
         for close in [true, false] {
-            let start = std::time::Instant::now();
-            let out = all(which, after_login(which, &rest), 4096, close).await;
-            let out: String = out
-                .lines()
-                .map(|l| format!("   {}\n", l.chars().take(230).collect::<String>()))
-                .take(9)
-                .collect();
-            println!("== {which} {name} close={close} {:?}\n{out}", start.elapsed());
+            all(which, after_login(which, &rest), 4096, close).await;
         }
     }
 }
@@ -559,14 +548,12 @@ async fn slow(
 #[tokio::test(start_paused = true)]
 async fn a_receipt_says_what_was_delivered_in_every_order_of_refusals_and_at_every_drop() {
     let replies = ["250 ok", "450 4.2.1 later", "550 5.1.1 no"];
-    let mut runs = 0;
     for code in 0..27 * 4 * 2 {
         let rcpt = [replies[code % 3], replies[code / 3 % 3], replies[code / 9 % 3]];
         let data = ["354 go", "554 no"][code / 27 % 2];
         let end = ["250 delivered", "451 4.3.0 later"][code / 54 % 2];
         let pipelining = code / 108 == 1;
         for wait in (0..16).map(|n| Some(n * 10 + 5)).chain([None]) {
-            runs += 1;
             let (connector, far) = connector(Protocol::Smtp, SmtpClient::builder, 4096);
             let server = tokio::spawn(slow(far, pipelining, rcpt, data, end));
             let mut client = connector.connect().await.unwrap();
@@ -606,5 +593,4 @@ async fn a_receipt_says_what_was_delivered_in_every_order_of_refusals_and_at_eve
             }
         }
     }
-    println!("{runs} runs");
 }
