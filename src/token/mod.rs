@@ -32,6 +32,9 @@ pub mod http;
 mod https;
 mod request;
 #[cfg(feature = "oauth")]
+#[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
+pub mod store;
+#[cfg(feature = "oauth")]
 mod token_endpoint;
 
 use std::sync::Arc;
