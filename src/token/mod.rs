@@ -19,6 +19,7 @@
 //! is another mailbox name with the same provider.
 
 mod access_token;
+mod cache_event;
 mod cached;
 #[cfg(feature = "oauth")]
 mod client_credentials;
@@ -40,6 +41,7 @@ mod token_endpoint;
 use std::sync::Arc;
 
 pub use access_token::{AccessToken, MalformedToken};
+pub use cache_event::CacheEvent;
 pub use cached::Cached;
 #[cfg(feature = "oauth")]
 #[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
@@ -210,7 +212,7 @@ mod tests {
             tokio::task::yield_now().await;
             Ok(AccessToken::new(request.mailbox()))
         });
-        let cached = Cached::new(closure);
+        let cached = Cached::new(closure).per_mailbox();
         let stacked = Cached::new(shared.clone());
         let auth = Auth::xoauth2(shared.clone());
         let again = Auth::xoauth2(cached.clone());
