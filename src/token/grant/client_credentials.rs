@@ -294,4 +294,63 @@ mod tests {
         let shown = format!("{shown} {:?}", builder.build().unwrap());
         assert!(shown.contains("app-1") && !shown.contains("secret-value"), "{shown}");
     }
+
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+    #[tokio::test]
+    async fn a_certificate_takes_the_place_of_the_secret() {
+        use crate::token::Certificate;
+        use crate::token::grant::script::{Script, token};
+        use crate::token::oauth::openssl::Bench;
+
+        let bench = Bench::new();
+        bench.certificate("app", &["rsa:2048"]);
+        let script = Script::new([token("EwB")]);
+        let certificate = Certificate::from_pem(bench.pem("app")).unwrap();
+        let tokens = ClientCredentials::entra("contoso.example", "app-1", certificate)
+            .http(script.clone())
+            .build()
+            .unwrap();
+        tokens.token(&request(Endpoint::imap("outlook.office365.com"))).await.unwrap();
+        let body = script.bodies().remove(0);
+        let (form, assertion) = body.split_once("&client_assertion=").unwrap();
+        assert_eq!(
+            form,
+            "grant_type=client_credentials&scope=https%3A%2F%2Foutlook.office365.com%2F.default\
+             &client_id=app-1&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A\
+             client-assertion-type%3Ajwt-bearer"
+        );
+        let pss = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"];
+        let (_, claims) = bench.verify(assertion, "app", &pss);
+        assert_eq!(
+            claims["aud"],
+            "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_federated_token_is_read_anew_for_every_request() {
+        use crate::token::grant::script::{Script, exchange_online, get, token};
+        use crate::token::{ClientCredential, ErrorKind};
+
+        let file = std::env::temp_dir().join(format!("mailbearer-fed-{}", std::process::id()));
+        let script = Script::new([token("one"), token("two")]);
+        let federated = ClientCredential::federated_token_file(&file);
+        let tokens = ClientCredentials::entra("contoso.example", "app-1", federated)
+            .http(script.clone())
+            .build()
+            .unwrap();
+        for (written, expected) in [("eyJ.first.a\n", "one"), ("eyJ.second.b", "two")] {
+            std::fs::write(&file, written).unwrap();
+            let token = tokens.token(&request(exchange_online())).await.unwrap();
+            assert_eq!(token.expose(), expected);
+            tokens.rejected(&token, Rejection::Expired).await;
+        }
+        assert!(script.bodies()[0].ends_with("&client_assertion=eyJ.first.a"));
+        assert!(script.bodies()[1].ends_with("&client_assertion=eyJ.second.b"));
+        std::fs::remove_file(&file).unwrap();
+        let error = get(&tokens, exchange_online()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ClientCredential);
+        assert!(error.to_string().contains("mailbearer-fed-"), "{error}");
+        assert_eq!(script.bodies().len(), 2);
+    }
 }

@@ -326,3 +326,152 @@ impl From<Expired> for TokenError {
         Self::of_kind(ErrorKind::CodeExpired, Retry::Never, cause)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::grant::script::{Script, exchange_online, get, json, refusal, tokens};
+    use crate::token::store::MemoryStore;
+
+    /// As Microsoft Learn shows it.
+    fn code() -> crate::token::http::HttpResponse {
+        json(
+            200,
+            r#"{"user_code":"A1B2C3D4E","device_code":"GAQABAAEAAAD-device-code","verification_uri":"https://microsoft.com/devicelogin","expires_in":"900","interval":5,"message":"To sign in, use a web browser to open the page\r\nhttps://microsoft.com/devicelogin and enter the code A1B2C3D4E to authenticate."}"#,
+        )
+    }
+
+    fn pending() -> crate::token::http::HttpResponse {
+        refusal("authorization_pending", 70016)
+    }
+
+    fn device(script: &Script) -> DeviceCode {
+        DeviceCode::entra("contoso.example", "app-1").http(script.clone()).build().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn entra_gets_the_forms_its_documents_show() {
+        let script = Script::new([code(), pending(), tokens("EwB", "refresh")]);
+        let store = MemoryStore::default();
+        let device = DeviceCode::entra("contoso.example", "app-1")
+            .http(script.clone())
+            .store(store, "anna")
+            .build()
+            .unwrap();
+        assert!(device.resume().await.unwrap().is_none());
+        let mut prompt = device.start().await.unwrap();
+        assert_eq!(prompt.user_code(), "A1B2C3D4E");
+        assert_eq!(prompt.verification_uri(), "https://microsoft.com/devicelogin");
+        assert_eq!(prompt.expires_in(), Duration::from_secs(900));
+        assert!(prompt.message().starts_with("To sign in, use a web browser to open the page h"));
+        let tokens = prompt.wait().await.unwrap();
+        assert_eq!(get(&tokens, exchange_online()).await.unwrap(), "EwB");
+        let poll = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code\
+                    &device_code=GAQABAAEAAAD-device-code&client_id=app-1";
+        assert_eq!(
+            script.bodies(),
+            [
+                "scope=https%3A%2F%2Foutlook.office.com%2FIMAP.AccessAsUser.All\
+                 +https%3A%2F%2Foutlook.office.com%2FPOP.AccessAsUser.All\
+                 +https%3A%2F%2Foutlook.office.com%2FSMTP.Send+offline_access&client_id=app-1",
+                poll,
+                poll,
+            ]
+        );
+        assert_eq!(
+            script.asked()[0].line,
+            "POST https://login.microsoftonline.com/contoso.example/oauth2/v2.0/devicecode"
+        );
+        // Another start of the program finds the sign-in.
+        let again = device.resume().await.unwrap().unwrap();
+        assert_eq!(get(&again, exchange_online()).await.unwrap(), "EwB");
+        assert_eq!(script.bodies().len(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_down_slows_down_for_good() {
+        let slow_down = || json(400, r#"{"error":"slow_down"}"#);
+        let script = Script::new([code(), pending(), slow_down(), pending(), slow_down()]);
+        script.then(tokens("EwB", "refresh"));
+        let mut prompt = device(&script).start().await.unwrap();
+        let begun = Instant::now();
+        prompt.wait().await.unwrap();
+        // 5 pending, 5 slow down, 10 pending, 10 slow down, 15 done.
+        assert_eq!(begun.elapsed().as_secs(), 45);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn faults_of_server_and_network_are_waited_out() {
+        let html = crate::token::http::HttpResponse::new(503)
+            .with_header("Retry-After", "30")
+            .with_body("<html><h1>Our services aren't available right now</h1></html>");
+        let script = Script::new([code(), html]);
+        script.then_fail();
+        script.then(json(200, "<html>not JSON</html>"));
+        let mut prompt = device(&script).start().await.unwrap();
+        let begun = Instant::now();
+        let error = prompt.wait().await.unwrap_err();
+        // 5 busy, 30 as asked to the fault, 10 by a doubled interval to nonsense, which is final.
+        assert_eq!(begun.elapsed().as_secs(), 45);
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_declines_or_is_late_ends_the_wait() {
+        for (answer, kind) in [
+            (refusal("authorization_declined", 0), ErrorKind::Denied),
+            (json(400, r#"{"error":"access_denied"}"#), ErrorKind::Denied),
+            (refusal("expired_token", 70019), ErrorKind::CodeExpired),
+            (refusal("bad_verification_code", 70018), ErrorKind::CodeExpired),
+            (refusal("invalid_client", 7_000_218), ErrorKind::ClientCredential),
+        ] {
+            let script = Script::new([code(), pending(), answer]);
+            let mut prompt = device(&script).start().await.unwrap();
+            assert_eq!(prompt.wait().await.unwrap_err().kind(), kind);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_asked_after_the_code_has_expired() {
+        let short = json(
+            200,
+            r#"{"user_code":"A","device_code":"B","verification_url":"https://h/","expires_in":12}"#,
+        );
+        let script = Script::new([short, pending(), pending()]);
+        let mut prompt = device(&script).start().await.unwrap();
+        assert_eq!(prompt.message(), "To sign in, open https://h/ and enter A.");
+        let begun = Instant::now();
+        let error = prompt.wait().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CodeExpired);
+        assert_eq!(begun.elapsed().as_secs(), 12);
+        assert_eq!(script.bodies().len(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_wait_can_be_taken_up_again_at_the_same_pace() {
+        let script = Script::new([code(), pending(), pending(), tokens("EwB", "refresh")]);
+        let mut prompt = device(&script).start().await.unwrap();
+        let begun = Instant::now();
+        for _ in 0..7 {
+            let patience = Duration::from_secs(2);
+            assert!(tokio::time::timeout(patience, prompt.wait()).await.is_err());
+        }
+        assert_eq!(script.bodies().len(), 3);
+        prompt.wait().await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), 15);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_refuses_or_gives_no_code_is_an_error_without_secrets() {
+        let refused = Script::new([refusal("unauthorized_client", 700_016)]);
+        let error = device(&refused).start().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains("devicecode answered 400 unauthorized_client"));
+        let empty = Script::new([json(200, r#"{"device_code":"GAQABAAEAAAD"}"#)]);
+        let error = device(&empty).start().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert!(!format!("{error:?}").contains("GAQ"));
+        let prompt = device(&Script::new([code()])).start().await.unwrap();
+        assert!(!format!("{prompt:?}").contains("GAQ"));
+    }
+}

@@ -220,3 +220,88 @@ impl Grant {
         }
     }
 }
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Failure;
+    use crate::token::ErrorKind;
+    use crate::token::grant::script::{Script, exchange_online, get, json};
+    use crate::token::http::HttpResponse;
+
+    #[tokio::test]
+    async fn a_virtual_machine_is_asked_as_azure_documents_it() {
+        // Numbers arrive as text.
+        let answer = r#"{"access_token":"eyJ0","refresh_token":"","expires_in":"3599","expires_on":"1506484173","not_before":"1506480273","resource":"https://outlook.office365.com","token_type":"Bearer"}"#;
+        let script = Script::new([json(200, answer)]);
+        let tokens = ManagedIdentity::virtual_machine()
+            .client_id("app 1")
+            .http(script.clone())
+            .build()
+            .unwrap();
+        let request = TokenRequest::new(exchange_online(), "m");
+        let token = tokens.token(&request).await.unwrap();
+        assert_eq!(token.expose(), "eyJ0");
+        assert!(token.remaining() > Some(Duration::from_secs(3500)));
+        let asked = &script.asked()[0];
+        assert_eq!(
+            asked.line,
+            "GET http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01\
+             &resource=https%3A%2F%2Foutlook.office365.com&client_id=app+1"
+        );
+        assert_eq!(asked.headers, [("Metadata".to_owned(), "true".to_owned())]);
+        assert_eq!(asked.body, "");
+    }
+
+    #[tokio::test]
+    async fn app_service_is_asked_with_its_header_and_says_when_the_token_ends() {
+        let secret = "853b9a84-5bfa-4b22-a3f3-0b9a43d9ad8a";
+        let far = r#"{"access_token":"eyJ0","expires_on":"4102444800","token_type":"Bearer"}"#;
+        let echo = format!(r#"{{"statusCode":400,"message":"No identity for {secret}"}}"#);
+        let script = Script::new([json(200, far), json(400, &echo)]);
+        let tokens = ManagedIdentity::app_service("http://127.0.0.1:41741/msi/token/", secret)
+            .http(script.clone())
+            .build()
+            .unwrap();
+        let request = TokenRequest::new(exchange_online(), "m");
+        let token = tokens.token(&request).await.unwrap();
+        assert!(token.remaining().is_some());
+        let asked = &script.asked()[0];
+        assert_eq!(
+            asked.line,
+            "GET http://127.0.0.1:41741/msi/token/?api-version=2019-08-01\
+             &resource=https%3A%2F%2Foutlook.office365.com"
+        );
+        assert_eq!(asked.headers, [("X-IDENTITY-HEADER".to_owned(), secret.to_owned())]);
+        let error = get(&tokens, crate::provider::hve::smtp()).await.unwrap_err();
+        let shown = format!("{error} {error:?} {tokens:?}");
+        assert!(shown.contains("No identity for [secret]") && !shown.contains(secret), "{shown}");
+        assert!(script.asked()[1].line.ends_with("resource=https%3A%2F%2Foutlook.office.com"));
+    }
+
+    #[tokio::test]
+    async fn an_identity_service_that_is_updated_is_busy() {
+        let script = Script::new([HttpResponse::new(410)]);
+        let tokens = ManagedIdentity::virtual_machine().http(script).build().unwrap();
+        let error = get(&tokens, exchange_online()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ServerBusy);
+        assert_eq!(error.retry(), crate::Retry::Later(None));
+    }
+
+    #[test]
+    fn the_environment_decides_and_half_of_it_is_an_error() {
+        let by = |endpoint: Option<&str>, header: Option<&str>| {
+            ManagedIdentity::by(|name| match name {
+                "IDENTITY_ENDPOINT" => endpoint.map(str::to_owned),
+                _ => header.map(str::to_owned),
+            })
+        };
+        assert_eq!(by(None, None).unwrap().endpoint, IMDS);
+        let app = "http://localhost:4141/msi/token";
+        assert_eq!(by(Some(app), Some("h")).unwrap().endpoint, app);
+        assert!(matches!(by(Some(app), None), Err(SetupError::ManagedIdentity(_))));
+        let afar = by(Some("http://identity.example/"), Some("h")).unwrap();
+        assert!(matches!(afar.build(), Err(SetupError::Url(_))));
+    }
+}

@@ -8,5 +8,7 @@ pub(crate) mod managed_identity;
 pub(crate) mod on_behalf_of;
 pub(crate) mod password;
 pub(crate) mod refresh_token;
+#[cfg(test)]
+pub(crate) mod script;
 pub(crate) mod service_account;
 pub(crate) mod signed_in;

@@ -81,3 +81,37 @@ impl fmt::Debug for OnBehalfOfBuilder {
         f.debug_tuple("OnBehalfOfBuilder").field(&self.settings).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::ErrorKind;
+    use crate::token::grant::script::{Script, exchange_online, get, refusal, tokens};
+
+    #[tokio::test]
+    async fn entra_gets_the_form_its_documents_show() {
+        let script = Script::new([tokens("EwB", "refresh"), refusal("invalid_grant", 65001)]);
+        let user = || {
+            OnBehalfOf::entra("contoso.example", "service-1", "service-secret", "eyJ0.user.token")
+                .protocols([crate::Protocol::Imap])
+                .http(script.clone())
+        };
+        assert!(!format!("{:?}", user()).contains("user.token"));
+        assert_eq!(get(&user().build().unwrap(), exchange_online()).await.unwrap(), "EwB");
+        assert_eq!(
+            script.bodies(),
+            ["grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer\
+              &assertion=eyJ0.user.token&requested_token_use=on_behalf_of\
+              &scope=https%3A%2F%2Foutlook.office.com%2FIMAP.AccessAsUser.All+offline_access\
+              &client_id=service-1&client_secret=service-secret"]
+        );
+        let error = get(&user().build().unwrap(), exchange_online()).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::SignInNeeded(_)), "{error:?}");
+    }
+
+    #[test]
+    fn an_empty_token_is_refused() {
+        let error = OnBehalfOf::entra("contoso.example", "a", "s", "").build().unwrap_err();
+        assert_eq!(error, SetupError::NoToken);
+    }
+}

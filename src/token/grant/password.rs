@@ -107,3 +107,92 @@ impl fmt::Debug for PasswordBuilder {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Failure;
+    use crate::token::grant::script::{Script, exchange_online, get, refusal, token, tokens};
+    use crate::token::{ErrorKind, SignInReason};
+
+    const SECRET: &str = "p&ss wörd-of-the-scanner";
+
+    fn scanner(script: &Script) -> SignedIn {
+        let user = "scanner@contoso.example";
+        Password::entra("organizations", "app-1", user, SECRET)
+            .protocols([crate::Protocol::Smtp])
+            .client_credential("app-secret")
+            .http(script.clone())
+            .build()
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn entra_gets_the_form_its_documents_show() {
+        let script = Script::new([token("EwB"), token("hve")]);
+        let tokens = scanner(&script);
+        let endpoint = crate::provider::microsoft365::smtp();
+        assert_eq!(get(&tokens, endpoint).await.unwrap(), "EwB");
+        assert_eq!(
+            script.bodies(),
+            ["grant_type=password&username=scanner%40contoso.example\
+              &password=p%26ss+w%C3%B6rd-of-the-scanner\
+              &scope=https%3A%2F%2Foutlook.office.com%2FSMTP.Send+offline_access\
+              &client_id=app-1&client_secret=app-secret"]
+        );
+        // High Volume Email takes the password of its mail user for another scope.
+        assert_eq!(get(&tokens, crate::provider::hve::smtp()).await.unwrap(), "hve");
+        assert!(
+            script.bodies()[1]
+                .contains("&scope=https%3A%2F%2Foutlook.office.com%2F.default+offline_access&")
+        );
+    }
+
+    #[tokio::test]
+    async fn the_password_is_used_again_when_the_refresh_token_is_over() {
+        let script = Script::new([
+            tokens("first", "refresh-1"),
+            refusal("invalid_grant", 700_082),
+            tokens("second", "refresh-2"),
+        ]);
+        let user = Password::builder("https://login.example/token", "app-1", "anna", SECRET)
+            .http(script.clone())
+            .build()
+            .unwrap();
+        let at = || crate::Endpoint::imap("h");
+        assert_eq!(get(&user, at()).await.unwrap(), "first");
+        let request = crate::token::TokenRequest::new(at(), "anna@contoso.example");
+        let first = crate::TokenProvider::token(&user, &request).await.unwrap();
+        crate::TokenProvider::rejected(&user, &first, crate::token::Rejection::Expired).await;
+        assert_eq!(get(&user, at()).await.unwrap(), "second");
+        let grants: Vec<_> =
+            script.bodies().iter().map(|body| body.split('&').next().unwrap().to_owned()).collect();
+        assert_eq!(
+            grants,
+            ["grant_type=password", "grant_type=refresh_token", "grant_type=password"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_second_factor_is_named_and_the_password_is_not_shown() {
+        let script = Script::new([refusal("invalid_grant", 50076)]);
+        let tokens = Password::entra("contoso.example", "app-1", "anna", SECRET).http(script);
+        let shown = format!("{tokens:?}");
+        let tokens = tokens.build().unwrap();
+        let error = get(&tokens, exchange_online()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SignInNeeded(SignInReason::Mfa));
+        assert_eq!(error.retry(), crate::Retry::Administrator);
+        let shown = format!("{shown} {error} {error:?} {tokens:?}");
+        assert!(shown.contains("second factor") && !shown.contains("scanner"), "{shown}");
+    }
+
+    #[test]
+    fn tenants_that_have_no_passwords_are_refused() {
+        for tenant in ["common", "consumers"] {
+            let error = Password::entra(tenant, "a", "u", "p").build().unwrap_err();
+            assert!(error.to_string().contains("AADSTS9001023"), "{error}");
+        }
+        let empty = Password::entra("contoso.example", "a", "u", "").build().unwrap_err();
+        assert_eq!(empty, SetupError::NoPassword);
+    }
+}

@@ -201,3 +201,76 @@ impl TokenProvider for Grant {
         })
     }
 }
+#[cfg(all(test, any(feature = "ring", feature = "aws-lc-rs")))]
+mod tests {
+    use oauth2::url::form_urlencoded;
+
+    use super::*;
+    use crate::token::ErrorKind;
+    use crate::token::grant::script::{Script, get, json as answer, token};
+    use crate::token::oauth::openssl::Bench;
+
+    fn key_file(bench: &Bench) -> String {
+        bench.certificate("google", &["rsa:2048"]);
+        let key = std::fs::read_to_string(bench.path("google.key")).unwrap();
+        json!({
+            "type": "service_account", "project_id": "p", "private_key_id": "key-1",
+            "private_key": key, "client_email": "mailer@p.iam.gserviceaccount.com",
+            "client_id": "1", "token_uri": "https://oauth2.googleapis.com/token",
+        })
+        .to_string()
+    }
+
+    #[tokio::test]
+    async fn each_mailbox_gets_a_token_of_its_user() {
+        let bench = Bench::new();
+        let script = Script::new([token("anna"), token("group")]);
+        let file = key_file(&bench);
+        let own = ServiceAccount::from_json(&file).unwrap().http(script.clone());
+        let own = own.build().unwrap();
+        let gmail = crate::provider::gmail::imap;
+        assert_eq!(get(&own, gmail()).await.unwrap(), "anna");
+        assert_eq!(get(&own, crate::provider::gmail::smtp()).await.unwrap(), "anna");
+        let fixed = ServiceAccount::from_json(&file).unwrap().subject("boss@contoso.example");
+        let fixed = fixed.http(script.clone()).build().unwrap();
+        assert_eq!(get(&fixed, gmail()).await.unwrap(), "group");
+
+        assert_eq!(script.asked()[0].line, "POST https://oauth2.googleapis.com/token");
+        let users = script.bodies().into_iter().map(|body| {
+            let fields: Vec<(String, String)> =
+                form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+            let [(one, grant_type), (two, assertion)] = &fields[..] else { panic!("{body}") };
+            assert_eq!((one.as_str(), two.as_str()), ("grant_type", "assertion"));
+            assert_eq!(grant_type, "urn:ietf:params:oauth:grant-type:jwt-bearer");
+            let (header, claims) = bench.verify(assertion, "google", &[]);
+            assert_eq!(header, json!({ "alg": "RS256", "typ": "JWT", "kid": "key-1" }));
+            assert_eq!(claims["iss"], "mailer@p.iam.gserviceaccount.com");
+            assert_eq!(claims["scope"], "https://mail.google.com/");
+            assert_eq!(claims["aud"], "https://oauth2.googleapis.com/token");
+            let time = |name: &str| claims[name].as_u64().unwrap();
+            assert_eq!(time("exp") - time("iat"), 3600);
+            assert_eq!(claims.as_object().unwrap().len(), 6);
+            claims["sub"].as_str().unwrap().to_owned()
+        });
+        assert_eq!(users.collect::<Vec<_>>(), ["anna@contoso.example", "boss@contoso.example"]);
+    }
+
+    #[tokio::test]
+    async fn a_refused_assertion_is_about_the_client_and_not_a_user() {
+        let bench = Bench::new();
+        let body = r#"{"error":"invalid_grant","error_description":"Invalid JWT Signature."}"#;
+        let script = Script::new([answer(400, body)]);
+        let tokens = ServiceAccount::from_json(&key_file(&bench)).unwrap().http(script);
+        let tokens = tokens.build().unwrap();
+        let error = get(&tokens, crate::provider::gmail::pop()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ClientCredential);
+    }
+
+    #[test]
+    fn another_file_is_refused_without_being_quoted() {
+        for json in ["", "{}", r#"{"client_email":"a","private_key":"hunter2-hunter2"}"#] {
+            let error = ServiceAccount::from_json(json).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        }
+    }
+}

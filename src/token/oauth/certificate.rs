@@ -254,3 +254,118 @@ fn belongs(certificate: &CertificateDer<'static>, signer: &Signer) -> bool {
     // What rustls cannot compare, such as a certificate of version 1, is left to the server.
     !matches!(pair.keys_match(), Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)))
 }
+
+#[cfg(all(test, any(feature = "ring", feature = "aws-lc-rs")))]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+    use crate::token::oauth::openssl::Bench;
+
+    const RSA: &[&str] = &["rsa:2048"];
+    const P256: &[&str] = &["ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    const PSS: &[&str] = &["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"];
+    const URL: &str = "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token";
+
+    async fn assertion(certificate: &Certificate) -> String {
+        let now = UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+        let events = Events::default();
+        let signed = certificate.assertion("app-1", URL, now, &events).await.unwrap();
+        signed.expose().clone()
+    }
+
+    #[tokio::test]
+    async fn an_rsa_key_signs_by_pss_what_entra_documents() {
+        let bench = Bench::new();
+        bench.certificate("app", RSA);
+        let certificate = Certificate::from_pem(bench.pem("app")).unwrap();
+        let (header, claims) = bench.verify(&assertion(&certificate).await, "app", PSS);
+        bench.run(&["x509", "-in", "app.crt", "-outform", "DER", "-out", "app.der"]);
+        let hash = bench.run(&["dgst", "-sha256", "-binary", "app.der"]);
+        let thumbprint = URL_SAFE_NO_PAD.encode(hash);
+        assert_eq!(thumbprint.len(), 43);
+        assert_eq!(header, json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": thumbprint }));
+        let id = claims["jti"].as_str().unwrap();
+        assert_eq!((id.len(), id.as_bytes()[14]), (36, b'4'));
+        assert_eq!(
+            claims,
+            json!({
+                "aud": URL, "iss": "app-1", "sub": "app-1", "jti": id,
+                "nbf": 1_790_000_000, "iat": 1_790_000_000, "exp": 1_790_000_300,
+            })
+        );
+        let (_, again) = bench.verify(&assertion(&certificate).await, "app", PSS);
+        assert_ne!(again["jti"], claims["jti"]);
+    }
+
+    #[tokio::test]
+    async fn rs256_is_signed_by_choice_and_es256_by_the_keys_kind() {
+        let bench = Bench::new();
+        bench.certificate("rsa", RSA);
+        bench.certificate("ec", P256);
+        let rsa = Certificate::from_pem(bench.pem("rsa")).unwrap();
+        let rsa = rsa.signing(SigningAlgorithm::Rs256).unwrap().audience("https://aud.example");
+        let (header, claims) = bench.verify(&assertion(&rsa).await, "rsa", &[]);
+        assert_eq!(
+            (&header["alg"], &claims["aud"]),
+            (&json!("RS256"), &json!("https://aud.example"))
+        );
+        let ec = Certificate::from_pem(bench.pem("ec")).unwrap();
+        let (header, _) = bench.verify(&assertion(&ec).await, "ec", &[]);
+        assert_eq!(header["alg"], "ES256");
+        assert!(ec.signing(SigningAlgorithm::Ps256).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_renewed_file_is_used_and_a_damaged_one_is_not() {
+        let bench = Bench::new();
+        bench.certificate("old", RSA);
+        bench.certificate("new", RSA);
+        let file = bench.path("current.pem");
+        std::fs::write(&file, bench.pem("old")).unwrap();
+        let certificate = Certificate::from_pem_file(&file).unwrap();
+        let certificate = certificate.signing(SigningAlgorithm::Rs256).unwrap();
+        bench.verify(&assertion(&certificate).await, "old", &[]);
+        std::fs::write(&file, bench.pem("new")).unwrap();
+        let (header, _) = bench.verify(&assertion(&certificate).await, "new", &[]);
+        assert_eq!(header["x5t#S256"], json!(certificate.thumbprint()));
+        for damage in [&bench.pem("old")[..700], "", "no PEM"] {
+            std::fs::write(&file, damage).unwrap();
+            bench.verify(&assertion(&certificate).await, "new", &[]);
+        }
+        std::fs::remove_file(&file).unwrap();
+        bench.verify(&assertion(&certificate).await, "new", &[]);
+    }
+
+    #[test]
+    fn what_is_missing_or_does_not_fit_is_named() {
+        let bench = Bench::new();
+        bench.certificate("one", RSA);
+        bench.certificate("two", RSA);
+        let file = |name: &str| bench.path(name);
+        let key = std::fs::read(file("one.key")).unwrap();
+        assert_eq!(Certificate::from_pem(&key).unwrap_err(), CertificateError::NoCertificate);
+        let certificate = std::fs::read(file("one.crt")).unwrap();
+        assert_eq!(Certificate::from_pem(&certificate).unwrap_err(), CertificateError::NoKey);
+        let mixed = Certificate::from_pem_files(file("one.crt"), file("two.key"));
+        assert_eq!(mixed.unwrap_err(), CertificateError::Mismatch);
+        assert!(Certificate::from_pem_files(file("one.crt"), file("one.key")).is_ok());
+        let missing = Certificate::from_pem_file(file("none.pem")).unwrap_err();
+        assert!(missing.to_string().contains("none.pem"), "{missing}");
+        // A chain in any order, and the key's older form.
+        bench.run(&["rsa", "-in", "two.key", "-traditional", "-out", "two.old"]);
+        let chain = bench.pem("two") + &String::from_utf8(certificate).unwrap();
+        let old = std::fs::read_to_string(file("two.old")).unwrap();
+        assert!(old.contains("BEGIN RSA PRIVATE KEY"));
+        let only = |text: &str| text.split("-----BEGIN PRIVATE KEY").next().unwrap().to_owned();
+        let certificates = only(&bench.pem("one")) + &only(&chain) + &old;
+        let found = Certificate::from_pem(certificates).unwrap();
+        assert_eq!(
+            found.thumbprint(),
+            Certificate::from_pem(bench.pem("two")).unwrap().thumbprint()
+        );
+    }
+}

@@ -11,6 +11,8 @@ pub(crate) mod form;
 pub(crate) mod hint;
 pub(crate) mod http_date;
 pub(crate) mod jwt;
+#[cfg(test)]
+pub(crate) mod openssl;
 pub(crate) mod refusal;
 pub(crate) mod scope;
 pub(crate) mod settings;

@@ -22,6 +22,8 @@ mod file;
 mod keeper;
 mod locked;
 mod memory;
+#[cfg(test)]
+mod processes;
 pub(crate) mod renew;
 #[cfg(test)]
 mod scratch;

@@ -104,13 +104,11 @@ impl<R: Refresh> Renewing<R> {
     }
 
     /// Puts the tokens of a new sign-in in place of whatever is stored; an empty set signs out.
+    ///
+    /// Only signing out fails where the store does: a sign-in is kept in memory then.
     pub(crate) async fn replace(&self, tokens: TokenSet) -> Result<(), TokenError> {
         let inner = self.inner.clone();
-        keep(async move {
-            inner.replace(tokens).await;
-            Ok(())
-        })
-        .await
+        keep(async move { Ok(inner.replace(tokens).await?) }).await
     }
 }
 
@@ -184,7 +182,7 @@ impl<R: Refresh> Inner<R> {
                         return Err(TokenError::never("the renewed tokens lack the scope"));
                     };
                     match self.save(new, origin).await {
-                        Saved::Kept => return Ok(token),
+                        Saved::InStore | Saved::InMemory(_) => return Ok(token),
                         Saved::TheirsStand => outcome = Ok(token),
                     }
                 }
@@ -225,7 +223,7 @@ impl<R: Refresh> Inner<R> {
                     if spent.is_some() && spent != new.refresh_token() {
                         self.refresh.rotated();
                     }
-                    return Saved::Kept;
+                    return Saved::InStore;
                 }
                 Ok(Attempt::Found(theirs)) => {
                     let theirs = Origin { stored: theirs, ..origin };
@@ -243,7 +241,7 @@ impl<R: Refresh> Inner<R> {
                 Err(failure) => {
                     self.refresh.not_stored(&failure);
                     *self.unsaved() = Some(Unsaved { tokens: new, origin });
-                    return Saved::Kept;
+                    return Saved::InMemory(failure);
                 }
             }
         }
@@ -257,14 +255,21 @@ impl<R: Refresh> Inner<R> {
         }
     }
 
-    async fn replace(&self, tokens: TokenSet) {
+    async fn replace(&self, tokens: TokenSet) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
         // A sign-in is not lost because another process is slow: it wins without the lock too.
         let _lock = self.store.lock(&self.key).await;
         *self.unsaved() = None;
         // What cannot be read is not there, or storing fails as well and says why.
         let stored = self.store.load(&self.key).await.ok().flatten();
-        self.save(tokens, Origin { stored, of_sign_in: true }).await;
+        let signs_out = tokens.refresh_token().is_none();
+        match self.save(tokens, Origin { stored, of_sign_in: true }).await {
+            Saved::InMemory(failure) if signs_out => {
+                *self.unsaved() = None;
+                Err(failure)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether what is stored has been changed by somebody else.
@@ -301,8 +306,10 @@ enum Attempt {
 
 /// What became of new tokens.
 enum Saved {
-    /// They are the ones to go by, in the store or, if it failed, in memory.
-    Kept,
+    /// They are stored.
+    InStore,
+    /// They are the ones to go by, but the store failed.
+    InMemory(StoreError),
     /// Somebody stored others meanwhile.
     TheirsStand,
 }
@@ -786,6 +793,17 @@ mod tests {
         tokens.replace(TokenSet::default()).await.unwrap();
         let retry = request().with_purpose(Purpose::Retry);
         assert!(tokens.token("imap", &retry).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn signing_out_of_a_store_that_fails_is_an_error() {
+        let full = Arc::new(AtomicBool::new(true));
+        let store = Full(signed_in().await, full.clone());
+        let (server, _steps) = Server::new(Semaphore::MAX_PERMITS);
+        let tokens = server.renewing(&store);
+        let error = tokens.replace(TokenSet::default()).await.unwrap_err();
+        assert!(error.to_string().contains("no space"), "{error}");
+        assert_eq!(get(&tokens, "imap").await, "imap1");
     }
 
     #[tokio::test]
