@@ -21,16 +21,19 @@
 mod access_token;
 mod cache_event;
 mod cached;
-#[cfg(feature = "oauth")]
-mod client_credentials;
 mod error;
 mod fixed;
 mod from_fn;
+#[cfg(feature = "oauth")]
+mod grant;
 #[cfg(feature = "oauth")]
 #[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
 pub mod http;
 #[cfg(feature = "oauth")]
 mod https;
+mod kind;
+#[cfg(feature = "oauth")]
+mod oauth;
 mod request;
 #[cfg(feature = "oauth")]
 #[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
@@ -43,16 +46,39 @@ use std::sync::Arc;
 pub use access_token::{AccessToken, MalformedToken};
 pub use cache_event::CacheEvent;
 pub use cached::Cached;
-#[cfg(feature = "oauth")]
-#[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
-pub use client_credentials::{ClientCredentials, ClientCredentialsBuilder, SetupError};
 pub use error::TokenError;
 pub use fixed::StaticToken;
 pub use from_fn::{FromFn, FromFnWith, from_fn, from_fn_with};
+pub use kind::{ErrorKind, SignInReason};
 pub use request::{Purpose, Rejection, TokenRequest};
 #[cfg(feature = "oauth")]
 #[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
-pub use token_endpoint::{NoAnswer, TokenEndpointError};
+pub use with_oauth::*;
+
+/// What the feature `oauth` brings.
+#[cfg(feature = "oauth")]
+mod with_oauth {
+    pub use super::grant::authorization_code::{
+        Authorization, AuthorizationCode, AuthorizationCodeBuilder, BrowserSignIn,
+    };
+    pub use super::grant::client_credentials::{ClientCredentials, ClientCredentialsBuilder};
+    pub use super::grant::device_code::{DeviceCode, DeviceCodeBuilder, DevicePrompt};
+    pub use super::grant::managed_identity::{ManagedIdentity, ManagedIdentityBuilder};
+    pub use super::grant::on_behalf_of::{OnBehalfOf, OnBehalfOfBuilder};
+    pub use super::grant::password::{Password, PasswordBuilder};
+    pub use super::grant::refresh_token::{RefreshToken, RefreshTokenBuilder};
+    pub use super::grant::service_account::{ServiceAccount, ServiceAccountBuilder};
+    pub use super::grant::signed_in::SignedIn;
+    pub use super::oauth::certificate::{Certificate, CertificateError};
+    pub use super::oauth::cloud::Cloud;
+    pub use super::oauth::consent::admin_consent_url;
+    pub use super::oauth::credential::ClientCredential;
+    pub use super::oauth::event::TokenEvent;
+    pub use super::oauth::jwt::SigningAlgorithm;
+    pub use super::oauth::refusal::TokenEndpointError;
+    pub use super::oauth::settings::SetupError;
+    pub use super::token_endpoint::NoAnswer;
+}
 
 use crate::BoxFuture;
 
