@@ -2,6 +2,8 @@
 
 mod api;
 mod layering;
+#[cfg(feature = "oauth")]
+mod oauth_server;
 mod real_bed;
 mod real_certificates;
 mod real_login;
