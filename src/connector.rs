@@ -251,6 +251,64 @@ impl From<TokenError> for Obstacle {
     }
 }
 
+/// The ways in that the three clients have in common.
+macro_rules! ways_in {
+    ($client:ident, $error:ident) => {
+        impl $client {
+            /// A connector, which connects again and again with the same settings.
+            pub fn builder(endpoint: $crate::Endpoint) -> $crate::Connector<Self> {
+                $crate::Connector::new(endpoint)
+            }
+
+            /// Connects, and logs in to `mailbox` by XOAUTH2 with a token of `tokens`. Defaults for
+            /// all else; see [`builder`](Self::builder) to change them.
+            ///
+            /// # Errors
+            /// See [`Connector::connect`]($crate::Connector::connect).
+            ///
+            /// # Cancel safety
+            /// Dropping the future closes the connection; the server may have seen the login.
+            pub async fn connect_xoauth2(
+                endpoint: $crate::Endpoint,
+                mailbox: impl Into<String>,
+                tokens: &dyn $crate::TokenProvider,
+            ) -> Result<Self, $error> {
+                let mechanism = $crate::auth::TokenMechanism::Xoauth2;
+                $crate::connector::by_token(endpoint, mechanism, &mailbox.into(), tokens).await
+            }
+
+            /// The same by OAUTHBEARER (RFC 7628), the standard's mechanism. Microsoft does not
+            /// offer it.
+            ///
+            /// # Errors
+            /// See [`Connector::connect`]($crate::Connector::connect).
+            ///
+            /// # Cancel safety
+            /// Dropping the future closes the connection; the server may have seen the login.
+            pub async fn connect_oauthbearer(
+                endpoint: $crate::Endpoint,
+                mailbox: impl Into<String>,
+                tokens: &dyn $crate::TokenProvider,
+            ) -> Result<Self, $error> {
+                let mechanism = $crate::auth::TokenMechanism::OauthBearer;
+                $crate::connector::by_token(endpoint, mechanism, &mailbox.into(), tokens).await
+            }
+        }
+    };
+}
+
+pub(crate) use ways_in;
+
+/// Connects with a borrowed provider, and defaults for all else.
+pub(crate) async fn by_token<C: Establish>(
+    endpoint: Endpoint,
+    mechanism: TokenMechanism,
+    mailbox: &str,
+    provider: &dyn TokenProvider,
+) -> Result<C, C::Error> {
+    connect(&Settings::new(endpoint), Credentials::Token { mechanism, mailbox, provider }).await
+}
+
 /// At most this many connections are opened for one client: one whose initial response was too
 /// long, one whose token was refused, and one more.
 const DIALS: usize = 3;
@@ -463,19 +521,26 @@ mod tests {
 
     /// Gives its tokens one after the other, the last for ever, and counts what it is told.
     #[derive(Clone)]
-    struct Tokens(Arc<Mutex<(VecDeque<&'static str>, usize, Vec<Rejection>)>>);
+    struct Tokens(Arc<Mutex<Office>>);
+
+    struct Office {
+        tokens: VecDeque<&'static str>,
+        asked: usize,
+        told: Vec<Rejection>,
+    }
 
     impl Tokens {
         fn new(tokens: &[&'static str]) -> Self {
-            Self(Arc::new(Mutex::new((tokens.iter().copied().collect(), 0, Vec::new()))))
+            let tokens = tokens.iter().copied().collect();
+            Self(Arc::new(Mutex::new(Office { tokens, asked: 0, told: Vec::new() })))
         }
 
         fn asked(&self) -> usize {
-            self.0.lock().unwrap().1
+            self.0.lock().unwrap().asked
         }
 
         fn told(&self) -> Vec<Rejection> {
-            self.0.lock().unwrap().2.clone()
+            self.0.lock().unwrap().told.clone()
         }
     }
 
@@ -484,7 +549,7 @@ mod tests {
             &'a self,
             _: &'a TokenRequest,
         ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
-            let (tokens, asked, _) = &mut *self.0.lock().unwrap();
+            let Office { tokens, asked, .. } = &mut *self.0.lock().unwrap();
             *asked += 1;
             let last = tokens.back().copied();
             let token = tokens.pop_front().or(last).unwrap();
@@ -495,7 +560,7 @@ mod tests {
         }
 
         fn rejected<'a>(&'a self, _: &'a AccessToken, why: Rejection) -> BoxFuture<'a, ()> {
-            self.0.lock().unwrap().2.push(why);
+            self.0.lock().unwrap().told.push(why);
             Box::pin(std::future::ready(()))
         }
     }

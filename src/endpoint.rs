@@ -118,6 +118,10 @@ impl Endpoint {
         &self.host
     }
 
+    pub(crate) fn shared_host(&self) -> Arc<str> {
+        self.host.clone()
+    }
+
     /// The TCP port.
     pub const fn port(&self) -> u16 {
         self.port

@@ -92,3 +92,20 @@ pub trait Failure: std::error::Error + Send + Sync + 'static {
     /// The server's own words, if it said any, without the secrets it may have echoed.
     fn reply_text(&self) -> Option<Cow<'_, str>>;
 }
+
+/// How the message of a closed connection ends: with the server's last words, and during
+/// authentication with the length of the credential, since servers close on those that are too
+/// long for them.
+pub(crate) fn closing_words(
+    reply: &Option<impl fmt::Display>,
+    credential_octets: &Option<usize>,
+) -> String {
+    let mut words = String::new();
+    if let Some(octets) = credential_octets {
+        words.push_str(&format!(", after a credential of {octets} octets"));
+    }
+    if let Some(reply) = reply {
+        words.push_str(&format!(": {reply}"));
+    }
+    words
+}

@@ -1,5 +1,7 @@
 //! What a peer can do wrong, whatever the protocol.
 
+use crate::Misuse;
+
 /// The server broke the rules of its protocol, so that what it says next cannot be trusted to
 /// belong to what was asked. The connection is unusable afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,4 +66,14 @@ pub(crate) enum Unwritable {
     /// The connection is not encrypted.
     #[error("a secret on a clear-text connection")]
     SecretInClearText,
+}
+
+impl Unwritable {
+    /// The caller's mistake behind it; `what` holds the offending octet.
+    pub(crate) const fn in_argument(self, what: &'static str) -> Misuse {
+        match self {
+            Self::LineBreak => Misuse::LineBreak { what },
+            Self::SecretInClearText => Misuse::SecretInClearText,
+        }
+    }
 }

@@ -112,7 +112,7 @@ pub use limits::{Limits, Timeouts};
 pub use misuse::Misuse;
 #[cfg(feature = "pop")]
 pub use pop::PopClient;
-pub use sasl::{Challenge, Input, InputError};
+pub use sasl::{Challenge, InputError, InputField};
 #[cfg(feature = "smtp")]
 pub use smtp::SmtpClient;
 pub use token::{AccessToken, TokenProvider};

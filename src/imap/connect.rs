@@ -205,7 +205,336 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::auth::Verdict;
+    use crate::connector::Judge;
+    use crate::imap::client::tests::scripted;
     use crate::imap::reply::tests::reply;
+    use crate::{Endpoint, Failure, Profile, Retry, sasl};
+
+    const INLINE: &str = "AUTHENTICATE XOAUTH2 dXNlcj1hQGIuYwFhdXRoPUJlYXJlciBUAQE=";
+
+    fn settings() -> Settings {
+        Settings::new(Endpoint::imap("mail.example"))
+    }
+
+    /// What a login with `token` against this script ends in: the capabilities known then.
+    async fn open_as(token: &str, settings: &Settings, script: &str) -> Result<String, Error> {
+        let (stream, server) = scripted(&script.replace("INLINE", INLINE));
+        let session = sasl::Session::xoauth2("a@b.c", token, &[]).unwrap();
+        let login = Login { session, two_step: false };
+        let protection = Protection { greeted: false, confidential: true };
+        let opened = ImapClient::open(Box::new(stream), protection, settings, login).await;
+        let known = opened.map(|client| client.capabilities().to_string());
+        server.await.unwrap();
+        known
+    }
+
+    async fn open(script: &str) -> Result<String, Error> {
+        open_as("T", &settings(), script).await
+    }
+
+    async fn start_tls(script: &str) -> Result<(), Error> {
+        let (stream, server) = scripted(script);
+        let started = ImapClient::start_tls(Box::new(stream), &settings()).await.map(|_| ());
+        server.await.unwrap();
+        started
+    }
+
+    fn auth(error: &Error) -> &crate::AuthError<Reply> {
+        match error {
+            Error::Auth(error) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn gmail_names_its_capabilities_with_the_login_and_needs_no_probe() {
+        let known = open(
+            "
+            S: * OK Gimap ready for requests from 192.0.2.1 g191mb175416382wmg
+            C: A1 CAPABILITY
+            S: * CAPABILITY IMAP4rev1 IDLE NAMESPACE ID SASL-IR AUTH=XOAUTH2 AUTH=OAUTHBEARER
+            S: A1 OK Thats all she wrote! g191mb175416382wmg
+            C: A2 INLINE
+            S: * CAPABILITY IMAP4rev1 IDLE NAMESPACE ID UIDPLUS MOVE LITERAL-
+            S: A2 OK a@b.c authenticated (Success)
+            ",
+        );
+        assert_eq!(known.await.unwrap(), "IMAP4rev1 IDLE NAMESPACE ID UIDPLUS MOVE LITERAL-");
+    }
+
+    #[tokio::test]
+    async fn dovecot_names_them_with_the_greeting_and_the_login() {
+        let known = open(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 SASL-IR ID AUTH=XOAUTH2] testbed ready
+            C: A1 INLINE
+            S: A1 OK [CAPABILITY IMAP4rev1 SASL-IR UIDPLUS] Logged in
+            ",
+        );
+        assert_eq!(known.await.unwrap(), "IMAP4rev1 SASL-IR UIDPLUS");
+    }
+
+    const EXCHANGE: &str = "
+        S: * OK The Microsoft Exchange IMAP4 service is ready. [TQBXAEgA]
+        C: A1 CAPABILITY
+        S: * CAPABILITY IMAP4 IMAP4rev1 AUTH=XOAUTH2 LOGINDISABLED SASL-IR UIDPLUS ID NAMESPACE
+        S: A1 OK CAPABILITY completed.
+        C: A2 INLINE
+        S: A2 OK AUTHENTICATE completed.
+        C: A3 CAPABILITY
+        C: A4 NAMESPACE
+    ";
+
+    #[tokio::test]
+    async fn exchange_online_is_asked_in_one_flight_whether_the_mailbox_opened() {
+        let script = format!(
+            "{EXCHANGE}
+            S: * CAPABILITY IMAP4 IMAP4rev1 UIDPLUS MOVE ID NAMESPACE LITERAL+
+            S: A3 OK CAPABILITY completed.
+            S: * NAMESPACE ((\"\" \"/\")) NIL NIL
+            S: A4 OK NAMESPACE completed."
+        );
+        assert_eq!(
+            open(&script).await.unwrap(),
+            "IMAP4 IMAP4rev1 UIDPLUS MOVE ID NAMESPACE LITERAL+"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_login_that_is_not_connected_is_a_failed_login_and_not_the_tokens_fault() {
+        let error = open(&format!(
+            "{EXCHANGE}
+            S: * CAPABILITY IMAP4 IMAP4rev1
+            S: A3 OK CAPABILITY completed.
+            S: A4 BAD User is authenticated but not connected.
+            S: * BYE Connection closed. 14
+            EOF"
+        ))
+        .await
+        .unwrap_err();
+        assert_eq!(auth(&error).cause(), AuthCause::NotConnected);
+        assert_eq!((error.retry(), error.verdict()), (Retry::Administrator, Verdict::Final));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_anywhere_on_the_way_is_an_error() {
+        let script = format!(
+            "{EXCHANGE}
+            S: * CAPABILITY IMAP4 IMAP4rev1
+            S: A3 OK CAPABILITY completed.
+            S: * NAMESPACE NIL NIL NIL
+            S: A4 OK NAMESPACE completed."
+        );
+        let lines: Vec<&str> = script.lines().collect();
+        for end in 0..lines.len() {
+            let error = open(&format!("{}\nEOF", lines[..end].join("\n"))).await.unwrap_err();
+            assert!(matches!(error, Error::Closed { reply: None, .. }), "{end}: {error:?}");
+            assert!(!error.connection_usable());
+            // Half a line more is no answer either.
+            let half = format!("{}\nS~ A1 O\nEOF", lines[..end].join("\n"));
+            assert!(open(&half).await.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_token_is_to_be_replaced() {
+        let error = open(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi
+            C: A1 INLINE
+            S: + eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIiwic2NvcGUiOiJtYWlsIn0=
+            C:
+            S: A1 NO [AUTHENTICATIONFAILED] Authentication failed.
+            ",
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(auth(&error).challenge().unwrap().scope(), Some("mail"));
+        assert!(matches!(error.verdict(), Verdict::TokenRefused(_)));
+        assert_eq!(
+            error.to_string(),
+            "XOAUTH2 authentication refused: NO [AUTHENTICATIONFAILED] Authentication failed. \
+             (the server's reason: {\"status\":\"401\",\"schemes\":\"bearer\",\"scope\":\"mail\"})"
+        );
+    }
+
+    #[tokio::test]
+    async fn without_sasl_ir_the_token_waits_for_the_server() {
+        let known = open(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2] hi
+            C: A1 AUTHENTICATE XOAUTH2
+            S: +
+            C: dXNlcj1hQGIuYwFhdXRoPUJlYXJlciBUAQE=
+            S: A1 OK [CAPABILITY IMAP4rev1] in
+            ",
+        );
+        assert_eq!(known.await.unwrap(), "IMAP4rev1");
+    }
+
+    #[tokio::test]
+    async fn a_syntax_error_on_the_inline_form_asks_for_the_other_form() {
+        let error = open(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi
+            C: A1 INLINE
+            S: A1 BAD Parse command error
+            ",
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(error.verdict(), Verdict::TwoStep);
+    }
+
+    #[tokio::test]
+    async fn a_token_too_long_for_the_line_goes_in_two_steps_and_a_close_names_its_length() {
+        let token = "t".repeat(8500);
+        let error = open_as(
+            &token,
+            &settings(),
+            "
+            S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi
+            C: A1 AUTHENTICATE XOAUTH2
+            S: +
+            EOF
+            ",
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the server closed the connection during authentication, after a credential of 8500 \
+             octets"
+        );
+        assert_eq!((error.retry(), error.verdict()), (Retry::Later(None), Verdict::Final));
+    }
+
+    #[tokio::test]
+    async fn a_mechanism_that_is_not_offered_is_not_tried() {
+        let error = open("S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the server does not offer AUTH=XOAUTH2 for authentication (it offers: IMAP4rev1 \
+             AUTH=PLAIN)"
+        );
+        assert!(!error.connection_usable());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_knows_us_already_wants_no_login() {
+        let known = open("S: * PREAUTH [CAPABILITY IMAP4rev1] hi a@b.c").await;
+        assert_eq!(known.unwrap(), "IMAP4rev1");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_turns_us_away_is_quoted() {
+        for greeting in ["* BYE Too many connections", "* NO LOGOUT Intrusion prevention"] {
+            let error = open(&format!("S: {greeting}\nEOF")).await.unwrap_err();
+            assert_eq!(error.to_string(), format!("greeting refused: {}", &greeting[2..]));
+            assert_eq!(error.retry(), Retry::Later(None));
+            assert!(!error.connection_usable());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_throttled_login_says_when_to_come_back() {
+        let error = open(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi
+            C: A1 INLINE
+            S: A1 BAD Request is throttled. Suggested Backoff Time: 92415 milliseconds
+            ",
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(error.retry(), Retry::Later(Some(Duration::from_millis(92_415))));
+        assert_eq!(error.verdict(), Verdict::Final);
+    }
+
+    #[tokio::test]
+    async fn id_goes_along_where_the_provider_demands_it_or_the_user_set_it() {
+        let endpoint = Endpoint::imap("imap.163.com");
+        let profile = Profile::generic().with_id_demanded(true);
+        let demanded = Settings::new(endpoint.with_profile(profile));
+        let script = format!(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi
+            C: A1 INLINE
+            S: A1 OK done
+            C: A2 CAPABILITY
+            C: A3 ID (\"name\" \"{}\" \"version\" \"{}\")
+            S: * CAPABILITY IMAP4rev1 ID
+            S: A2 OK done
+            S: A3 NO no thanks
+            ",
+            env!("CARGO_PKG_NAME"),
+            env!("CARGO_PKG_VERSION")
+        );
+        assert_eq!(open_as("T", &demanded, &script).await.unwrap(), "IMAP4rev1 ID");
+
+        let mut named = settings();
+        named.id = vec![("name".to_owned(), "robot".to_owned())];
+        let script = "
+            S: * OK [CAPABILITY IMAP4rev1 ID SASL-IR AUTH=XOAUTH2] hi
+            C: A1 INLINE
+            S: A1 OK [CAPABILITY IMAP4rev1 ID] done
+            C: A2 ID (\"name\" \"robot\")
+            S: * ID NIL
+            S: A2 OK done
+        ";
+        assert_eq!(open_as("T", &named, script).await.unwrap(), "IMAP4rev1 ID");
+    }
+
+    #[tokio::test]
+    async fn starttls_gives_the_stream_back_and_nothing_else() {
+        start_tls(
+            "
+            S: * OK hi
+            C: A1 CAPABILITY
+            S: * CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED
+            S: A1 OK done
+            C: A2 STARTTLS
+            S: A2 OK Begin TLS negotiation now.
+            ",
+        )
+        .await
+        .unwrap();
+    }
+
+    #[tokio::test]
+    async fn octets_behind_the_answer_to_starttls_are_an_attack() {
+        // One write, so that the octets lie in the buffer when the answer is read.
+        let error = start_tls(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 STARTTLS] hi
+            C: A1 STARTTLS
+            S: A1 OK go\\r\\n* CAPABILITY IMAP4rev1 AUTH=PLAIN
+            ",
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "protocol error during STARTTLS: the server sent 35 octets between its answer to \
+             STARTTLS and the TLS handshake"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_clear_text_greeting_may_not_skip_tls() {
+        let error = start_tls("S: * PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] hi").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "protocol error during greeting: the server greeted a clear-text connection with \
+             PREAUTH"
+        );
+        let error = start_tls("S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the server does not offer STARTTLS for STARTTLS (it offers: IMAP4rev1 AUTH=PLAIN)"
+        );
+    }
 
     #[test]
     fn only_a_refusal_of_the_credential_blames_it() {

@@ -36,6 +36,7 @@ pub use client::ImapClient;
 pub use command::append::{AppendOptions, AppendResult};
 pub use command::fetch::{Fetch, FetchItems, MessageStream, Messages};
 pub use command::namespace::{NamespacePrefix, Namespaces};
+pub use command::raw::{RawCommand, RawOutcome};
 pub use command::store::StoreFlags;
 pub use error::Error;
 pub use event::{Data, Event};

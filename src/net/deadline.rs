@@ -83,7 +83,7 @@ impl Clock {
             if timer.deadline() != deadline {
                 timer.as_mut().reset(deadline);
             }
-            if timer.as_mut().poll(cx).is_pending() {
+            if timer.as_mut().poll(cx).is_pending() && Instant::now() < deadline {
                 return Poll::Pending;
             }
             if moved - self.moved < least {

@@ -116,7 +116,9 @@ impl<M: Machine> Driver<M> {
         poll_fn(|cx| waiting.driver.poll_event(cx, Some(low))).await
     }
 
-    /// Brings the connection back to rest if a dropped future left something in flight.
+    /// Brings the connection back to rest if a dropped future left something in flight, and takes
+    /// in what came while nobody asked: the farewell of a server that closed an idle connection
+    /// must not be read as the answer to the next command.
     ///
     /// # Errors
     /// It cannot, or not within the bounds: the connection is closed.
@@ -125,7 +127,7 @@ impl<M: Machine> Driver<M> {
             return Err(Error::Closed.into());
         }
         if !self.core.in_flight() {
-            return Ok(());
+            return self.catch_up().await;
         }
         if self.core.abandon() == Abandon::Close {
             return Err(self.give_up());
@@ -140,7 +142,29 @@ impl<M: Machine> Driver<M> {
         })
         .await;
         self.most_received = u64::MAX;
-        settled.unwrap_or_else(|_| Err(self.give_up()))
+        settled.unwrap_or_else(|_| Err(self.give_up()))?;
+        self.catch_up().await
+    }
+
+    /// Reads what has come already, and does not wait for more.
+    async fn catch_up(&mut self) -> Result<(), Broken> {
+        poll_fn(|cx| {
+            loop {
+                // Nothing is in flight, so that no event is anybody's answer.
+                while self.poll_core()?.is_some() {}
+                if self.eof {
+                    return Poll::Ready(Ok(()));
+                }
+                match self.poll_read(cx) {
+                    Poll::Ready(Ok(0)) => self.end(),
+                    Poll::Ready(Ok(octets)) => self.core.input().filled(octets),
+                    Poll::Ready(Err(error)) if is_end(&error) => self.end(),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(self.failed(error))),
+                    Poll::Pending => return Poll::Ready(Ok(())),
+                }
+            }
+        })
+        .await
     }
 
     fn give_up(&mut self) -> Broken {
@@ -215,7 +239,11 @@ impl<M: Machine> Driver<M> {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
-        self.trace.client(self.core.output());
+        let output = self.core.output();
+        if output.is_empty() && !self.unflushed {
+            return Ok(());
+        }
+        self.trace.client(output);
         while !self.core.output().is_empty() {
             let stream = Pin::new(&mut self.stream);
             match stream.poll_write(cx, self.core.output().unsent()) {
@@ -229,11 +257,11 @@ impl<M: Machine> Driver<M> {
                 Poll::Pending => break,
             }
         }
-        if self.unflushed {
-            if let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx) {
-                flushed?;
-                self.unflushed = !self.core.output().is_empty();
-            }
+        if self.unflushed
+            && let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx)
+        {
+            flushed?;
+            self.unflushed = !self.core.output().is_empty();
         }
         Ok(())
     }

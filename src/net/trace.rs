@@ -46,19 +46,27 @@ impl Trace {
     /// What was written since the last call. Comes before the octets are handed to the socket.
     pub(crate) fn client(&self, output: &mut Output) {
         if self.on {
-            for line in output.show() {
-                self.emit("C", &line);
-            }
+            self.show(output);
+        }
+    }
+
+    fn show(&self, output: &mut Output) {
+        for line in output.show() {
+            self.emit("C", &line);
         }
     }
 
     /// What was read since the last call.
     pub(crate) fn server(&self, input: &mut Input) {
         if self.on {
-            for heard in input.take_heard() {
-                for line in self.scrubber.clean_str(heard.as_bytes()).lines() {
-                    self.emit("S", line);
-                }
+            self.tell(input);
+        }
+    }
+
+    fn tell(&self, input: &mut Input) {
+        for heard in input.take_heard() {
+            for line in self.scrubber.clean_str(heard.as_bytes()).lines() {
+                self.emit("S", line);
             }
         }
     }

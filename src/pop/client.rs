@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use crate::auth::{Credentials, TokenMechanism};
-use crate::connector::{self, Settings};
+use crate::Stage;
+use crate::connector::ways_in;
 use crate::net::driver::Driver;
-use crate::token::TokenProvider;
-use crate::{Connector, Endpoint, Stage};
 
 use super::command::{self, Command};
 use super::proto::Core;
@@ -21,7 +19,7 @@ use super::{Capabilities, Error, Maildrop};
 /// The future of any command may be dropped: the next command reads the rest of the old answer and
 /// throws it away, within the bounds of [`Limits::settle`](crate::Limits::settle) and
 /// [`Timeouts::settle`](crate::Timeouts::settle). The server may still carry the old command out.
-/// Dropping the future of `connect_…` or [`Connector::connect`] closes the connection.
+/// Dropping the future of `connect_…` or [`Connector::connect`](crate::Connector::connect) closes the connection.
 ///
 /// # Example
 /// ```no_run
@@ -43,6 +41,8 @@ pub struct PopClient {
     maildrop: Maildrop,
 }
 
+ways_in!(PopClient, Error);
+
 impl PopClient {
     pub(crate) const fn new(
         driver: Driver<Core>,
@@ -50,52 +50,6 @@ impl PopClient {
         maildrop: Maildrop,
     ) -> Self {
         Self { driver, capabilities, maildrop }
-    }
-
-    /// A connector, which connects again and again with the same settings.
-    pub fn builder(endpoint: Endpoint) -> Connector<Self> {
-        Connector::new(endpoint)
-    }
-
-    /// Connects, and logs in to `mailbox` by XOAUTH2 with a token of `tokens`. Defaults for all
-    /// else; see [`builder`](Self::builder) to change them.
-    ///
-    /// # Errors
-    /// See [`Connector::connect`].
-    ///
-    /// # Cancel safety
-    /// Dropping the future closes the connection; the server may have seen the login.
-    pub async fn connect_xoauth2(
-        endpoint: Endpoint,
-        mailbox: impl Into<String>,
-        tokens: &dyn TokenProvider,
-    ) -> Result<Self, Error> {
-        Self::connect(endpoint, TokenMechanism::Xoauth2, mailbox.into(), tokens).await
-    }
-
-    /// The same by OAUTHBEARER (RFC 7628).
-    ///
-    /// # Errors
-    /// See [`Connector::connect`].
-    ///
-    /// # Cancel safety
-    /// Dropping the future closes the connection; the server may have seen the login.
-    pub async fn connect_oauthbearer(
-        endpoint: Endpoint,
-        mailbox: impl Into<String>,
-        tokens: &dyn TokenProvider,
-    ) -> Result<Self, Error> {
-        Self::connect(endpoint, TokenMechanism::OauthBearer, mailbox.into(), tokens).await
-    }
-
-    async fn connect(
-        endpoint: Endpoint,
-        mechanism: TokenMechanism,
-        mailbox: String,
-        provider: &dyn TokenProvider,
-    ) -> Result<Self, Error> {
-        let credentials = Credentials::Token { mechanism, mailbox: &mailbox, provider };
-        connector::connect(&Settings::new(endpoint), credentials).await
     }
 
     /// What the server offered before the login.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::auth::Verdict;
 use crate::connector::{Judge, Obstacle};
+use crate::failure::closing_words;
 use crate::fault::Unwritable;
 use crate::net::driver::{Broken, Driver};
 use crate::token::TokenError;
@@ -28,7 +29,7 @@ pub enum Error {
     #[error(transparent)]
     Auth(Box<AuthError<Reply>>),
     /// The server closed the connection.
-    #[error("the server closed the connection during {stage}{}{}", last_words(.reply), credential(.credential_octets))]
+    #[error("the server closed the connection during {stage}{}", closing_words(.reply, .credential_octets))]
     Closed {
         /// What was going on.
         stage: Stage,
@@ -78,14 +79,6 @@ pub enum Error {
     Token(#[from] TokenError),
 }
 
-fn last_words(reply: &Option<Reply>) -> String {
-    reply.as_ref().map(|reply| format!(": {reply}")).unwrap_or_default()
-}
-
-fn credential(octets: &Option<usize>) -> String {
-    octets.map(|octets| format!(", after a credential of {octets} octets")).unwrap_or_default()
-}
-
 impl Error {
     /// The server's answer, if there was one.
     pub fn reply(&self) -> Option<&Reply> {
@@ -109,11 +102,8 @@ impl Error {
         }
     }
 
-    pub(crate) fn unwritable(what: &'static str, error: Unwritable) -> Self {
-        Self::Misuse(match error {
-            Unwritable::LineBreak => Misuse::LineBreak { what },
-            Unwritable::SecretInClearText => Misuse::SecretInClearText,
-        })
+    pub(crate) const fn unwritable(what: &'static str, error: Unwritable) -> Self {
+        Self::Misuse(error.in_argument(what))
     }
 }
 

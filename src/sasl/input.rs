@@ -12,13 +12,13 @@ use std::fmt;
 pub enum InputError {
     /// There is nothing in it.
     #[error("{0} is empty")]
-    Empty(Input),
+    Empty(InputField),
     /// It contains a character that has no place there.
     #[error("{input} contains {} at octet {offset}", Named(*found))]
     #[non_exhaustive]
     Forbidden {
         /// Which of the values.
-        input: Input,
+        input: InputField,
         /// The first such character.
         found: char,
         /// Octets before it.
@@ -26,13 +26,13 @@ pub enum InputError {
     },
     /// The extra field is one that the mechanism writes itself.
     #[error("{0} is reserved for the mechanism itself")]
-    Reserved(Input),
+    Reserved(InputField),
 }
 
 /// One of the values that go into a SASL exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Input {
+pub enum InputField {
     /// The user name; for a token, the mailbox that is to be opened.
     User,
     /// The access token.
@@ -47,7 +47,7 @@ pub enum Input {
     ExtraValue,
 }
 
-impl fmt::Display for Input {
+impl fmt::Display for InputField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::User => "the user name",
@@ -60,7 +60,7 @@ impl fmt::Display for Input {
     }
 }
 
-impl Input {
+impl InputField {
     /// Text of any language without control characters.
     pub(super) fn check_text(self, value: &str) -> Result<(), InputError> {
         self.check(value, |c| !c.is_control())

@@ -11,7 +11,7 @@
 //! Servers write what they like into the prompts (`User Name` with a NUL, nothing at all), so only
 //! their order counts.
 
-use super::input::{Input, InputError};
+use super::input::{InputError, InputField};
 use super::{Answer, Mechanism};
 use crate::secret::Secret;
 
@@ -31,8 +31,8 @@ enum Prompt {
 
 impl Login {
     pub(super) fn new(user: &str, password: &str) -> Result<Self, InputError> {
-        Input::User.check_text(user)?;
-        Input::Password.check_text(password)?;
+        InputField::User.check_text(user)?;
+        InputField::Password.check_text(password)?;
         Ok(Self {
             user: user.to_owned(),
             password: Secret::new(password.as_bytes().to_vec()),

@@ -30,8 +30,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 pub use challenge::Challenge;
-pub use input::{Input, InputError};
+pub use input::{InputError, InputField};
 
+use crate::fault::Fault;
 use crate::secret::{Scrubber, Secret};
 
 /// Octets of an SMTP command line with its CRLF (RFC 5321 section 4.5.3.1.4). RFC 4954 section 4
@@ -55,14 +56,6 @@ pub(crate) struct Session {
     challenge: Option<Challenge>,
     scrubber: Scrubber,
     credential_len: usize,
-}
-
-/// Why an exchange cannot go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Fault {
-    /// The server had its answer to the challenge that refused us, and sent another one.
-    #[error("the server sent another challenge instead of its final answer")]
-    EndlessChallenge,
 }
 
 /// What one mechanism knows. All octets here are those before base64.
@@ -174,6 +167,9 @@ impl Session {
 
     /// The line that answers `challenge`, without its CRLF. `challenge` is what stood after `334 `
     /// or `+ `, still in base64, maybe empty.
+    ///
+    /// # Errors
+    /// [`Fault::EndlessChallenge`]: the server had its answer to a refusal and challenges again.
     pub(crate) fn respond(&mut self, challenge: &[u8]) -> Result<Secret<Vec<u8>>, Fault> {
         match self.state {
             State::Start => {
@@ -213,11 +209,6 @@ impl Session {
     /// like other failures.
     pub(crate) const fn credential_len(&self) -> usize {
         self.credential_len
-    }
-
-    /// Octets of the initial response in base64; zero where there is none.
-    pub(crate) fn wire_len(&self) -> usize {
-        self.initial_response.as_ref().map_or(0, |response| response.expose().len())
     }
 }
 
@@ -260,6 +251,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn wire_len(session: &Session) -> usize {
+        session.initial_response().map_or(0, |response| response.expose().len())
+    }
 
     const TOKEN: &str = "EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA";
 
@@ -416,8 +411,8 @@ mod tests {
     #[test]
     fn lengths_are_those_of_the_token_and_of_its_wire_form() {
         assert_eq!(xoauth2().credential_len(), 40);
-        assert_eq!(xoauth2().wire_len(), 120);
-        assert_eq!(Session::login("user", "secret").unwrap().wire_len(), 0);
+        assert_eq!(wire_len(&xoauth2()), 120);
+        assert_eq!(wire_len(&Session::login("user", "secret").unwrap()), 0);
     }
 
     /// `raw` octets of XOAUTH2 response: 20 and those of user and token.
@@ -433,12 +428,12 @@ mod tests {
     #[test]
     fn the_longest_inline_auth_of_smtp_has_372_raw_octets_for_xoauth2_and_369_for_oauthbearer() {
         let longest = xoauth2_of_raw_len(372);
-        assert_eq!(longest.wire_len(), 496);
+        assert_eq!(wire_len(&longest), 496);
         assert!(longest.fits_inline("AUTH", SMTP_COMMAND_LINE));
         assert!(!xoauth2_of_raw_len(373).fits_inline("AUTH", SMTP_COMMAND_LINE));
 
         let longest = oauthbearer_of_raw_len(369);
-        assert_eq!(longest.wire_len(), 492);
+        assert_eq!(wire_len(&longest), 492);
         assert!(longest.fits_inline("AUTH", SMTP_COMMAND_LINE));
         assert!(!oauthbearer_of_raw_len(370).fits_inline("AUTH", SMTP_COMMAND_LINE));
     }
@@ -446,12 +441,12 @@ mod tests {
     #[test]
     fn the_longest_inline_auth_of_pop3_has_180_raw_octets_for_xoauth2_and_177_for_oauthbearer() {
         let longest = xoauth2_of_raw_len(180);
-        assert_eq!(longest.wire_len(), 240);
+        assert_eq!(wire_len(&longest), 240);
         assert!(longest.fits_inline("AUTH", POP_COMMAND_LINE));
         assert!(!xoauth2_of_raw_len(181).fits_inline("AUTH", POP_COMMAND_LINE));
 
         let longest = oauthbearer_of_raw_len(177);
-        assert_eq!(longest.wire_len(), 236);
+        assert_eq!(wire_len(&longest), 236);
         assert!(longest.fits_inline("AUTH", POP_COMMAND_LINE));
         assert!(!oauthbearer_of_raw_len(178).fits_inline("AUTH", POP_COMMAND_LINE));
     }

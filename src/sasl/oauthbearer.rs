@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use super::input::{Input, InputError};
+use super::input::{InputError, InputField};
 use super::{Answer, Mechanism, concat};
 use crate::secret::Secret;
 
@@ -22,9 +22,9 @@ pub(super) struct OauthBearer {
 
 impl OauthBearer {
     pub(super) fn new(user: &str, host: &str, port: u16, token: &str) -> Result<Self, InputError> {
-        Input::User.check_text(user)?;
-        Input::Host.check_visible(host)?;
-        Input::Token.check_visible(token)?;
+        InputField::User.check_text(user)?;
+        InputField::Host.check_visible(host)?;
+        InputField::Token.check_visible(token)?;
         Ok(Self {
             user: user.to_owned(),
             host: host.to_owned(),

@@ -1,6 +1,6 @@
 //! PLAIN, RFC 4616: `authzid NUL authcid NUL passwd`, here with an empty authzid.
 
-use super::input::{Input, InputError};
+use super::input::{InputError, InputField};
 use super::{Answer, Mechanism, concat};
 use crate::secret::Secret;
 
@@ -12,8 +12,8 @@ pub(super) struct Plain {
 
 impl Plain {
     pub(super) fn new(user: &str, password: &str) -> Result<Self, InputError> {
-        Input::User.check_text(user)?;
-        Input::Password.check_text(password)?;
+        InputField::User.check_text(user)?;
+        InputField::Password.check_text(password)?;
         Ok(Self { user: user.to_owned(), password: Secret::new(password.as_bytes().to_vec()) })
     }
 }

@@ -9,7 +9,7 @@
 //! <https://developers.google.com/workspace/gmail/imap/xoauth2-protocol>,
 //! <https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth>
 
-use super::input::{Input, InputError};
+use super::input::{InputError, InputField};
 use super::{Answer, Mechanism, concat};
 use crate::secret::Secret;
 
@@ -22,11 +22,11 @@ pub(super) struct Xoauth2 {
 
 impl Xoauth2 {
     pub(super) fn new(user: &str, token: &str, extra: &[(&str, &str)]) -> Result<Self, InputError> {
-        Input::User.check_text(user)?;
-        Input::Token.check_visible(token)?;
+        InputField::User.check_text(user)?;
+        InputField::Token.check_visible(token)?;
         for (key, value) in extra {
-            Input::ExtraKey.check_key(key)?;
-            Input::ExtraValue.check_text(value)?;
+            InputField::ExtraKey.check_key(key)?;
+            InputField::ExtraValue.check_text(value)?;
         }
         let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         Ok(Self {

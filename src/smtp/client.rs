@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use crate::auth::{Credentials, TokenMechanism};
-use crate::connector::{self, Settings};
+use crate::Stage;
+use crate::connector::ways_in;
 use crate::net::driver::Driver;
-use crate::token::TokenProvider;
-use crate::{Connector, Endpoint, Stage};
 
+use super::proto::transaction::MESSAGE;
 use super::proto::{Core, Event, Sent};
 use super::{Error, Extensions, Receipt, Reply};
 
@@ -16,7 +15,7 @@ use super::{Error, Extensions, Receipt, Reply};
 /// # Cancel safety
 /// The future of [`noop`](Self::noop) or [`rset`](Self::rset) may be dropped: the next command
 /// reads the old answer first and throws it away. What a dropped [`send`](Self::send) does is said
-/// there. Dropping the future of `connect_…` or [`Connector::connect`] closes the connection.
+/// there. Dropping the future of `connect_…` or [`Connector::connect`](crate::Connector::connect) closes the connection.
 ///
 /// # Example
 /// ```no_run
@@ -40,55 +39,11 @@ pub struct SmtpClient {
     outcome: Option<Result<Receipt, Error>>,
 }
 
+ways_in!(SmtpClient, Error);
+
 impl SmtpClient {
     pub(crate) const fn new(driver: Driver<Core>, extensions: Extensions) -> Self {
         Self { driver, extensions, outcome: None }
-    }
-
-    /// A connector, which connects again and again with the same settings.
-    pub fn builder(endpoint: Endpoint) -> Connector<Self> {
-        Connector::new(endpoint)
-    }
-
-    /// Connects, and logs in to `mailbox` by XOAUTH2 with a token of `tokens`. Defaults for all
-    /// else; see [`builder`](Self::builder) to change them.
-    ///
-    /// # Errors
-    /// See [`Connector::connect`].
-    ///
-    /// # Cancel safety
-    /// Dropping the future closes the connection; the server may have seen the login.
-    pub async fn connect_xoauth2(
-        endpoint: Endpoint,
-        mailbox: impl Into<String>,
-        tokens: &dyn TokenProvider,
-    ) -> Result<Self, Error> {
-        Self::connect(endpoint, TokenMechanism::Xoauth2, mailbox.into(), tokens).await
-    }
-
-    /// The same by OAUTHBEARER (RFC 7628).
-    ///
-    /// # Errors
-    /// See [`Connector::connect`].
-    ///
-    /// # Cancel safety
-    /// Dropping the future closes the connection; the server may have seen the login.
-    pub async fn connect_oauthbearer(
-        endpoint: Endpoint,
-        mailbox: impl Into<String>,
-        tokens: &dyn TokenProvider,
-    ) -> Result<Self, Error> {
-        Self::connect(endpoint, TokenMechanism::OauthBearer, mailbox.into(), tokens).await
-    }
-
-    async fn connect(
-        endpoint: Endpoint,
-        mechanism: TokenMechanism,
-        mailbox: String,
-        provider: &dyn TokenProvider,
-    ) -> Result<Self, Error> {
-        let credentials = Credentials::Token { mechanism, mailbox: &mailbox, provider };
-        connector::connect(&Settings::new(endpoint), credentials).await
     }
 
     /// What the server announced after TLS.
@@ -125,9 +80,10 @@ impl SmtpClient {
             return match Error::broken(&mut self.driver, stage, broken) {
                 // That is about another message than the one at hand.
                 Error::Unknown { receipt, cause } => {
-                    let error = Error::closed(self.driver.core(), stage);
-                    self.outcome = Some(Err(Error::Unknown { receipt, cause }));
-                    Err(error)
+                    let message = Stage::Command(MESSAGE);
+                    let lost = Box::new(Error::closed(self.driver.core(), message));
+                    self.outcome = Some(Err(Error::Unknown { receipt, cause: lost }));
+                    Err(*cause)
                 }
                 error => Err(error),
             };

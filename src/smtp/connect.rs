@@ -98,9 +98,8 @@ impl Opening {
         started.map_err(|error| Error::unwritable("the login", error))?;
         loop {
             match self.driver.event().await {
-                Ok(Event::Authenticated(reply, _)) if reply.is_positive() => return Ok(()),
                 Ok(Event::Authenticated(reply, session)) => {
-                    return Err(Error::Auth(Box::new(auth::refusal(&session, reply, inline))));
+                    return auth::verdict(&session, reply, inline).map_err(Error::Auth);
                 }
                 Ok(Event::Closing) => return Err(Error::closed(self.driver.core(), Stage::Auth)),
                 // Nothing else is in flight.

@@ -266,6 +266,8 @@ fn check_domain(domain: &str) -> Result<(), AddressFlaw> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn flaw(address: &str) -> Option<AddressFlaw> {
@@ -382,5 +384,21 @@ mod tests {
         assert_eq!(some.reverse_path(), "a@b.example");
         assert_eq!(some.recipients().collect::<Vec<_>>(), ["c@d.example", "g@h.example"]);
         assert_eq!(all.to_only(["stranger@x.example"]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_address_can_leave_its_brackets(
+            text in "[\\x00-\\x7f\u{80}-\u{9f}é]{0,12}@?[a-z.\\[\\]<>\r\n ]{0,8}",
+        ) {
+            if let Ok(envelope) = Envelope::new(&text, [&text]) {
+                prop_assert!(!text.contains(char::is_control));
+                prop_assert_eq!(envelope.recipients().next(), Some(text.as_str()));
+                // Outside quotes nothing ends the path or begins a parameter.
+                let local = text.rfind('@').unwrap_or(0);
+                let plain = if text.starts_with('"') { &text[local..] } else { &text[..] };
+                prop_assert!(!plain.contains(['<', '>', ' ', ',']), "{}", text);
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::auth::Verdict;
 use crate::connector::{Judge, Obstacle};
+use crate::failure::closing_words;
 use crate::fault::Unwritable;
 use crate::net::driver::{Broken, Driver};
 use crate::token::TokenError;
@@ -27,7 +28,7 @@ pub enum Error {
         reply: Reply<'static>,
         /// What was answered to each recipient; empty if it was not a message that was refused.
         receipt: Box<Receipt>,
-        /// Whether the session went back to rest, so that another command can follow.
+        /// Whether another command can follow on this connection.
         usable: bool,
     },
     /// The login was refused.
@@ -44,7 +45,7 @@ pub enum Error {
         cause: Box<Self>,
     },
     /// The server closed the connection.
-    #[error("the server closed the connection during {stage}{}{}", last_words(.reply), credential(.credential_octets))]
+    #[error("the server closed the connection during {stage}{}", closing_words(.reply, .credential_octets))]
     Closed {
         /// What was going on.
         stage: Stage,
@@ -96,14 +97,6 @@ pub enum Error {
     Token(#[from] TokenError),
 }
 
-fn last_words(reply: &Option<Reply<'_>>) -> String {
-    reply.as_ref().map(|reply| format!(": {reply}")).unwrap_or_default()
-}
-
-fn credential(octets: &Option<usize>) -> String {
-    octets.map(|octets| format!(", after a credential of {octets} octets")).unwrap_or_default()
-}
-
 impl Error {
     /// The server's answer, if there was one.
     pub fn reply(&self) -> Option<&Reply<'static>> {
@@ -125,7 +118,9 @@ impl Error {
 
     /// A command was refused.
     pub(crate) fn refused(stage: Stage, reply: Reply<'static>) -> Self {
-        Self::Refused { stage, reply, receipt: Box::default(), usable: true }
+        // Refused on the way to a client, it leaves none.
+        let usable = matches!(stage, Stage::Command(_));
+        Self::Refused { stage, reply, receipt: Box::default(), usable }
     }
 
     /// A transaction that ended without delivering.
@@ -160,11 +155,8 @@ impl Error {
         }
     }
 
-    pub(crate) fn unwritable(what: &'static str, error: Unwritable) -> Self {
-        Self::Misuse(match error {
-            Unwritable::LineBreak => Misuse::LineBreak { what },
-            Unwritable::SecretInClearText => Misuse::SecretInClearText,
-        })
+    pub(crate) const fn unwritable(what: &'static str, error: Unwritable) -> Self {
+        Self::Misuse(error.in_argument(what))
     }
 }
 
@@ -214,7 +206,7 @@ impl Failure for Error {
 
     fn connection_usable(&self) -> bool {
         match self {
-            Self::Refused { stage, usable, .. } => matches!(stage, Stage::Command(_)) && *usable,
+            Self::Refused { usable, .. } => *usable,
             Self::Unsupported { stage, .. } => matches!(stage, Stage::Command(_)),
             Self::TooLarge { .. } | Self::Misuse(_) => true,
             _ => false,

@@ -14,7 +14,7 @@ use crate::secret::Scrubber;
 ///
 /// `Display` gives one line, as a log would want it:
 /// `535 5.7.3 Authentication unsuccessful [SN2PR00CA0018.namprd00.prod.outlook.com]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reply<'a> {
     head: Head,
     /// The words of each line, without codes, joined by LF.
@@ -79,6 +79,12 @@ impl<'a> Reply<'a> {
     }
 }
 
+impl fmt::Debug for Reply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({self})")
+    }
+}
+
 impl fmt::Display for Reply<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.head.code)?;
@@ -114,20 +120,18 @@ impl EnhancedCode {
     ///
     /// RFC 2034 section 4 puts it there in 2xx, 4xx and 5xx replies only. That its class repeats
     /// the first digit of the reply is not insisted on, since not every server manages it.
-    fn cut(line: &str) -> Option<(Self, &str)> {
-        let (token, words) = line.split_once(' ').unwrap_or((line, ""));
-        let mut parts = token.split('.');
-        let (class, subject, detail) = (parts.next()?, parts.next()?, parts.next()?);
-        if parts.next().is_some() {
-            return None;
-        }
-        let class = match class {
-            "2" => 2,
-            "4" => 4,
-            "5" => 5,
+    fn cut(line: &[u8]) -> Option<(Self, &[u8])> {
+        let (class, rest) = match line {
+            [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] => (class - b'0', rest),
             _ => return None,
         };
-        Some((Self::new(class, up_to_three_digits(subject)?, up_to_three_digits(detail)?), words))
+        let (subject, rest) = number(rest)?;
+        let (detail, rest) = number(rest.strip_prefix(b".")?)?;
+        match rest {
+            [] => Some((Self::new(class, subject, detail), rest)),
+            [b' ', words @ ..] => Some((Self::new(class, subject, detail), words)),
+            _ => None,
+        }
     }
 }
 
@@ -194,8 +198,7 @@ impl ReplyParser {
             None => Head { code, enhanced: None },
         };
 
-        let words = String::from_utf8_lossy(words);
-        let mut words = words.as_ref();
+        let mut words = words;
         // RFC 2034 section 4: the code stands in every line of a multi-line reply.
         if code / 100 != 3
             && let Some((enhanced, rest)) = EnhancedCode::cut(words)
@@ -223,32 +226,38 @@ impl ReplyParser {
 /// The code, whether this line is the last, and the words. Exchange prompts with a bare `334`, so
 /// the space that RFC 5321 section 4.2 wants after the code of a last line may be missing.
 fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
-    let (digits, rest) = line.split_first_chunk::<3>()?;
-    if !matches!(digits[0], b'2'..=b'5') {
+    let (code, rest) = number(line)?;
+    if !(200..600).contains(&code) {
         return None;
     }
-    let code = up_to_three_digits(std::str::from_utf8(digits).ok()?)?;
-    match rest.split_first() {
-        None => Some((code, true, rest)),
-        Some((b' ' | b'\t', words)) => Some((code, true, words)),
-        Some((b'-', words)) => Some((code, false, words)),
-        Some(_) => None,
+    match rest {
+        [] => Some((code, true, rest)),
+        [b' ' | b'\t', words @ ..] => Some((code, true, words)),
+        [b'-', words @ ..] => Some((code, false, words)),
+        _ => None,
     }
 }
 
-fn up_to_three_digits(digits: &str) -> Option<u16> {
-    let plain = matches!(digits.len(), 1..=3) && digits.bytes().all(|b| b.is_ascii_digit());
-    if plain { digits.parse().ok() } else { None }
+/// One to three digits, and what follows them.
+fn number(text: &[u8]) -> Option<(u16, &[u8])> {
+    let digits = text.iter().take(4).take_while(|octet| octet.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at_checked(digits)?;
+    if !matches!(digits.len(), 1..=3) {
+        return None;
+    }
+    Some((digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0')), rest))
 }
 
 /// Appends words without control characters, which would garble the log they end up in.
-fn push_printable(text: &mut String, words: &str) {
-    if words.chars().any(char::is_control) {
-        text.extend(
-            words.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }),
-        );
-    } else {
-        text.push_str(words);
+fn push_printable(text: &mut String, words: &[u8]) {
+    // Without a branch for each octet: this runs for every reply.
+    let plain = words.iter().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~'));
+    match std::str::from_utf8(words) {
+        Ok(words) if plain => text.push_str(words),
+        _ => {
+            let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+            text.extend(String::from_utf8_lossy(words).chars().map(visible));
+        }
     }
 }
 
@@ -261,6 +270,8 @@ impl Default for ReplyParser {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parse(lines: &[&str]) -> Result<Reply<'static>, Fault> {
@@ -390,5 +401,32 @@ mod tests {
         let mut text = String::new();
         ReplyParser::default().line(b"250 a\x1b[31mb\xff\rc", &mut text).unwrap();
         assert_eq!(text, "a\u{fffd}[31mb\u{fffd}\u{fffd}c");
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_a_reply_or_a_fault(
+            lines in prop::collection::vec("([0-9]{2,4}[- ]?)?([245]\\.[0-9.]{0,6})?[^\n]{0,20}", 1..4),
+        ) {
+            let mut parser = ReplyParser::default();
+            let mut text = String::new();
+            for line in lines {
+                let before = text.len();
+                match parser.line(line.as_bytes(), &mut text) {
+                    Ok(_) => prop_assert!(!text[before..].chars().any(|c| c.is_control() && c != '\n')),
+                    Err(_) => return Ok(()),
+                }
+            }
+        }
+
+        #[test]
+        fn what_a_reply_prints_is_read_back_as_the_same_reply(
+            code in 200u16..600, subject in 0u16..1000, detail in 0u16..1000, words in "[!-~]{0,9}",
+        ) {
+            let enhanced = Some(EnhancedCode::new(if code < 300 { 2 } else { 5 }, subject, detail))
+                .filter(|_| code / 100 != 3);
+            let reply = Reply::new(Head { code, enhanced }, words);
+            prop_assert_eq!(parse(&[&reply.to_string()]).unwrap(), reply);
+        }
     }
 }

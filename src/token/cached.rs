@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{AccessToken, CacheEvent, Purpose, Rejection, TokenError, TokenProvider, TokenRequest};
-use crate::{BoxFuture, Failure, Retry};
+use crate::{BoxFuture, Failure, Protocol, Retry};
 
 /// Keeps the tokens of another provider while they are good, and renews them ahead of time.
 ///
@@ -80,7 +80,23 @@ pub struct Cached<P> {
     events: Events,
 }
 
-type KeyOf = dyn Fn(&TokenRequest) -> String + Send + Sync;
+type KeyOf = dyn Fn(&TokenRequest) -> Key + Send + Sync;
+
+/// Requests with the same key share a token. It is made for every request, so it shares what the
+/// request holds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+struct Key {
+    service: Option<(Protocol, Arc<str>)>,
+    mailbox: Option<Arc<str>>,
+    name: String,
+}
+
+impl Key {
+    fn of_service(request: &TokenRequest) -> Self {
+        let service = (request.protocol(), request.endpoint().shared_host());
+        Self { service: Some(service), ..Self::default() }
+    }
+}
 
 impl<P: TokenProvider + 'static> Cached<P> {
     /// How long before it stops being handed out a token is renewed, at least.
@@ -91,9 +107,7 @@ impl<P: TokenProvider + 'static> Cached<P> {
     pub fn new(provider: P) -> Self {
         Self {
             provider: Arc::new(provider),
-            key: Arc::new(|request| {
-                format!("{} {}", request.protocol().name(), request.endpoint().host())
-            }),
+            key: Arc::new(Key::of_service),
             margin: Self::MARGIN,
             store: Arc::default(),
             events: Events::default(),
@@ -105,19 +119,26 @@ impl<P: TokenProvider + 'static> Cached<P> {
     /// Right where tokens are issued for one resource that covers all three protocols, as they are
     /// for an application at Microsoft 365. Starts with no tokens.
     pub fn one_token_for_all(self) -> Self {
-        self.keyed_by(|_| String::new())
+        self.keyed(|_| Key::default())
     }
 
     /// One token for each mailbox, protocol and host. Right where each user has signed in. Starts
     /// with no tokens.
     pub fn per_mailbox(self) -> Self {
         let by_service = self.key.clone();
-        self.keyed_by(move |request| format!("{} {}", by_service(request), request.mailbox()))
+        self.keyed(move |request| Key {
+            mailbox: Some(request.shared_mailbox()),
+            ..by_service(request)
+        })
     }
 
     /// Requests for which this function gives the same string share a token: the scope they need,
     /// the name of the account that signs in. Starts with no tokens.
     pub fn keyed_by(self, key: impl Fn(&TokenRequest) -> String + Send + Sync + 'static) -> Self {
+        self.keyed(move |request| Key { name: key(request), ..Key::default() })
+    }
+
+    fn keyed(self, key: impl Fn(&TokenRequest) -> Key + Send + Sync + 'static) -> Self {
         Self { key: Arc::new(key), store: Arc::default(), ..self }
     }
 
@@ -183,7 +204,7 @@ impl<P: TokenProvider + 'static> Cached<P> {
     fn take_off(
         &self,
         store: &mut Store,
-        key: String,
+        key: Key,
         request: TokenRequest,
         reason: Reason,
     ) -> Departure<P> {
@@ -303,7 +324,7 @@ impl Events {
 
 #[derive(Default)]
 struct Store {
-    slots: HashMap<String, Slot>,
+    slots: HashMap<Key, Slot>,
     /// The last few tokens that servers refused. They are never held again, even if the provider
     /// goes on giving them.
     refused: VecDeque<AccessToken>,
@@ -350,7 +371,7 @@ impl Store {
     }
 
     /// Takes what a refresh brought and makes room for the next one.
-    fn settle(&mut self, key: &str, purpose: Purpose, margin: Duration, outcome: Option<&Outcome>) {
+    fn settle(&mut self, key: &Key, purpose: Purpose, margin: Duration, outcome: Option<&Outcome>) {
         let now = Instant::now();
         let fetched = outcome.and_then(|outcome| outcome.as_ref().ok());
         let held = fetched.map(|token| Held::new(token, margin));
@@ -519,7 +540,7 @@ impl Report {
 /// Where a refresh delivers its outcome. Dropped without one, it makes room for the next refresh.
 struct Landing {
     store: Arc<Mutex<Store>>,
-    key: String,
+    key: Key,
     purpose: Purpose,
     margin: Duration,
     answer: watch::Sender<Option<Outcome>>,

@@ -73,6 +73,10 @@ impl TokenRequest {
         &self.mailbox
     }
 
+    pub(crate) fn shared_mailbox(&self) -> Arc<str> {
+        self.mailbox.clone()
+    }
+
     /// Why the token is wanted.
     pub const fn purpose(&self) -> Purpose {
         self.purpose

@@ -1,10 +1,30 @@
 //! Dot-stuffed text: the body of SMTP DATA (RFC 5321 section 4.5.2) and the multi-line responses
 //! of POP3 (RFC 1939 section 3). Both directions work on pieces of any size.
 
+use std::sync::LazyLock;
+
 use bytes::BytesMut;
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
+use memchr::memmem::Finder;
 
 use super::Input;
+
+/// Octets of a message that are looked at together.
+const BLOCK: usize = 8 * 1024;
+
+static LINE_THAT_BEGINS_WITH_A_DOT: LazyLock<Finder<'static>> =
+    LazyLock::new(|| Finder::new(b"\n."));
+
+/// Whether no CR is without its LF and no LF without its CR; of nothing this cannot be said.
+fn has_crlf_only(block: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (block.first(), block.last()) else { return false };
+    let mut paired = *first != b'\n' && *last != b'\r';
+    // No early end: so the compiler makes vectors of it.
+    for (before, octet) in block.iter().zip(&block[1..]) {
+        paired &= (*before == b'\r') == (*octet == b'\n');
+    }
+    paired
+}
 
 /// Stuffs a message for DATA.
 ///
@@ -27,35 +47,62 @@ impl Stuffer {
     /// Appends `piece` to `out`, stuffed. It grows by less than three times.
     pub(crate) fn stuff(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         let mut rest = piece;
-        if self.after_cr {
-            if let Some((b'\n', behind)) = rest.split_first() {
-                rest = behind;
-            }
-            if !piece.is_empty() {
-                self.after_cr = false;
-            }
+        if self.after_cr && !piece.is_empty() {
+            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+            self.after_cr = false;
         }
-        while let Some(&first) = rest.first() {
-            if self.at_line_start && first == b'.' {
-                out.push(b'.');
-            }
-            let Some(end) = memchr2(b'\r', b'\n', rest) else {
-                out.extend_from_slice(rest);
-                self.at_line_start = false;
-                return;
-            };
-            // The common case in one copy: a line that ends in CRLF.
-            if rest[end] == b'\r' && rest.get(end + 1) == Some(&b'\n') {
-                out.extend_from_slice(&rest[..end + 2]);
-                rest = &rest[end + 2..];
+        // Looking at blocks, without a branch for each line, is what makes ordinary messages fast.
+        while !rest.is_empty() {
+            let block = rest.get(..BLOCK).unwrap_or(rest);
+            // What a CR means is decided by what follows.
+            let block = block.strip_suffix(b"\r").unwrap_or(block);
+            if has_crlf_only(block) {
+                self.stuff_block(block, out);
+                rest = &rest[block.len()..];
             } else {
-                out.extend_from_slice(&rest[..end]);
-                out.extend_from_slice(b"\r\n");
-                self.after_cr = rest[end] == b'\r' && end + 1 == rest.len();
-                rest = &rest[end + 1..];
+                let end = rest.len() - block.len().max(1);
+                while rest.len() > end {
+                    rest = &rest[self.stuff_line(rest, out)..];
+                }
             }
-            self.at_line_start = true;
         }
+    }
+
+    /// Appends a block whose line ends are all CRLF.
+    fn stuff_block(&mut self, block: &[u8], out: &mut Vec<u8>) {
+        if self.at_line_start && block.starts_with(b".") {
+            out.push(b'.');
+        }
+        let mut copied = 0;
+        for end in LINE_THAT_BEGINS_WITH_A_DOT.find_iter(block) {
+            out.extend_from_slice(&block[copied..=end]);
+            out.push(b'.');
+            copied = end + 1;
+        }
+        out.extend_from_slice(&block[copied..]);
+        self.at_line_start = block.ends_with(b"\n");
+    }
+
+    /// Appends the first line of `rest`; how long it was.
+    fn stuff_line(&mut self, rest: &[u8], out: &mut Vec<u8>) -> usize {
+        if self.at_line_start && rest.first() == Some(&b'.') {
+            out.push(b'.');
+        }
+        let Some(end) = memchr2(b'\r', b'\n', rest) else {
+            out.extend_from_slice(rest);
+            self.at_line_start = false;
+            return rest.len();
+        };
+        self.at_line_start = true;
+        // The common case in one copy: a line that ends in CRLF.
+        if rest[end] == b'\r' && rest.get(end + 1) == Some(&b'\n') {
+            out.extend_from_slice(&rest[..end + 2]);
+            return end + 2;
+        }
+        out.extend_from_slice(&rest[..end]);
+        out.extend_from_slice(b"\r\n");
+        self.after_cr = rest[end] == b'\r' && end + 1 == rest.len();
+        end + 1
     }
 
     /// Appends the end: a line end if the message lacks one, and the lone dot.
@@ -136,20 +183,16 @@ impl Unstuffer {
     /// Where the first line of `rest` ends that is followed by a dot or by the end of `rest`: a
     /// line start that does not matter is passed over.
     fn next_line_end(&self, rest: &[u8]) -> Option<usize> {
-        let mut from = 0;
-        while let Some(at) = memchr(b'\n', rest.get(from..)?) {
-            let at = from + at;
-            from = at + 1;
-            let before = match at {
-                0 => self.tail == Tail::Cr,
-                _ => rest[at - 1] == b'\r',
-            };
-            let is_end = before || !self.crlf;
-            if is_end && matches!(rest.get(from), None | Some(b'.')) {
-                return Some(from);
-            }
-        }
-        None
+        let ends_line = |at: usize| match at {
+            _ if !self.crlf => true,
+            0 => self.tail == Tail::Cr,
+            _ => rest[at - 1] == b'\r',
+        };
+        LINE_THAT_BEGINS_WITH_A_DOT
+            .find_iter(rest)
+            .chain(rest.ends_with(b"\n").then(|| rest.len() - 1))
+            .find(|at| ends_line(*at))
+            .map(|at| at + 1)
     }
 }
 
@@ -255,6 +298,25 @@ mod tests {
     fn a_dot_and_a_bare_line_feed_end_the_response_too() {
         assert_eq!(unstuffed(b"a\r\n.\n", 2, true), Some((b"a\r\n".to_vec(), vec![])));
         assert_eq!(unstuffed(b".\r\n", 1, true), Some((vec![], vec![])));
+    }
+
+    #[test]
+    fn what_needs_care_is_found_wherever_it_lies_in_a_block() {
+        for at in (0..8).chain(BLOCK - 8..BLOCK + 8).chain(2 * BLOCK - 8..2 * BLOCK + 8) {
+            for (odd, even) in [
+                ("\n", "\r\n"),
+                ("\r", "\r\n"),
+                ("\r\n.", "\r\n.."),
+                ("\n.\r\n", "\r\n..\r\n"),
+                ("\r\r\n", "\r\n\r\n"),
+                (".", if at == 0 { ".." } else { "." }),
+            ] {
+                let (before, after) = ("x".repeat(at), "y".repeat(BLOCK));
+                let out = stuffed(&[format!("{before}{odd}{after}").as_bytes()]);
+                let expected = format!("{before}{even}{after}\r\n.\r\n");
+                assert!(out == expected.as_bytes(), "{odd:?} at {at}");
+            }
+        }
     }
 
     proptest! {

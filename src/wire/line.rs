@@ -23,7 +23,7 @@ impl Input {
     pub(crate) fn line(&mut self, limit: usize) -> Result<Option<Line>, Fault> {
         let Some(end) = self.line_feed(0) else {
             // One octet more than the limit may be the CR of the line end.
-            return if self.unread().len() > limit + 1 {
+            return if self.unread().len() > limit.saturating_add(1) {
                 Err(Fault::LineTooLong { limit })
             } else {
                 Ok(None)

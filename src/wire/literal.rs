@@ -74,7 +74,7 @@ impl Framer {
     fn check_text(&self, frame: &[u8], end: usize, limits: FrameLimits) -> Result<(), Fault> {
         let limit = if may_hold_literals(frame) { limits.text } else { limits.status };
         // Two octets more may be the line end.
-        if (end as u64).saturating_sub(self.literals) > limit as u64 + 2 {
+        if (end as u64).saturating_sub(self.literals) > (limit as u64).saturating_add(2) {
             return Err(Fault::LineTooLong { limit });
         }
         Ok(())
@@ -85,6 +85,8 @@ impl Framer {
 /// never hold a literal (RFC 9051 section 9, `resp-text`).
 fn may_hold_literals(frame: &[u8]) -> bool {
     let Some(rest) = frame.strip_prefix(b"* ") else { return false };
+    // No status word is longer than PREAUTH.
+    let rest = rest.get(..8).unwrap_or(rest);
     let word = rest.split(|octet| matches!(octet, b' ' | b'\r' | b'\n')).next().unwrap_or(rest);
     ![&b"OK"[..], b"NO", b"BAD", b"BYE", b"PREAUTH"]
         .iter()

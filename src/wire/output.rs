@@ -62,13 +62,15 @@ impl Output {
     /// # Errors
     /// A part holds CR, LF or NUL; nothing was written.
     pub(crate) fn command_of(&mut self, parts: &[&str]) -> Result<(), Unwritable> {
-        if parts.iter().any(|part| memchr3(b'\r', b'\n', 0, part.as_bytes()).is_some()) {
-            return Err(Unwritable::LineBreak);
-        }
         self.make_room(parts.iter().map(|part| part.len()).sum::<usize>() + 2);
         let buffer = self.buffer.expose_mut();
+        let start = buffer.len();
         for part in parts {
             buffer.extend_from_slice(part.as_bytes());
+        }
+        if memchr3(b'\r', b'\n', 0, &buffer[start..]).is_some() {
+            buffer.truncate(start);
+            return Err(Unwritable::LineBreak);
         }
         buffer.extend_from_slice(b"\r\n");
         Ok(())
@@ -243,6 +245,7 @@ mod tests {
     fn a_command_of_parts_is_one_line() {
         let mut output = Output::new(true);
         assert_eq!(output.command_of(&["MAIL FROM:<", "a\nb", ">"]), Err(Unwritable::LineBreak));
+        assert!(output.is_empty());
         output.command_of(&["MAIL FROM:<", "a@b", ">"]).unwrap();
         assert_eq!(output.unsent(), b"MAIL FROM:<a@b>\r\n");
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mailbearer::token::{Cached, ClientCredentials, StaticToken};
+use mailbearer::token::{Cached, StaticToken};
 use mailbearer::{
     AccessToken, Auth, Connector, Endpoint, Failure, ImapClient, PopClient, SmtpClient,
     TokenProvider, imap, net, pop, smtp, tls,
@@ -27,7 +27,8 @@ fn clients_connectors_and_errors_are_send_sync_and_static() {
     shareable::<Arc<dyn TokenProvider>>();
     shareable::<Box<dyn Failure>>();
     shareable::<Cached<StaticToken>>();
-    shareable::<ClientCredentials>();
+    #[cfg(feature = "oauth")]
+    shareable::<mailbearer::token::ClientCredentials>();
     shareable::<(AccessToken, Auth, Endpoint, tls::Config)>();
 }
 

@@ -1,11 +1,15 @@
 //! The integration tests: one module per behaviour.
 
 mod api;
+mod hostile;
 mod layering;
+mod mutated;
+mod newcomer;
 #[cfg(feature = "oauth")]
 mod oauth_server;
 mod real_bed;
 mod real_certificates;
+mod real_dropped;
 mod real_login;
 mod real_mailbox;
 mod real_maildrop;
@@ -13,3 +17,4 @@ mod real_messages;
 mod real_submission;
 mod secrets;
 mod support;
+mod transcript;

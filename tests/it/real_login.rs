@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use mailbearer::token::{Purpose, Rejection};
+use mailbearer::token::{Cached, Purpose, Rejection};
 use mailbearer::{Auth, Endpoint, Failure, Protocol, Retry, Security, Stage};
 use tokio::task::JoinSet;
 
 use crate::support::minter::{Minter, both_mechanisms};
 use crate::support::opened::Way;
-use crate::support::servers::{Bed, Fault, Kind, Server};
+use crate::support::servers::{Bed, Fault, Kind, PASSWORD, Server};
 
 #[tokio::test]
 async fn every_listener_opens_by_both_mechanisms() {
@@ -161,6 +161,36 @@ async fn one_provider_opens_a_shared_mailbox_beside_ones_own() {
         }
     }
     assert_eq!(minter.rejected(), []);
+}
+
+#[tokio::test]
+async fn one_cached_token_opens_all_three_protocols() {
+    let bed = Bed::start();
+    let minter = Minter::new(bed, [Kind::Valid]);
+    let tokens = Cached::new(Arc::clone(&minter)).one_token_for_all();
+    let auth = Auth::xoauth2(bed.mailbox("cached"), tokens);
+    for (_, endpoint) in bed.endpoints().filter(|(by, _)| *by == Server::Jwt) {
+        opens(bed, &endpoint, auth.clone()).await;
+    }
+    assert_eq!(minter.asked(), [Purpose::Connect]);
+}
+
+#[tokio::test]
+async fn a_password_opens_where_the_server_takes_one() {
+    on_every_listener(|bed, _, endpoint| async move {
+        let user = bed.mailbox("password");
+        for auth in [Auth::plain(&user, PASSWORD), Auth::login(&user, PASSWORD)] {
+            assert_eq!(opens(bed, &endpoint, auth).await, 1, "{endpoint}");
+        }
+        for auth in [Auth::plain(&user, "wrong"), Auth::login(&user, "wrong")] {
+            let (error, dials) = refusal(bed, &endpoint, auth).await;
+            assert_eq!(error.stage(), Stage::Auth, "{endpoint}: {error}");
+            assert!(matches!(error.retry(), Retry::RefreshToken | Retry::Never), "{error}");
+            assert!(!error.to_string().contains("wrong"), "{endpoint}: {error}");
+            assert_eq!(dials, 1, "{endpoint}");
+        }
+    })
+    .await;
 }
 
 /// Runs a check on every listener at the same time, because every refusal takes Dovecot half a

@@ -1,6 +1,6 @@
 //! An IMAP mailbox at a real server.
 
-use mailbearer::imap::{AppendOptions, Error, Fetch, Flag, StoreFlags, UidSet};
+use mailbearer::imap::{AppendOptions, Error, Fetch, Flag, NamespacePrefix, StoreFlags, UidSet};
 use mailbearer::{Failure, Retry};
 
 use crate::support::person::Person;
@@ -70,5 +70,20 @@ async fn a_mailbox_that_does_not_exist_is_refused_and_the_session_goes_on() {
     assert!(imap.selected().is_none());
     imap.examine("INBOX").await.expect("EXAMINE");
     assert!(imap.selected().expect("selected").is_read_only());
+    imap.logout().await.expect("LOGOUT");
+}
+
+#[tokio::test]
+async fn the_server_says_what_it_is_and_where_mailboxes_live() {
+    let owner = Person::new("mailbox");
+    let mut imap = owner.imap().await;
+    let told = imap.id([("name", "test")]).await.expect("ID");
+    assert!(told.contains(&("name".into(), Some("Dovecot".into()))), "{told:?}");
+    let namespaces = imap.namespace().await.expect("NAMESPACE");
+    let prefixes = |of: &[NamespacePrefix]| -> Vec<_> {
+        of.iter().map(|one| (one.prefix().to_str_lossy().into_owned(), one.delimiter())).collect()
+    };
+    assert_eq!(prefixes(namespaces.personal()), [(String::new(), Some('/'))]);
+    assert_eq!(prefixes(namespaces.others()), [("shared/".to_owned(), Some('/'))]);
     imap.logout().await.expect("LOGOUT");
 }

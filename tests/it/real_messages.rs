@@ -4,6 +4,7 @@ use mailbearer::ImapClient;
 use mailbearer::imap::{Fetch, UidSet};
 use mailbearer::smtp::Envelope;
 
+use crate::support::letter::header;
 use crate::support::person::Person;
 use crate::support::servers::Server;
 
@@ -107,15 +108,6 @@ fn message_of_odd_lines(from: &str) -> Vec<u8> {
     let mut message = header(from, "undisclosed@example.test");
     message.extend(b".\r\n..\r\n...\r\n.leading\r\n\r\n.\r\n\r\n\xe4\xf6\xfc \xff\r\n \r\n.\r\n");
     message
-}
-
-fn header(from: &str, to: &str) -> Vec<u8> {
-    format!(
-        "From: {from}\r\nTo: {to}\r\nSubject: test\r\nDate: Sat, 21 Nov 2026 08:00:00 +0000\r\n\
-         Message-ID: <test.{from}>\r\nMIME-Version: 1.0\r\n\
-         Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
-    )
-    .into_bytes()
 }
 
 /// What can be stored but not sent: lines of 100 KB, and no last line end; with lone dots.

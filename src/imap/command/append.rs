@@ -127,3 +127,78 @@ impl Command for Append {
         AppendResult { place }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+
+    fn append(message: &'static str, options: AppendOptions) -> Append {
+        Append { mailbox: "Sent Items".into(), message: message.into(), options }
+    }
+
+    #[test]
+    fn the_message_waits_for_the_server_and_its_uid_comes_back() {
+        let script = "
+            S: * PREAUTH [CAPABILITY IMAP4rev1 UIDPLUS] hi
+            C: A1 APPEND \"Sent Items\" (\\Seen) \" 7-Feb-1994 21:52:25 -0800\" {12}
+            S: + Ready for literal data
+            C: Subject: x
+            C:
+            S: A1 OK [APPENDUID 38505 3955] APPEND completed
+        ";
+        let date = DateTime::parse(b"7-Feb-1994 21:52:25 -0800").unwrap();
+        let options = || AppendOptions::new().flags([Flag::Seen]).date(date);
+        // The CRLF behind the literal ends the command.
+        play(
+            || append("Subject: x\r\n", options()),
+            script,
+            |played| {
+                let result = played.output.unwrap();
+                assert_eq!(result.uid(), Uid::new(3955));
+                assert_eq!(result.uid_validity().map(NonZeroU32::get), Some(38505));
+            },
+        );
+    }
+
+    #[test]
+    fn with_literal_plus_all_goes_at_once() {
+        let script = "
+            S: * PREAUTH [CAPABILITY IMAP4rev1 LITERAL+] hi
+            C: A1 APPEND \"Sent Items\" {5+}
+            C: hello
+            S: A1 OK APPEND completed
+        ";
+        play(
+            || append("hello", AppendOptions::default()),
+            script,
+            |played| {
+                assert_eq!(played.output.unwrap().uid(), None);
+            },
+        );
+    }
+
+    #[test]
+    fn a_message_refused_before_it_was_sent_is_not_sent() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 APPEND \"Sent Items\" {5}
+            S: A1 NO [TRYCREATE] Mailbox doesn't exist: Sent Items
+        ";
+        play(
+            || append("hello", AppendOptions::default()),
+            script,
+            |played| {
+                assert_eq!(played.refusal().code(), Some(&Code::TryCreate));
+            },
+        );
+    }
+
+    #[test]
+    fn a_message_beyond_the_announced_limit_is_not_even_begun() {
+        let capabilities = Capabilities::from("IMAP4rev1 APPENDLIMIT=4");
+        let mut line = Line::new(Default::default());
+        let refused = append("hello", AppendOptions::default()).encode(&mut line, &capabilities);
+        assert_eq!(refused.unwrap_err().to_string(), "message: 5 octets, and the server takes 4");
+    }
+}

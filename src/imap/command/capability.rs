@@ -43,3 +43,28 @@ impl Command for Capability {
 
     fn finish(self, _: Reply) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+
+    #[test]
+    fn the_core_has_what_the_server_names() {
+        let script = "
+            S: * OK The Microsoft Exchange IMAP4 service is ready. [TQBXAEgA]
+            C: A1 CAPABILITY
+            S: * CAPABILITY IMAP4 IMAP4rev1 AUTH=XOAUTH2 LOGINDISABLED SASL-IR UIDPLUS LITERAL+
+            S: A1 OK CAPABILITY completed.
+        ";
+        play(
+            || Capability,
+            script,
+            |played| {
+                assert_eq!(played.output, Ok(()));
+                assert!(played.core.capabilities().has_auth("XOAUTH2"));
+                assert_eq!(played.core.capabilities_named(), 1);
+            },
+        );
+    }
+}

@@ -59,3 +59,19 @@ impl Command for Leave {
 
     fn finish(self, _: Reply) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+
+    #[test]
+    fn it_is_a_word_and_its_answer() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 CLOSE
+            S: A1 OK CLOSE completed
+        ";
+        play(|| Leave("CLOSE"), script, |played| assert_eq!(played.output, Ok(())));
+    }
+}

@@ -86,3 +86,40 @@ impl Command for Expunge {
         self.expunged
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+
+    #[test]
+    fn the_numbers_come_in_the_order_of_the_wire() {
+        // RFC 3501 section 6.4.3.
+        let script = "
+            S: * PREAUTH hi
+            C: A1 EXPUNGE
+            S: * 3 EXPUNGE
+            S: * 3 EXPUNGE
+            S: * 5 EXPUNGE
+            S: * 8 EXPUNGE
+            S: A1 OK EXPUNGE completed
+        ";
+        let expunge = || Expunge { uids: None, expunged: Vec::new() };
+        play(expunge, script, |mut played| {
+            assert_eq!(played.output, Ok(vec![3, 3, 5, 8]));
+            assert!(played.core.take_event().is_none());
+        });
+    }
+
+    #[test]
+    fn uids_are_named_in_ascending_order() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 UID EXPUNGE 3000:3002,3007
+            S: A1 OK done
+        ";
+        let uids = || UidSet::parse("3007,3002:3000").ok();
+        let expunge = || Expunge { uids: uids(), expunged: Vec::new() };
+        play(expunge, script, |played| assert_eq!(played.output, Ok(vec![])));
+    }
+}

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -330,14 +330,18 @@ impl Stream for MessageStream<'_> {
     type Item = Result<Message, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Turn::Rest(mut messages) = mem::replace(&mut self.turn, Turn::Over) {
-            self.turn = Turn::Reading(Box::pin(async move {
+        let mut reading = match mem::replace(&mut self.turn, Turn::Over) {
+            Turn::Over => return Poll::Ready(None),
+            Turn::Reading(reading) => reading,
+            Turn::Rest(mut messages) => Box::pin(async move {
                 let next = messages.next().await;
                 (messages, next)
-            }));
-        }
-        let Turn::Reading(reading) = &mut self.turn else { return Poll::Ready(None) };
-        let (messages, next) = ready!(reading.as_mut().poll(cx));
+            }),
+        };
+        let Poll::Ready((messages, next)) = reading.as_mut().poll(cx) else {
+            self.turn = Turn::Reading(reading);
+            return Poll::Pending;
+        };
         self.turn = Turn::Rest(messages);
         Poll::Ready(next.transpose())
     }
@@ -372,4 +376,52 @@ impl Command for UidFetch {
     }
 
     fn finish(self, _: Reply) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::proto::encode::Piece;
+
+    fn wire(items: FetchItems) -> Result<String, Misuse> {
+        let mut line = Line::new(Default::default());
+        let request = UidFetch { uids: UidSet::parse("4:2").unwrap(), items };
+        request.encode(&mut line, &Capabilities::default())?;
+        match &line.finish()[..] {
+            [Piece::Line(line)] => Ok(String::from_utf8_lossy(line).into_owned()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn items_are_asked_for_once_and_in_order() {
+        assert_eq!(
+            wire(Fetch::envelope().flags().body().flags()).unwrap(),
+            "UID FETCH 2:4 (ENVELOPE FLAGS BODY.PEEK[])"
+        );
+        assert_eq!(wire(Fetch::uid()).unwrap(), "UID FETCH 2:4 (UID)");
+        assert_eq!(
+            wire(Fetch::internal_date().size().header().item("X-GM-LABELS")).unwrap(),
+            "UID FETCH 2:4 (INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER] X-GM-LABELS)"
+        );
+        assert_eq!(
+            wire(
+                Fetch::section(Section::header_fields(["Date", "From"]))
+                    .section(Section::part([1, 2]).partial(0, 100))
+                    .body_marking_seen()
+            )
+            .unwrap(),
+            "UID FETCH 2:4 (BODY.PEEK[HEADER.FIELDS (Date From)] BODY.PEEK[1.2]<0.100> BODY[])"
+        );
+    }
+
+    #[test]
+    fn nothing_but_the_name_of_an_item_can_be_asked_for() {
+        for bad in ["", "a b", "a)", "FLAGS\r\nA2 EXPUNGE", "x\0", "\u{fc}", "(UID"] {
+            assert!(wire(Fetch::item(bad)).is_err(), "{bad:?}");
+            assert!(wire(Fetch::section(Section::header_fields([bad]))).is_err(), "{bad:?}");
+        }
+        assert_eq!(wire(Fetch::item("BINARY.PEEK[1]")).unwrap(), "UID FETCH 2:4 (BINARY.PEEK[1])");
+        assert!(wire(Fetch::section(Section::mime([]))).is_err());
+    }
 }

@@ -117,6 +117,38 @@ fn parse(rest: &[u8]) -> Parsed<Vec<(String, Option<String>)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imap::command::script::play;
+
+    #[test]
+    fn names_and_values_are_quoted_and_those_of_the_server_come_back() {
+        let script = r#"
+            S: * PREAUTH hi
+            C: A1 ID ("name" "a \"robot\"" "version" "2.1")
+            S: * ID ("name" "Dovecot")
+            S: A1 OK ID completed.
+        "#;
+        let fields = [("name", "a \"robot\""), ("version", "2.1")];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        play(
+            || Id::new(fields.clone()),
+            script,
+            |played| {
+                let named = ("name".to_owned(), Some("Dovecot".to_owned()));
+                assert_eq!(played.output.unwrap(), [named]);
+            },
+        );
+    }
+
+    #[test]
+    fn without_fields_nil_is_sent() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 ID NIL
+            S: * ID NIL
+            S: A1 OK ID completed.
+        ";
+        play(|| Id::new(Vec::new()), script, |played| assert!(played.output.unwrap().is_empty()));
+    }
 
     #[test]
     fn names_and_values_come_in_pairs() {

@@ -48,3 +48,29 @@ impl Command for Logout {
 
     fn finish(self, _: Reply) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+
+    #[test]
+    fn the_goodbye_comes_before_the_answer() {
+        // RFC 3501 section 6.1.3.
+        let script = "
+            S: * PREAUTH hi
+            C: A1 LOGOUT
+            S: * BYE IMAP4rev1 Server logging out
+            S: A1 OK LOGOUT completed
+        ";
+        play(
+            || Logout,
+            script,
+            |played| {
+                assert_eq!(played.output, Ok(()));
+                let words = played.core.last_words().unwrap().to_string();
+                assert_eq!(words, "BYE IMAP4rev1 Server logging out");
+            },
+        );
+    }
+}

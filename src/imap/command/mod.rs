@@ -16,6 +16,9 @@ pub(crate) mod id;
 pub(crate) mod logout;
 pub(crate) mod namespace;
 pub(crate) mod noop;
+pub(crate) mod raw;
+#[cfg(test)]
+pub(crate) mod script;
 pub(crate) mod select;
 pub(crate) mod starttls;
 pub(crate) mod store;

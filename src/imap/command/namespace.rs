@@ -137,8 +137,12 @@ fn prefixes(cursor: &mut Cursor<'_>) -> Parsed<Vec<NamespacePrefix>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imap::command::script::play;
 
-    fn parse(rest: &str) -> Parsed<Vec<Vec<(String, Option<char>)>>> {
+    /// Prefixes and their delimiters.
+    type Shown = Vec<(String, Option<char>)>;
+
+    fn parse(rest: &str) -> Parsed<Vec<Shown>> {
         let mut cursor = Cursor::new(rest.as_bytes());
         (0..3)
             .map(|_| {
@@ -148,7 +152,7 @@ mod tests {
             .collect()
     }
 
-    fn own(found: &[(&str, Option<char>)]) -> Vec<(String, Option<char>)> {
+    fn own(found: &[(&str, Option<char>)]) -> Shown {
         found.iter().map(|(prefix, delimiter)| ((*prefix).to_owned(), *delimiter)).collect()
     }
 
@@ -163,6 +167,21 @@ mod tests {
         .unwrap();
         assert_eq!(found[0], own(&[("", Some('/')), ("#mh/", Some('/'))]));
         assert_eq!(found[2], own(&[("Public Folders/", None)]));
+    }
+
+    #[test]
+    fn exchange_online_has_one_namespace() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 NAMESPACE
+            S: * NAMESPACE ((\"\" \"/\")) NIL NIL
+            S: A1 OK NAMESPACE completed.
+        ";
+        play(Namespace::default, script, |played| {
+            let found = played.output.unwrap();
+            assert_eq!(found.personal()[0].delimiter(), Some('/'));
+            assert!(found.others().is_empty() && found.shared().is_empty());
+        });
     }
 
     #[test]

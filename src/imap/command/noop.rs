@@ -54,3 +54,45 @@ impl Command for Noop {
 
     fn finish(self, _: Reply) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::Event;
+    use crate::imap::command::script::play;
+
+    #[test]
+    fn what_the_server_tells_meanwhile_is_kept() {
+        // RFC 3501 section 6.1.2.
+        let script = "
+            S: * PREAUTH hi
+            C: A1 NOOP
+            S: * 22 EXPUNGE
+            S: * 23 EXISTS
+            S: * 3 RECENT
+            S: * 14 FETCH (FLAGS (\\Seen \\Deleted))
+            S: A1 OK NOOP completed
+        ";
+        play(
+            || Noop,
+            script,
+            |mut played| {
+                assert_eq!(played.output, Ok(()));
+                assert!(matches!(played.core.take_event(), Some(Event::Expunge(22))));
+                let Some(Event::Fetch(message)) = played.core.take_event() else { panic!() };
+                assert_eq!((message.seq(), message.flags().count()), (14, 2));
+                assert!(played.core.take_event().is_none());
+            },
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_handed_on() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 NOOP
+            S: A1 BAD Request is throttled. Suggested Backoff Time: 92415 milliseconds
+        ";
+        play(|| Noop, script, |played| assert!(played.refusal().throttled().is_some()));
+    }
+}

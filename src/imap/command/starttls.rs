@@ -29,3 +29,19 @@ impl Command for StartTls {
 
     fn finish(self, _: Reply) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+
+    #[test]
+    fn it_is_a_word_and_its_answer() {
+        let script = "
+            S: * OK hi
+            C: A1 STARTTLS
+            S: A1 OK Begin TLS negotiation now
+        ";
+        play(|| StartTls, script, |played| assert_eq!(played.output, Ok(())));
+    }
+}

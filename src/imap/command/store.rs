@@ -110,3 +110,79 @@ impl Command for Store<'_> {
         self.changed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+    use crate::imap::Event;
+    use crate::imap::command::script::play;
+    use crate::imap::proto::Core;
+
+    fn store(change: StoreFlags<'_>) -> Store<'_> {
+        Store { uids: UidSet::parse("2:4").unwrap(), change, changed: Vec::new() }
+    }
+
+    #[test]
+    fn the_flags_of_each_message_come_back() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 UID STORE 2:4 +FLAGS (\\Deleted $Forwarded)
+            S: * 1 FETCH (UID 2 FLAGS (\\Deleted \\Seen))
+            S: * 9 EXISTS
+            S: * 3 FETCH (FLAGS (\\Deleted) UID 4)
+            S: A1 OK STORE completed
+        ";
+        let change = || store(StoreFlags::add([Flag::Deleted, Flag::from("$Forwarded")]));
+        play(change, script, |played| {
+            let changed = played.output.unwrap();
+            let uids: Vec<_> = changed.iter().filter_map(Message::uid).map(u32::from).collect();
+            assert_eq!(uids, [2, 4]);
+            assert!(changed[0].flags().contains(&Flag::Seen));
+        });
+    }
+
+    #[test]
+    fn a_silent_change_asks_for_no_answer() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 UID STORE 2:4 FLAGS.SILENT ()
+            S: A1 OK STORE completed
+        ";
+        let change = || store(StoreFlags::replace([]).silent());
+        play(change, script, |played| assert!(played.output.unwrap().is_empty()));
+    }
+
+    #[test]
+    fn an_answer_that_makes_no_sense_becomes_an_event() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 UID STORE 2:4 -FLAGS (\\Seen)
+            S: * 1 FETCH nonsense
+            S: A1 OK STORE completed
+        ";
+        play(
+            || store(StoreFlags::remove([Flag::Seen])),
+            script,
+            |mut played| {
+                assert!(played.output.unwrap().is_empty());
+                let Some(Event::Unparsed { frame, expected }) = played.core.take_event() else {
+                    panic!()
+                };
+                assert_eq!(&frame[..], b"* 1 FETCH nonsense\r\n");
+                assert_eq!(expected, "a list of items");
+            },
+        );
+    }
+
+    #[test]
+    fn a_flag_that_is_no_atom_is_refused_before_anything_is_written() {
+        let core = Core::new(&Limits::default(), true);
+        let mut line = core.line();
+        let refused = store(StoreFlags::add([Flag::from("a\r\nA2 EXPUNGE")]));
+        assert_eq!(
+            refused.encode(&mut line, core.capabilities()),
+            Err(Misuse::LineBreak { what: "flag" })
+        );
+    }
+}

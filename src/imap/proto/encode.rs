@@ -80,6 +80,16 @@ impl Line {
         Ok(self.raw(word))
     }
 
+    /// A word that may hold what an atom may not but no argument needs quotes for: `*`, `%`, `\\`
+    /// and brackets.
+    pub(crate) fn word(&mut self, what: &'static str, word: &str) -> Result<&mut Self, Misuse> {
+        let atom = word.replace(['*', '%', '\\', '[', ']'], "");
+        if !atom.is_empty() || word.is_empty() {
+            check_atom(what, &atom)?;
+        }
+        Ok(self.raw(word))
+    }
+
     /// A string in the shortest form that can carry it.
     pub(crate) fn astring(
         &mut self,

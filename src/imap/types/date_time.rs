@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::imap::proto::decode::parse_u32;
+use crate::imap::proto::decode::{Cursor, parse_u32};
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -26,21 +26,22 @@ pub struct DateTime {
 impl DateTime {
     /// Reads the text between the quotes. `None` if it has another form.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        let mut fields = text.split(|octet| *octet == b' ').filter(|field| !field.is_empty());
-        let (date, time, zone) = (fields.next()?, fields.next()?, fields.next()?);
-        let mut date = date.split(|octet| *octet == b'-');
-        let mut time = time.split(|octet| *octet == b':');
-        let number = |field: Option<&[u8]>| u8::try_from(parse_u32(field?)?).ok();
-        let day = number(date.next())?;
-        let month = date.next()?;
-        let month = MONTHS.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(month))? + 1;
-        let year = u16::try_from(parse_u32(date.next()?)?).ok()?;
-        let (hour, minute) = (number(time.next())?, number(time.next())?);
-        let second = number(time.next())?;
-        let exhausted = date.next().is_none() && time.next().is_none() && fields.next().is_none();
-        let month = u8::try_from(month).ok()?;
-        let offset = parse_zone(zone)?;
-        exhausted.then_some(Self { year, month, day, hour, minute, second, offset })
+        let mut cursor = Cursor::new(text);
+        cursor.spaces();
+        let day = two_digits(&mut cursor)?;
+        cursor.eat(b'-').then_some(())?;
+        let month = month(cursor.take(3)?)?;
+        cursor.eat(b'-').then_some(())?;
+        let year = u16::try_from(cursor.digits()?).ok()?;
+        cursor.spaces();
+        let hour = two_digits(&mut cursor)?;
+        cursor.eat(b':').then_some(())?;
+        let minute = two_digits(&mut cursor)?;
+        cursor.eat(b':').then_some(())?;
+        let second = two_digits(&mut cursor)?;
+        cursor.spaces();
+        let offset = parse_zone(cursor.rest().trim_ascii_end())?;
+        Some(Self { year, month, day, hour, minute, second, offset })
     }
 
     /// This moment in UTC, without its fraction of a second. `None` before 1970 and after 9999.
@@ -137,6 +138,15 @@ impl fmt::Display for DateTime {
             self.day, self.year, self.hour, self.minute, self.second
         )
     }
+}
+
+fn two_digits(cursor: &mut Cursor<'_>) -> Option<u8> {
+    u8::try_from(cursor.digits()?).ok()
+}
+
+fn month(name: &[u8]) -> Option<u8> {
+    let at = MONTHS.iter().position(|month| month.as_bytes().eq_ignore_ascii_case(name))?;
+    u8::try_from(at + 1).ok()
 }
 
 fn parse_zone(zone: &[u8]) -> Option<i16> {

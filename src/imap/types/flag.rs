@@ -40,7 +40,7 @@ pub enum Flag<'a> {
 }
 
 impl Flag<'_> {
-    const SYSTEM: [Flag<'static>; 7] = [
+    const SYSTEM: &'static [Flag<'static>] = &[
         Flag::Seen,
         Flag::Answered,
         Flag::Flagged,
@@ -93,10 +93,13 @@ impl From<String> for Flag<'static> {
 
 impl<'a> From<Cow<'a, str>> for Flag<'a> {
     fn from(name: Cow<'a, str>) -> Self {
-        Flag::SYSTEM
-            .into_iter()
-            .find(|flag| flag.as_str().eq_ignore_ascii_case(&name))
-            .unwrap_or(Self::Other(name))
+        if !name.starts_with('\\') {
+            return Self::Other(name);
+        }
+        let known = Flag::SYSTEM.iter().find(|flag| flag.as_str() == name);
+        let known = known
+            .or_else(|| Flag::SYSTEM.iter().find(|flag| flag.as_str().eq_ignore_ascii_case(&name)));
+        known.cloned().unwrap_or(Self::Other(name))
     }
 }
 

@@ -6,6 +6,8 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32, parse_u64};
+use crate::imap::types::envelope::{Fields, Source};
+use crate::imap::types::span::{Kind, Mark, Span};
 use crate::imap::types::{DateTime, Envelope, Flags, Section, Text, Uid};
 
 /// What the server said about one message.
@@ -18,73 +20,63 @@ pub struct Message {
     frame: Bytes,
     seq: u32,
     uid: Option<Uid>,
-    items: Vec<Entry>,
+    /// Of each item its name and its value; behind that of ENVELOPE the strings of its addresses.
+    index: Vec<Span>,
+    envelope: Option<Fields>,
     fault: Option<Malformed>,
-}
-
-/// Where one item lies in the frame. A frame of 4 GiB or more is not taken, so 32 bits will do.
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    kind: Kind,
-    name: (u32, u32),
-    value: (u32, u32),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Uid,
-    Flags,
-    InternalDate,
-    Size,
-    Envelope,
-    Section,
-    Rfc822,
-    Rfc822Header,
-    Rfc822Text,
-    Other,
 }
 
 impl Message {
     /// Reads what follows `* n FETCH`. What cannot be read ends the list of items; an answer in
     /// which not even one can be read is malformed.
     pub(crate) fn parse(seq: u32, frame: Bytes) -> Parsed<Self> {
-        u32::try_from(frame.len()).map_err(|_| Malformed("a response of less than 4 GiB"))?;
-        let mut message =
-            Self { frame: Bytes::new(), seq, uid: None, items: Vec::with_capacity(8), fault: None };
-        if let Err(fault) = message.index(&frame) {
-            if message.items.is_empty() {
+        // One span for each 24 octets is what responses with an ENVELOPE have.
+        let index = Vec::with_capacity(8 + (frame.len() / 24).min(56));
+        let mut message = Self { frame, seq, uid: None, index, envelope: None, fault: None };
+        if let Err(fault) = message.read() {
+            if message.index.is_empty() {
                 return Err(fault);
             }
             message.fault = Some(fault);
         }
-        message.frame = frame;
         Ok(message)
     }
 
-    fn index(&mut self, frame: &[u8]) -> Parsed<()> {
-        let mut cursor = Cursor::new(frame);
-        let place = |rest: &[u8], length: usize| {
-            let start = frame.len() - rest.len();
-            Ok((offset(start)?, offset(start + length)?))
-        };
+    fn read(&mut self) -> Parsed<()> {
+        let octets = self.frame.len();
+        let mut cursor = Cursor::new(&self.frame);
         cursor.expect(b'(', "a list of items")?;
         loop {
             cursor.spaces();
             if cursor.eat(b')') {
                 return Ok(());
             }
-            let start = cursor.rest();
             let name = item_name(&mut cursor)?;
-            let name_place = place(start, name.len())?;
-            cursor.spaces();
-            let start = cursor.rest();
-            let value = cursor.value()?;
             let kind = Kind::of(name);
-            if kind == Kind::Uid {
-                self.uid = parse_u32(value).and_then(Uid::new);
+            let name = Span::behind(octets - cursor.rest().len(), name.len(), Mark::Name(kind))?;
+            cursor.spaces();
+            let (known, start) = (self.index.len(), cursor.rest().len());
+            self.index.extend([name, Span::default()]);
+            let value = if kind == Kind::Envelope && cursor.peek() == Some(b'(') {
+                Fields::find(octets, &mut cursor, &mut self.index)
+                    .map(|fields| self.envelope = Some(fields))
+            } else {
+                cursor.value().map(|value| {
+                    if kind == Kind::Uid {
+                        self.uid = parse_u32(value).and_then(Uid::new);
+                    }
+                })
+            };
+            let end = octets - cursor.rest().len();
+            match (value, self.index.get_mut(known + 1)) {
+                (Ok(()), Some(place)) => {
+                    *place = Span::behind(end, start - cursor.rest().len(), Mark::Value)?;
+                }
+                (value, _) => {
+                    self.index.truncate(known);
+                    return value;
+                }
             }
-            let value_place = place(start, value.len())?;
-            self.items.push(Entry { kind, name: name_place, value: value_place });
         }
     }
 
@@ -114,10 +106,10 @@ impl Message {
         self.value(Kind::Size).and_then(parse_u64)
     }
 
-    /// Date, subject and addresses. Read anew by each call, so keep it while you use it.
+    /// Date, subject and addresses.
     pub fn envelope(&self) -> Option<Envelope<'_>> {
-        let value = self.value(Kind::Envelope)?;
-        value.starts_with(b"(").then(|| Envelope::parse(value))
+        let source = Source { frame: &self.frame, spans: &self.index };
+        self.envelope.as_ref().map(|fields| Envelope::new(source, fields))
     }
 
     /// The whole message, octet for octet, as [`Section::full`] or `RFC822` brought it.
@@ -143,24 +135,25 @@ impl Message {
 
     /// Every item of the response in the order of the wire, those without a method here too.
     pub fn items(&self) -> impl Iterator<Item = Item<'_>> {
-        self.items
-            .iter()
-            .map(|entry| Item { name: self.at(entry.name), value: self.at(entry.value) })
+        self.entries().map(|(_, name, value)| Item {
+            name: name.octets(&self.frame),
+            value: value.octets(&self.frame),
+        })
     }
 
     /// What is left of the response after the last item that could be read; `None` if all of it
     /// could.
     pub fn unparsed(&self) -> Option<&[u8]> {
         self.fault?;
-        let read = self.items.last().map_or(0, |entry| entry.value.1);
-        self.frame.get(read as usize..)
+        let read = self.entries().last().map_or(0, |(_, _, value)| value.end());
+        self.frame.get(read..)
     }
 
     /// Copies the response out of the buffer it arrived in, which other messages may share, so
     /// that keeping this message keeps nothing else in memory.
     pub fn detach(&mut self) {
         self.frame = Bytes::copy_from_slice(&self.frame);
-        self.items.shrink_to_fit();
+        self.index.shrink_to_fit();
     }
 
     /// [`detach`](Self::detach), by value.
@@ -174,43 +167,51 @@ impl Message {
         self.frame.len()
     }
 
-    fn value(&self, kind: Kind) -> Option<&[u8]> {
-        self.items.iter().find(|entry| entry.kind == kind).map(|entry| self.at(entry.value))
+    /// The items with their kinds: names and values.
+    fn entries(&self) -> impl Iterator<Item = (Kind, Span, Span)> {
+        self.index.windows(2).filter_map(|pair| match pair {
+            [name, value] => match name.mark {
+                Mark::Name(kind) => Some((kind, *name, *value)),
+                _ => None,
+            },
+            _ => None,
+        })
     }
 
-    fn at(&self, place: (u32, u32)) -> &[u8] {
-        self.frame.get(place.0 as usize..place.1 as usize).unwrap_or_default()
+    fn value(&self, wanted: Kind) -> Option<&[u8]> {
+        let (_, _, value) = self.entries().find(|(kind, ..)| *kind == wanted)?;
+        Some(value.octets(&self.frame))
     }
 
     fn body_place(&self) -> Option<Range<usize>> {
-        let entry = self.items.iter().find(|entry| {
-            entry.kind == Kind::Rfc822
-                || entry.kind == Kind::Section
-                    && self.at(entry.name).eq_ignore_ascii_case(b"BODY[]")
+        let (_, _, value) = self.entries().find(|(kind, name, _)| {
+            *kind == Kind::Rfc822
+                || *kind == Kind::Section
+                    && name.octets(&self.frame).eq_ignore_ascii_case(b"BODY[]")
         })?;
-        self.string_place(entry)
+        self.string_place(value)
     }
 
     fn section_place(&self, section: &Section) -> Option<Range<usize>> {
-        let entry = self.items.iter().find(|entry| match entry.kind {
-            Kind::Section => split_section(self.at(entry.name))
+        let (_, _, value) = self.entries().find(|(kind, name, _)| match kind {
+            Kind::Section => split_section(name.octets(&self.frame))
                 .is_some_and(|(spec, origin)| section.answers_to(spec, origin)),
             Kind::Rfc822 => section.answers_to(b"", None),
             Kind::Rfc822Header => section.answers_to(b"HEADER", None),
             Kind::Rfc822Text => section.answers_to(b"TEXT", None),
             _ => false,
         })?;
-        self.string_place(entry)
+        self.string_place(value)
     }
 
     /// Where the octets of a string value lie. A quoted string with escapes in it has none in one
     /// piece; no server sends a body so.
-    fn string_place(&self, entry: &Entry) -> Option<Range<usize>> {
-        let value = self.at(entry.value);
+    fn string_place(&self, span: Span) -> Option<Range<usize>> {
+        let value = span.octets(&self.frame);
         let octets = Cursor::new(value).nstring().ok()??.borrowed()?.len();
         // Only the opening and the closing of the value stand around them: what is announced of a
         // literal is followed by nothing, a quoted string by one quotation mark.
-        let end = entry.value.1 as usize - usize::from(value.starts_with(b"\""));
+        let end = span.end() - usize::from(value.starts_with(b"\""));
         Some(end.checked_sub(octets)?..end)
     }
 }
@@ -256,51 +257,29 @@ impl<'a> Item<'a> {
     }
 }
 
-impl Kind {
-    fn of(name: &[u8]) -> Self {
-        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
-        match name.len() {
-            3 if is("UID") => Self::Uid,
-            5 if is("FLAGS") => Self::Flags,
-            12 if is("INTERNALDATE") => Self::InternalDate,
-            11 if is("RFC822.SIZE") => Self::Size,
-            8 if is("ENVELOPE") => Self::Envelope,
-            6 if is("RFC822") => Self::Rfc822,
-            13 if is("RFC822.HEADER") => Self::Rfc822Header,
-            11 if is("RFC822.TEXT") => Self::Rfc822Text,
-            6.. if name.get(..5).is_some_and(|head| head.eq_ignore_ascii_case(b"BODY[")) => {
-                Self::Section
-            }
-            _ => Self::Other,
-        }
-    }
-}
-
 /// The name of an item: a word, and with it any `[…]` and `<…>`.
 fn item_name<'a>(cursor: &mut Cursor<'a>) -> Parsed<&'a [u8]> {
     const WANTED: Malformed = Malformed("the name of an item");
     let rest = cursor.rest();
+    let is_plain = |octet: &u8| !matches!(octet, b' ' | b'(' | b')' | b'[' | b'"' | b'\r' | b'\n');
+    let plain = rest.iter().position(|octet| !is_plain(octet)).ok_or(WANTED)?;
+    let length = match rest.get(plain) {
+        Some(b'[') => plain + bracketed(rest.get(plain..).unwrap_or_default()).ok_or(WANTED)?,
+        _ => plain,
+    };
+    cursor.take(length).filter(|name| !name.is_empty()).ok_or(WANTED)
+}
+
+/// The length of `[…]` and of `<…>` behind it. A bracket within quotes does not count.
+fn bracketed(text: &[u8]) -> Option<usize> {
     let mut in_quotes = false;
-    let mut in_brackets = false;
-    let length = rest.iter().position(|octet| match octet {
-        b'"' if in_brackets => {
-            in_quotes = !in_quotes;
-            false
-        }
-        b'[' => {
-            in_brackets = true;
-            false
-        }
-        b']' if !in_quotes => {
-            in_brackets = false;
-            false
-        }
-        b'\r' | b'\n' => true,
-        b' ' | b'(' | b')' | b'"' => !in_brackets,
-        _ => false,
-    });
-    let length = length.filter(|length| *length > 0 && !in_brackets).ok_or(WANTED)?;
-    cursor.take(length).ok_or(WANTED)
+    let close = text.iter().position(|octet| {
+        in_quotes ^= *octet == b'"';
+        *octet == b']' && !in_quotes
+    })?;
+    let behind = text.get(close + 1..)?;
+    let origin = behind.iter().position(|octet| matches!(octet, b' ' | b'(' | b')' | b'"'))?;
+    Some(close + 1 + origin)
 }
 
 /// `BODY[spec]<origin>` in its pieces.
@@ -309,10 +288,6 @@ fn split_section(name: &[u8]) -> Option<(&[u8], Option<u64>)> {
     let end = memchr::memrchr(b']', name)?;
     let origin = name.get(end + 1..)?.strip_prefix(b"<");
     Some((name.get(start..end)?, origin.and_then(|origin| Cursor::new(origin).digits())))
-}
-
-fn offset(at: usize) -> Parsed<u32> {
-    u32::try_from(at).map_err(|_| Malformed("a response of less than 4 GiB"))
 }
 
 #[cfg(test)]

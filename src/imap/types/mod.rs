@@ -7,6 +7,7 @@ mod flag;
 mod mailbox_name;
 mod message;
 mod section;
+mod span;
 mod text;
 mod uid;
 

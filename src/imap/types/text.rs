@@ -34,6 +34,11 @@ impl<'a> Text<'a> {
         if self.escaped { Cow::Owned(self.octets().collect()) } else { Cow::Borrowed(self.raw) }
     }
 
+    /// Its octets as on the wire.
+    pub(crate) const fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
     /// Its octets, if they lie on the wire as they are.
     pub(crate) const fn borrowed(&self) -> Option<&'a [u8]> {
         if self.escaped { None } else { Some(self.raw) }

@@ -10,7 +10,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexS
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::Endpoint;
 use crate::auth::Login;
+use crate::connector::Settings;
 use crate::connector::{Establish, Judge, Protection};
 use crate::machine::{Machine, Wait};
 use crate::smtp::reply::Head;
@@ -152,7 +154,7 @@ async fn the_send_buffer_does_not_grow_with_the_message() {
     let (mut client, server) = session(1024, &["PIPELINING"], willing);
     // Every line end doubles and every dot does too: the worst of messages.
     let _ = client.send(&envelope(), "\n.".repeat(1 << 20)).await.unwrap();
-    assert!(client.driver.core_mut().output().capacity() <= 128 * 1024);
+    assert!(client.driver.core_mut().output().capacity() <= 96 * 1024);
     drop(client);
     assert_eq!(server.await.unwrap().messages[0].len(), (1 << 20) * 3 + 2);
 }
@@ -338,7 +340,8 @@ async fn the_words_with_which_an_idle_connection_was_closed_are_told() {
     let error = client.send(&envelope(), "hi").await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the server closed the connection during DATA: 421 4.4.2 mail.test Error: timeout exceeded"
+        "the server closed the connection during MAIL FROM: 421 4.4.2 mail.test Error: timeout \
+         exceeded"
     );
     assert_eq!(error.retry(), Retry::Reconnect);
 }
@@ -383,6 +386,62 @@ async fn a_server_that_stops_reading_ends_the_upload_at_the_least_rate() {
     let error = client.send(&envelope(), message(100)).await.unwrap_err();
     assert!(matches!(error, Error::Net { source: net::Error::Deadline { .. }, .. }), "{error:?}");
     server.abort();
+}
+
+/// One session, as often as there are octets from the server: it closes after each of them.
+#[tokio::test]
+async fn a_server_that_closes_anywhere_gives_an_error_and_never_a_wait() {
+    /// What the server says, and how many lines it has read before.
+    const DIALOGUE: [(usize, &str); 6] = [
+        (0, "220 mail.test\r\n"),
+        (1, EHLO_REPLY),
+        (2, "334 \r\n"),
+        (3, "235 2.7.0 Ok\r\n"),
+        (7, "250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n550 5.1.1 No\r\n354 Go ahead\r\n"),
+        (9, "250 2.0.0 Queued\r\n"),
+    ];
+    let whole: usize = DIALOGUE.iter().map(|(_, said)| said.len()).sum();
+    let last = DIALOGUE[5].1.len();
+    for octets in 0..=whole {
+        let (ours, theirs) = duplex(4096);
+        let server = tokio::spawn(async move {
+            let (read, mut write) = tokio::io::split(theirs);
+            let mut read = BufReader::new(read);
+            let (mut heard, mut lines, mut left) = (String::new(), 0, octets);
+            for (after, said) in DIALOGUE {
+                while lines < after && read.read_line(&mut heard).await.unwrap_or(0) > 0 {
+                    lines += 1;
+                }
+                let said = said.get(..left).unwrap_or(said);
+                let _ = write.write_all(said.as_bytes()).await;
+                left -= said.len();
+                if left == 0 {
+                    return;
+                }
+            }
+        });
+        let protection = Protection { greeted: false, confidential: true };
+        let opened = SmtpClient::open(Box::new(ours), protection, &settings(), login(false)).await;
+        let ended = match opened {
+            Ok(mut client) => client.send(&envelope(), "hi").await,
+            Err(error) => Err(error),
+        };
+        server.await.unwrap();
+        match ended {
+            Ok(receipt) => {
+                assert_eq!((octets, receipt.refused().count()), (whole, 1));
+            }
+            Err(Error::Unknown { receipt, .. }) => {
+                assert!((whole - last + 1..whole).contains(&octets), "{octets}");
+                assert_eq!(receipt.accepted().count(), 1);
+            }
+            Err(error) => {
+                assert!(octets <= whole - last, "{octets}: {error}");
+                assert!(matches!(error, Error::Closed { reply: None, .. }), "{octets}: {error}");
+                assert!(!error.connection_usable());
+            }
+        }
+    }
 }
 
 // On the way to a client.

@@ -22,23 +22,27 @@ use crate::sasl;
 use crate::smtp::meaning::{Meaning, meaning};
 use crate::smtp::reply::Reply;
 
-/// What the final answer to AUTH means, if it is a refusal. `inline`: the initial response stood on
-/// the command line.
-pub(crate) fn refusal(
+/// What the final answer to AUTH means. `inline`: the initial response stood on the command line.
+pub(crate) fn verdict(
     session: &sasl::Session,
     reply: Reply<'static>,
     inline: bool,
-) -> AuthError<Reply<'static>> {
-    let cause = cause(&reply, session.challenge().map(|challenge| challenge.status()));
-    let try_two_step = inline && is_about_the_line(&reply);
-    let mut error = AuthError::new(session, cause, reply);
+) -> Result<(), Box<AuthError<Reply<'static>>>> {
+    let meaning = meaning(&reply);
+    // Exchange has been seen to say so in any status: the token is good and the mailbox is not.
+    if reply.is_positive() && meaning != Meaning::MailboxNotOpened {
+        return Ok(());
+    }
+    let cause = cause(&reply, meaning, session.challenge().map(|challenge| challenge.status()));
+    let try_two_step = inline && meaning == Meaning::Syntax && !was_read(&reply);
+    let mut error = Box::new(AuthError::new(session, cause, reply));
     error.try_two_step = try_two_step;
-    error
+    Err(error)
 }
 
 /// Why AUTH was refused. `challenge`: the refusal was explained, perhaps with this status.
-fn cause(reply: &Reply<'_>, challenge: Option<Option<&str>>) -> AuthCause {
-    match meaning(reply) {
+fn cause(reply: &Reply<'_>, meaning: Meaning, challenge: Option<Option<&str>>) -> AuthCause {
+    match meaning {
         Meaning::Credential => AuthCause::Credential,
         Meaning::MailboxNotOpened => AuthCause::NotConnected,
         Meaning::Policy => AuthCause::Policy,
@@ -56,15 +60,14 @@ fn cause(reply: &Reply<'_>, challenge: Option<Option<&str>>) -> AuthCause {
     }
 }
 
-/// Whether the server may have stumbled over the length of the command line and not over what was
-/// in it: `500` and `501`, Gmail's `555 5.5.2 Syntax error, command line too long`, and Postfix's
-/// `535 5.7.8 Error: authentication failed: Invalid base64 data in initial response`, which cuts
-/// what exceeds its line_length_limit.
-fn is_about_the_line(reply: &Reply<'_>) -> bool {
-    // HVE has read the line and found fault with a part of it.
-    let was_read =
-        reply.enhanced().is_some_and(|code| code.subject == 5 && matches!(code.detail, 121..=127));
-    meaning(reply) == Meaning::Syntax && !was_read
+/// Whether a refusal that is about syntax is about what was sent, and not perhaps about the length
+/// of the line: HVE names the part it found fault with.
+///
+/// The others cannot be told: `500` and `501`, Gmail's `555 5.5.2 Syntax error, command line too
+/// long`, and Postfix's `535 5.7.8 Error: authentication failed: Invalid base64 data in initial
+/// response`, for a line of which it has cut off what exceeds its line_length_limit.
+fn was_read(reply: &Reply<'_>) -> bool {
+    reply.enhanced().is_some_and(|code| code.subject == 5 && matches!(code.detail, 121..=127))
 }
 
 #[cfg(test)]
@@ -87,32 +90,27 @@ mod tests {
         sasl::Session::xoauth2(USER, TOKEN, &[]).unwrap()
     }
 
-    /// The final reply and what it is taken for, the same whatever the chunks.
+    /// What a dialogue ends in, the same whatever the chunks.
     fn exchange(
         session: fn() -> sasl::Session,
         inline: bool,
         dialogue: &str,
-    ) -> Result<AuthError<Reply<'static>>, Reply<'static>> {
-        let run =
-            |chunk| {
-                let mut core = Core::after_greeting(true, &Limits::default());
-                core.auth(Box::new(session()), inline).unwrap();
-                let mut verdict = None;
-                play(&mut core, &dialogue.replace("RESPONSE", RESPONSE), chunk, |_, event| {
-                    match event {
-                        Event::Authenticated(reply, _) if reply.is_positive() => {
-                            verdict = Some(Err(reply))
-                        }
-                        Event::Authenticated(reply, session) => {
-                            verdict = Some(Ok(refusal(&session, reply, inline)));
-                        }
-                        other => panic!("{other:?}"),
-                    }
-                })
-                .unwrap();
-                assert!(!core.in_flight());
-                verdict.unwrap()
-            };
+    ) -> Result<(), Box<AuthError<Reply<'static>>>> {
+        let dialogue = dialogue.replace("RESPONSE", RESPONSE);
+        let run = |chunk| {
+            let mut core = Core::after_greeting(true, &Limits::default());
+            core.auth(Box::new(session()), inline).unwrap();
+            let mut ended = None;
+            let played = play(&mut core, &dialogue, chunk, |_, event| match event {
+                Event::Authenticated(reply, session) => {
+                    ended = Some(verdict(&session, reply, inline));
+                }
+                other => panic!("{other:?}"),
+            });
+            played.unwrap();
+            assert!(!core.in_flight());
+            ended.unwrap()
+        };
         let whole = run(usize::MAX);
         assert_eq!(format!("{:?}", run(1)), format!("{whole:?}"));
         whole
@@ -121,29 +119,30 @@ mod tests {
     #[test]
     fn the_response_waits_for_the_prompt_even_a_bare_one() {
         for prompt in ["334", "334 ", "334 VXNlcm5hbWU6"] {
-            let told = exchange(
-                xoauth2,
-                false,
-                &format!(
-                    "C: AUTH XOAUTH2
-                     S: {prompt}
-                     C: RESPONSE
-                     S: 235 2.7.0 Authentication successful"
-                ),
+            let dialogue = format!(
+                "C: AUTH XOAUTH2
+                 S: {prompt}
+                 C: RESPONSE
+                 S: 235 2.7.0 Authentication successful"
             );
-            assert_eq!(told.unwrap_err().code(), 235);
+            exchange(xoauth2, false, &dialogue).unwrap();
         }
     }
 
     #[test]
     fn the_response_goes_inline_where_the_service_takes_it() {
-        let told = exchange(
-            xoauth2,
-            true,
-            "C: AUTH XOAUTH2 RESPONSE
-             S: 235 2.7.0 Accepted",
-        );
-        assert_eq!(told.unwrap_err().text(), "Accepted");
+        let dialogue = "C: AUTH XOAUTH2 RESPONSE
+             S: 235 2.7.0 Accepted";
+        exchange(xoauth2, true, dialogue).unwrap();
+    }
+
+    #[test]
+    fn an_ok_that_says_not_connected_is_a_refusal() {
+        let dialogue = "C: AUTH XOAUTH2 RESPONSE
+             S: 235 2.7.0 User is authenticated but not connected.";
+        let error = exchange(xoauth2, true, dialogue).unwrap_err();
+        assert_eq!(error.cause(), AuthCause::NotConnected);
+        assert_eq!(error.verdict(), Verdict::Final);
     }
 
     #[test]
@@ -156,7 +155,7 @@ mod tests {
              C: RESPONSE
              S: 535 5.7.3 Authentication unsuccessful [SN2PR00CA0018.namprd00.prod.outlook.com]",
         )
-        .unwrap();
+        .unwrap_err();
         assert_eq!(error.cause(), AuthCause::Credential);
         assert_eq!(error.retry(), Retry::RefreshToken);
         assert!(error.challenge().is_none());
@@ -178,7 +177,7 @@ mod tests {
              S: 535-5.7.8 Username and Password not accepted. For more information, go to
              S: 535 5.7.8  https://support.google.com/mail/?p=BadCredentials - gsmtp",
         )
-        .unwrap();
+        .unwrap_err();
         assert_eq!(error.challenge().unwrap().status(), Some("400"));
         assert_eq!(error.cause(), AuthCause::Credential);
         assert!(matches!(error.verdict(), Verdict::TokenRefused(_)));
@@ -195,7 +194,7 @@ mod tests {
              C: AQ==
              S: 535 5.7.8 Error: authentication failed: (reason unavailable)",
         )
-        .unwrap();
+        .unwrap_err();
         assert_eq!(error.challenge().unwrap().status(), Some("invalid_token"));
     }
 
@@ -216,22 +215,23 @@ mod tests {
             "535 5.7.8 Error: authentication failed: Invalid base64 data in initial response",
         ] {
             let inline = format!("C: AUTH XOAUTH2 RESPONSE\n S: {line}");
-            let error = exchange(xoauth2, true, &inline).unwrap();
+            let error = exchange(xoauth2, true, &inline).unwrap_err();
             assert_eq!(error.verdict(), Verdict::TwoStep, "{line}");
             let two_step = format!("C: AUTH XOAUTH2\n S: 334\n C: RESPONSE\n S: {line}");
-            let error = exchange(xoauth2, false, &two_step).unwrap();
+            let error = exchange(xoauth2, false, &two_step).unwrap_err();
             assert_eq!((error.verdict(), error.cause()), (Verdict::Final, AuthCause::Malformed));
         }
         let read = "C: AUTH XOAUTH2 RESPONSE
              S: 501 5.5.124 Invalid XOAUTH2 auth data - User address provided is not valid.";
-        assert_eq!(exchange(xoauth2, true, read).unwrap().verdict(), Verdict::Final);
+        assert_eq!(exchange(xoauth2, true, read).unwrap_err().verdict(), Verdict::Final);
     }
 
     fn cause_of(line: &str, challenge: Option<Option<&str>>) -> AuthCause {
         let mut words = String::new();
         let mut parser = crate::smtp::reply::ReplyParser::default();
         let head = parser.line(line.as_bytes(), &mut words).unwrap().unwrap();
-        cause(&Reply::new(head, words), challenge)
+        let reply = Reply::new(head, words);
+        cause(&reply, meaning(&reply), challenge)
     }
 
     #[test]
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn what_the_server_echoes_of_the_token_is_taken_out() {
         let dialogue = format!("C: AUTH XOAUTH2 RESPONSE\n S: 501 what is {RESPONSE}?");
-        let error = exchange(xoauth2, true, &dialogue).unwrap();
+        let error = exchange(xoauth2, true, &dialogue).unwrap_err();
         assert_eq!(error.reply().to_string(), "501 what is [secret]?");
 
         let mut core = Core::after_greeting(true, &Limits::default());

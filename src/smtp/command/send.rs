@@ -15,13 +15,18 @@
 //! ```
 
 use crate::Stage;
-use crate::smtp::proto::transaction::{DATA, MAIL, MESSAGE, Parameters, Transaction};
+use crate::machine::Machine;
+use crate::smtp::proto::transaction::{MAIL, MESSAGE, Parameters, Transaction};
 use crate::smtp::proto::{Event, Sent};
 use crate::smtp::{Body, Envelope, Error, Receipt, SmtpClient};
 
-/// Octets of content handed to the send buffer at a time, which bounds what it grows to. The last
-/// piece goes out together with the dot, so a small message is one write.
-const PIECE: usize = 32 * 1024;
+/// Octets of content that are stuffed at a time.
+const PIECE: usize = 8 * 1024;
+/// Octets in the send buffer that are worth a write: few, and the socket runs dry in between; many,
+/// and memory is wasted. The last write takes the dot along, so a small message is one write.
+const FULL: usize = 72 * 1024;
+/// What the send buffer grows to at most. A piece grows by less than three times.
+const ROOM: usize = FULL + 3 * PIECE;
 
 impl SmtpClient {
     /// Sends a message.
@@ -46,7 +51,8 @@ impl SmtpClient {
     /// - before DATA was sent, the next command takes the sender and recipients back;
     /// - between that and the end of the message, the next command closes the connection, since
     ///   there is no other way to take back a message that was begun;
-    /// - after that, the message may be delivered. The next command reads the answer, and
+    /// - after that, the message may be delivered. The next command reads the answer, for which it
+    ///   waits as long as [`Timeouts::settle`](crate::Timeouts::settle) allows, and
     ///   [`take_outcome`](SmtpClient::take_outcome) gives it.
     ///
     /// # Example
@@ -85,20 +91,21 @@ impl SmtpClient {
         core.send(|output| Transaction::start(envelope, parameters, pipelining, output))
             .map_err(|error| Error::unwritable("an address", error))?;
 
-        if let Some(early) = self.next(Stage::Command(DATA)).await? {
+        if let Some(early) = self.next().await? {
             return self.verdict(early);
         }
-        let mut pieces = body.octets().chunks(PIECE).peekable();
-        while let Some(piece) = pieces.next() {
-            self.driver().core_mut().content(piece);
-            if pieces.peek().is_some()
+        let content = body.octets();
+        self.driver().core_mut().make_room((content.len() + 512).min(ROOM));
+        for piece in content.chunks(PIECE) {
+            if self.driver().core_mut().output().unsent().len() >= FULL
                 && let Some(early) = self.written().await?
             {
                 return self.verdict(early);
             }
+            self.driver().core_mut().content(piece);
         }
         self.driver().core_mut().end_content();
-        match self.next(Stage::Command(MESSAGE)).await? {
+        match self.next().await? {
             Some(sent) => self.verdict(sent),
             // The core asks for content once.
             None => Err(Error::closed(self.driver().core(), Stage::Command(MESSAGE))),
@@ -128,44 +135,56 @@ impl SmtpClient {
     }
 
     /// Until the server waits for the content (`None`) or the transaction is over.
-    async fn next(&mut self, stage: Stage) -> Result<Option<Sent>, Error> {
+    async fn next(&mut self) -> Result<Option<Sent>, Error> {
         loop {
             match self.driver().event().await {
                 Ok(Event::SendContent) => return Ok(None),
                 Ok(event) => {
-                    if let Some(sent) = self.over(stage, event)? {
+                    if let Some(sent) = self.over(event)? {
                         return Ok(Some(sent));
                     }
                 }
-                Err(broken) => return Err(Error::broken(self.driver(), stage, broken)),
+                Err(broken) => {
+                    let stage = self.stage();
+                    return Err(Error::broken(self.driver(), stage, broken));
+                }
             }
         }
     }
 
     /// Until the socket has taken what was written, or the transaction is over before its time.
     async fn written(&mut self) -> Result<Option<Sent>, Error> {
-        let stage = Stage::Command(MESSAGE);
         loop {
             match self.driver().drain(0).await {
                 Ok(None) => return Ok(None),
                 Ok(Some(event)) => {
-                    if let Some(sent) = self.over(stage, event)? {
+                    if let Some(sent) = self.over(event)? {
                         return Ok(Some(sent));
                     }
                 }
-                Err(broken) => return Err(Error::broken(self.driver(), stage, broken)),
+                Err(broken) => {
+                    let stage = self.stage();
+                    return Err(Error::broken(self.driver(), stage, broken));
+                }
             }
         }
     }
 
-    fn over(&mut self, stage: Stage, event: Event) -> Result<Option<Sent>, Error> {
+    fn over(&mut self, event: Event) -> Result<Option<Sent>, Error> {
         match event {
             Event::Sent(sent) => Ok(Some(sent)),
-            Event::Closing => Err(Error::closed(self.driver().core(), stage)),
+            Event::Closing => {
+                let stage = self.stage();
+                Err(Error::closed(self.driver().core(), stage))
+            }
             // No other command is in flight, and this one has not been abandoned.
             Event::Replied(_) | Event::Authenticated(..) | Event::SendContent | Event::Settled => {
                 Ok(None)
             }
         }
+    }
+
+    fn stage(&mut self) -> Stage {
+        Stage::Command(self.driver().core().step())
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Core {
     /// How a message ended that nobody waited for any longer.
     left_behind: Option<Sent>,
     last_words: Option<Reply<'static>>,
+    /// The step of the transaction that was under way last.
+    step: &'static str,
     /// The server is in the middle of a message, or has lost count.
     stuck: bool,
     eof: bool,
@@ -100,6 +102,7 @@ impl Core {
             longest_line: limits.line,
             left_behind: None,
             last_words: None,
+            step: transaction::MAIL,
             stuck: false,
             eof: false,
         }
@@ -131,13 +134,30 @@ impl Core {
         Ok(())
     }
 
-    /// Begins a transaction that `start` has written the first flight of.
+    /// Begins the transaction whose first flight `start` writes.
+    ///
+    /// # Errors
+    /// Part of it cannot be written; nothing was.
     pub(crate) fn send(
         &mut self,
         start: impl FnOnce(&mut Output) -> Result<Transaction, Unwritable>,
     ) -> Result<(), Unwritable> {
-        self.in_flight = InFlight::Sending(start(&mut self.output)?);
-        Ok(())
+        let mark = self.output.mark();
+        match start(&mut self.output) {
+            Ok(transaction) => {
+                self.in_flight = InFlight::Sending(transaction);
+                Ok(())
+            }
+            Err(unwritable) => {
+                self.output.take_back(mark);
+                Err(unwritable)
+            }
+        }
+    }
+
+    /// Makes room in the send buffer at once instead of by and by.
+    pub(crate) fn make_room(&mut self, octets: usize) {
+        self.output.content(|buffer| buffer.reserve_exact(octets));
     }
 
     /// A piece of the content, after [`Event::SendContent`].
@@ -162,6 +182,14 @@ impl Core {
                 Some(transaction.into_receipt())
             }
             _ => None,
+        }
+    }
+
+    /// How far the transaction has come that is in flight, or that came to an end last.
+    pub(crate) const fn step(&self) -> &'static str {
+        match &self.in_flight {
+            InFlight::Sending(transaction) => transaction.stage(),
+            _ => self.step,
         }
     }
 
@@ -219,6 +247,7 @@ impl Core {
     fn replied(&mut self, head: Head) -> Result<Option<Event>, Fault> {
         match &mut self.in_flight {
             InFlight::Sending(transaction) => {
+                self.step = transaction.stage();
                 let next = transaction.replied(head, self.mark, &mut self.output)?;
                 Ok(self.after_transaction(next))
             }

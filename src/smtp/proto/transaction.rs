@@ -167,10 +167,14 @@ impl Transaction {
                 self.receipt.decided(head, mark);
                 Ok(Next::Over { refused: Some(MESSAGE), at_rest: false })
             }
+            Step::End if !output.is_empty() && head.is_positive() => {
+                Err(self.unexpected("no reply before the message ended", head, mark))
+            }
             Step::End => {
                 self.receipt.decided(head, mark);
+                let at_rest = output.is_empty();
                 let refused = if head.is_positive() { None } else { Some(MESSAGE) };
-                Ok(Next::Over { refused, at_rest: true })
+                Ok(Next::Over { refused, at_rest })
             }
             Step::LoneDot => {
                 self.receipt.forget(mark);
@@ -212,6 +216,17 @@ impl Transaction {
             Step::Content => Abandon::Close,
             Step::End if !output.is_empty() => Abandon::Close,
             Step::End | Step::LoneDot | Step::Reset => Abandon::Drain,
+        }
+    }
+
+    /// The command whose answer is waited for.
+    pub(crate) const fn stage(&self) -> &'static str {
+        match self.step {
+            Step::Mail => MAIL,
+            Step::Rcpt(_) => RCPT,
+            Step::Data | Step::LoneDot => DATA,
+            Step::Content | Step::End => MESSAGE,
+            Step::Reset => "RSET",
         }
     }
 

@@ -1,8 +1,12 @@
-//! What the tests stand on.
+//! What the tests stand on: real servers, connections without sockets, tokens, letters.
 
+pub(crate) mod cut;
+pub(crate) mod dial;
+pub(crate) mod letter;
 pub(crate) mod minter;
 #[cfg(feature = "oauth")]
 pub(crate) mod oidc;
 pub(crate) mod opened;
 pub(crate) mod person;
 pub(crate) mod servers;
+pub(crate) mod tls;

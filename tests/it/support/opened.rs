@@ -14,6 +14,7 @@ use super::servers::Bed;
 
 /// An open client, of whichever protocol.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is never more than one")]
 pub(crate) enum Opened {
     Smtp(SmtpClient),
     Imap(ImapClient),

@@ -74,7 +74,9 @@ impl Bed {
         static BED: OnceLock<Result<Bed, String>> = OnceLock::new();
         match BED.get_or_init(Self::try_start) {
             Ok(bed) => bed,
-            Err(why) => panic!("the test bed did not start: {why}"),
+            Err(why) => {
+                panic!("the test bed did not start; ./test.sh installs what it needs: {why}")
+            }
         }
     }
 
@@ -281,5 +283,5 @@ fn user_id(name: &str) -> Result<u32, String> {
     let mut fields = accounts.lines().map(|line| line.split(':'));
     fields
         .find_map(|mut line| (line.next() == Some(name)).then(|| line.nth(1)?.parse().ok())?)
-        .ok_or_else(|| format!("there is no user {name}: ./test.sh installs what is missing"))
+        .ok_or_else(|| format!("there is no user {name}"))
 }

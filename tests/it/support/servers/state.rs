@@ -144,7 +144,7 @@ pub(super) fn run(command: &mut Command, log: &Path) -> Result<(), String> {
         .stdout(said)
         .stderr(also)
         .status()
-        .map_err(|e| format!("{program}: {e}; ./test.sh installs it"))?;
+        .map_err(|e| format!("{program}: {e}"))?;
     if status.success() {
         return Ok(());
     }
@@ -161,7 +161,7 @@ pub(super) fn check_prerequisites() -> Result<(), String> {
     }
     for program in ["dovecot", "doveadm", "postfix"] {
         if !std::env::split_paths(&search_path()).any(|folder| folder.join(program).is_file()) {
-            return Err(format!("{program} is not installed: ./test.sh installs what is missing"));
+            return Err(format!("{program} is not installed"));
         }
     }
     Ok(())

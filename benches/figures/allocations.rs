@@ -1,0 +1,96 @@
+//! Allocations and heap, counted by the allocator of this program.
+#![expect(unsafe_code, reason = "an allocator can be wrapped in no other way")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use crate::figure::Measured;
+use crate::workloads::{self, Workload, imap, smtp};
+use crate::{said, single_threaded};
+
+/// Counts what it passes on to the system's allocator.
+struct Counting;
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Allocations and reallocations ever made.
+static MADE: AtomicU64 = AtomicU64::new(0);
+/// Octets in use.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+/// The most octets that were in use since the last look.
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+fn grown(by: usize) {
+    let live = LIVE.fetch_add(by, Relaxed) + by;
+    PEAK.fetch_max(live, Relaxed);
+}
+
+// SAFETY: every call goes to `System` as it came; the counters are touched beside it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        MADE.fetch_add(1, Relaxed);
+        grown(layout.size());
+        // SAFETY: the caller keeps the promises that `System` wants.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        MADE.fetch_add(1, Relaxed);
+        grown(layout.size());
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: as above.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        MADE.fetch_add(1, Relaxed);
+        // Both blocks exist while one is copied to the other.
+        grown(size);
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: as above.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}
+
+/// Allocations for each item.
+pub(crate) fn each(workload: &Workload) -> Measured {
+    const ITEMS: u64 = 64;
+    let made_by = |items| {
+        let before = MADE.load(Relaxed);
+        workload.run(items).map(|()| MADE.load(Relaxed) - before)
+    };
+    // The first run fills what the standard library and tokio keep for the whole program.
+    workload.run(ITEMS)?;
+    let (once, twice) = (made_by(ITEMS)?, made_by(2 * ITEMS)?);
+    Ok((twice as f64 - once as f64) / ITEMS as f64)
+}
+
+/// The most heap that sending 25 MiB takes beside the message itself.
+pub(crate) fn smtp_body() -> Measured {
+    let message = workloads::message(25 * 1024 * 1024);
+    single_threaded(async {
+        let (mut client, envelope) = (smtp::client().await?, smtp::envelope()?);
+        let send = async { client.send(&envelope, &message).await.map(drop).map_err(said) };
+        peak(send).await
+    })
+}
+
+/// How much more heap the metadata of very many messages takes than that of many.
+pub(crate) fn imap_growth() -> Measured {
+    let heap = |messages| single_threaded(peak(imap::metadata(messages)));
+    Ok(heap(64_000)? / heap(640)?)
+}
+
+/// The most heap in use while `work` runs, above what is in use when it begins.
+async fn peak(work: impl Future<Output = Result<(), String>>) -> Measured {
+    let before = LIVE.load(Relaxed);
+    PEAK.store(before, Relaxed);
+    work.await?;
+    Ok((PEAK.load(Relaxed) - before) as f64)
+}

@@ -1,0 +1,163 @@
+//! Times, for information only: ours over that of a hand-written floor on the same replay, the best
+//! of a few runs each, in turn.
+//!
+//! A floor does what any client has to do to the octets, knows beforehand how the dialogue goes,
+//! and checks nothing.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use memchr::memmem;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+
+use crate::figure::Measured;
+use crate::replay::{Player, Replay, after};
+use crate::workloads::{self, imap, pop, smtp};
+use crate::{said, single_threaded};
+
+/// A message of 25 MiB sent by DATA.
+pub(crate) fn smtp_body() -> Measured {
+    let message = workloads::message(25 * 1024 * 1024);
+    single_threaded(async {
+        let (mut client, envelope) = (smtp::client().await?, smtp::envelope()?);
+        let mut sink = Replay::new([], [after(b"\r\n.\r\n", "250 OK\r\n")]).stream();
+        let mut times = Times::default();
+        for _ in 0..RUNS {
+            let sent = client.send(&envelope, &message);
+            times
+                .ours(async { sent.await.map(|receipt| _ = black_box(receipt)).map_err(said) })
+                .await?;
+            times.floor(stuffed(&message, &mut sink)).await?;
+        }
+        times.ratio()
+    })
+}
+
+async fn stuffed(message: &[u8], sink: &mut Player) -> Result<(), String> {
+    let mut buffer = Vec::with_capacity(64 * 1024);
+    for chunk in message.chunks(32 * 1024) {
+        buffer.clear();
+        let mut copied = 0;
+        for dot in memmem::find_iter(chunk, b"\n.") {
+            buffer.extend_from_slice(&chunk[copied..=dot]);
+            buffer.push(b'.');
+            copied = dot + 1;
+        }
+        buffer.extend_from_slice(&chunk[copied..]);
+        sink.write_all(&buffer).await.map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+/// 1,000 messages of 50 KiB by one FETCH. The floor reads over them.
+pub(crate) fn imap_bodies() -> Measured {
+    const MESSAGES: u64 = 1000;
+    let response = imap::literal(50 * 1024);
+    compared(
+        || imap::bodies(imap::server(response.clone(), MESSAGES), 1, MESSAGES),
+        || async {
+            let said = Replay::new([], [after(b"", response.clone()).times(MESSAGES)]);
+            let mut stream = said.stream();
+            let mut buffer = vec![0; 64 * 1024];
+            let mut octets = MESSAGES as usize * response.len();
+            while octets > 0 {
+                octets -= stream.read(&mut buffer).await?;
+                black_box(&buffer);
+            }
+            Ok(())
+        },
+    )
+}
+
+/// The metadata of 64,000 messages by one FETCH, every field looked at. The floor only finds the
+/// lines.
+pub(crate) fn imap_metadata() -> Measured {
+    const MESSAGES: u64 = 64_000;
+    compared(
+        || imap::metadata(MESSAGES),
+        || async {
+            let said = imap::metadata_responses();
+            let said = Replay::new([], [after(b"", said).times(MESSAGES / imap::BLOCK)]);
+            let mut stream = BufReader::with_capacity(64 * 1024, said.stream());
+            let mut line = Vec::new();
+            for _ in 0..MESSAGES {
+                line.clear();
+                stream.read_until(b'\n', &mut line).await?;
+                black_box(&line);
+            }
+            Ok(())
+        },
+    )
+}
+
+/// A message of 25 MiB by RETR. The floor knows how long it is and looks at nothing.
+pub(crate) fn pop_retr() -> Measured {
+    let message = workloads::message(25 * 1024 * 1024);
+    let server = pop::server(&message);
+    let bare = Replay::new([], [after(b"", message.clone())]);
+    compared(
+        || pop::retr(server.clone(), 1),
+        || async {
+            let mut stream = bare.stream();
+            let mut text = Vec::with_capacity(message.len() + 64);
+            while text.len() < message.len() {
+                stream.read_buf(&mut text).await?;
+            }
+            black_box(text);
+            Ok(())
+        },
+    )
+}
+
+const RUNS: usize = 5;
+
+fn compared<O, F>(ours: impl Fn() -> O, floor: impl Fn() -> F) -> Measured
+where
+    O: Future<Output = Result<(), String>>,
+    F: Future<Output = std::io::Result<()>>,
+{
+    single_threaded(async {
+        let mut times = Times::default();
+        for _ in 0..RUNS {
+            times.ours(ours()).await?;
+            times.floor(async { floor().await.map_err(|error| error.to_string()) }).await?;
+        }
+        times.ratio()
+    })
+}
+
+/// The shortest of several runs.
+#[derive(Default)]
+struct Times {
+    ours: Option<Duration>,
+    floor: Option<Duration>,
+}
+
+impl Times {
+    async fn ours(&mut self, work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+        timed(&mut self.ours, work).await
+    }
+
+    async fn floor(
+        &mut self,
+        work: impl Future<Output = Result<(), String>>,
+    ) -> Result<(), String> {
+        timed(&mut self.floor, work).await
+    }
+
+    fn ratio(&self) -> Measured {
+        let times = self.ours.zip(self.floor).ok_or("no run")?;
+        Ok(times.0.as_secs_f64() / times.1.as_secs_f64())
+    }
+}
+
+async fn timed(
+    shortest: &mut Option<Duration>,
+    work: impl Future<Output = Result<(), String>>,
+) -> Result<(), String> {
+    let start = Instant::now();
+    work.await?;
+    let took = start.elapsed();
+    *shortest = Some(shortest.map_or(took, |shortest| shortest.min(took)));
+    Ok(())
+}

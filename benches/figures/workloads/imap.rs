@@ -1,0 +1,203 @@
+//! Reading messages by IMAP.
+
+use std::hint::black_box;
+
+use bytes::BytesMut;
+use mailbearer::imap::{Addresses, Fetch, FetchItems, Message, Text, UidSet};
+use mailbearer::{ImapClient, Protocol};
+use tokio::io::AsyncReadExt;
+
+use super::{Workload, connector};
+use crate::replay::{Replay, after};
+use crate::{said, single_threaded};
+
+/// Everything a mail program shows in its list, every field looked at. An item is a message.
+pub(crate) static METADATA: Workload =
+    Workload::new("imap-metadata", |items| single_threaded(metadata(items)));
+
+pub(crate) static LITERAL_64_KIB: Workload = Workload::new("imap-literal-64-kib", |items| {
+    single_threaded(bodies(server(literal(64 * 1024), 1), items, items))
+});
+
+pub(crate) static LITERAL_64_KIB_BY_OCTETS: Workload =
+    Workload::new("imap-literal-64-kib-by-octets", |items| {
+        single_threaded(bodies(server(literal(64 * 1024), 1).in_reads_of(1), items, items))
+    });
+
+pub(crate) static LITERAL_10_KIB_BY_OCTETS: Workload =
+    Workload::new("imap-literal-10-kib-by-octets", |items| {
+        single_threaded(bodies(server(literal(10 * 1024), 1).in_reads_of(1), items, items))
+    });
+
+pub(crate) static LITERAL_1_MIB_BY_OCTETS: Workload =
+    Workload::new("imap-literal-1-mib-by-octets", |items| {
+        single_threaded(bodies(server(literal(1024 * 1024), 1).in_reads_of(1), items, items))
+    });
+
+pub(crate) static LINE_10_KIB_BY_OCTETS: Workload =
+    Workload::new("imap-line-10-kib-by-octets", |items| {
+        single_threaded(bodies(server(line(10 * 1024), 1).in_reads_of(1), items, items))
+    });
+
+pub(crate) static LINE_1_MIB_BY_OCTETS: Workload =
+    Workload::new("imap-line-1-mib-by-octets", |items| {
+        single_threaded(bodies(server(line(1024 * 1024), 1).in_reads_of(1), items, items))
+    });
+
+/// What reading octet by octet costs the replay and tokio. An item is 64 KiB.
+pub(crate) static OCTETS_64_KIB: Workload = Workload::new("octets-64-kib", |items| {
+    single_threaded(async move {
+        let said = after(b"", [0; 64 * 1024]).times(items + 1);
+        let mut stream = Replay::new([], [said]).in_reads_of(1).stream();
+        let mut buffer = BytesMut::with_capacity(64 * 1024);
+        for _ in 0..items {
+            buffer.clear();
+            while buffer.len() < 64 * 1024 {
+                stream.read_buf(&mut buffer).await.map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(())
+    })
+});
+
+/// A response that holds a message of so many octets as a literal.
+pub(crate) fn literal(octets: usize) -> Vec<u8> {
+    let mut response = format!("* 1 FETCH (UID 1 BODY[] {{{octets}}}\r\n").into_bytes();
+    let mut message = super::message(octets);
+    message.truncate(octets);
+    response.append(&mut message);
+    response.extend_from_slice(b")\r\n");
+    response
+}
+
+/// A response of so many octets without a literal, made of short strings.
+fn line(octets: usize) -> Vec<u8> {
+    let mut response = b"* 1 FETCH (UID 1 X-LIST (".to_vec();
+    while response.len() < octets {
+        response.extend_from_slice(b"\"a word\" ");
+    }
+    response.extend_from_slice(b"NIL))\r\n");
+    response
+}
+
+/// What a server says of one message: the metadata of an invoice with an attachment.
+fn metadata_response(uid: u64) -> String {
+    format!(
+        "* {uid} FETCH (UID {uid} FLAGS (\\Seen \\Answered $Forwarded) \
+         INTERNALDATE \"17-Jul-2026 02:44:25 +0200\" RFC822.SIZE 128443 ENVELOPE \
+         (\"Fri, 17 Jul 2026 02:44:21 +0200\" \"=?utf-8?Q?Rechnung_Nr=2E_4711?=\" \
+         ((\"Ann Example\" NIL \"ann\" \"contoso.example\")) \
+         ((\"Ann Example\" NIL \"ann\" \"contoso.example\")) \
+         ((\"Billing\" NIL \"billing\" \"contoso.example\")) \
+         ((\"Bob Example\" NIL \"bob\" \"example.com\")(NIL NIL \"eve\" \"example.net\")) \
+         ((\"The \\\"Team\\\"\" NIL \"team\" \"example.com\")) NIL \
+         \"<4710@contoso.example>\" \"<4711.20260717@contoso.example>\") \
+         BODYSTRUCTURE (((\"text\" \"plain\" (\"charset\" \"utf-8\") NIL NIL \
+         \"quoted-printable\" 1532 41 NIL NIL NIL NIL)(\"text\" \"html\" (\"charset\" \"utf-8\") \
+         NIL NIL \"quoted-printable\" 8201 166 NIL NIL NIL NIL) \"alternative\" (\"boundary\" \
+         \"_000_4711\") NIL NIL NIL)(\"application\" \"pdf\" (\"name\" \"4711.pdf\") \
+         \"<1@contoso.example>\" \"4711.pdf\" \"base64\" 117920 NIL (\"attachment\" (\"filename\" \
+         \"4711.pdf\" \"size\" \"86170\")) NIL NIL) \"mixed\" (\"boundary\" \"_001_4711\") NIL NIL \
+         NIL))\r\n"
+    )
+}
+
+/// As many responses as the replay repeats.
+pub(crate) const BLOCK: u64 = 64;
+
+/// A block of responses with metadata.
+pub(crate) fn metadata_responses() -> String {
+    (1..=BLOCK).map(metadata_response).collect()
+}
+
+/// Serves one mailbox; every UID FETCH is answered by `responses`, said so many times.
+pub(crate) fn server(responses: impl Into<Vec<u8>>, times: u64) -> Replay {
+    let capabilities = "* CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2\r\n";
+    let login = [
+        after(b"", "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] ready\r\n"),
+        after(b"\r\n", capabilities).tagged(b" OK AUTHENTICATE completed\r\n"),
+        after(b"\r\n", "* 64 EXISTS\r\n").tagged(b" OK [READ-WRITE] SELECT completed\r\n"),
+    ];
+    let fetch = after(b"\r\n", responses).times(times).tagged(b" OK FETCH completed\r\n");
+    Replay::new(login, [fetch])
+}
+
+async fn client(replay: Replay) -> Result<ImapClient, String> {
+    connector(ImapClient::builder, Protocol::Imap, replay).connect().await.map_err(said)
+}
+
+/// Reads the metadata of so many messages by one UID FETCH.
+pub(crate) async fn metadata(messages: u64) -> Result<(), String> {
+    let items = Fetch::flags().internal_date().size().envelope().item("BODYSTRUCTURE");
+    let mut seen = 0;
+    fetch(server(metadata_responses(), messages / BLOCK), items, 1, |message| {
+        seen += 1;
+        look_at(message)
+    })
+    .await?;
+    if seen == messages { Ok(()) } else { Err(format!("{seen} messages of {messages}")) }
+}
+
+/// Fetches so many times; the replay answers with so many bodies in all.
+pub(crate) async fn bodies(replay: Replay, times: u64, messages: u64) -> Result<(), String> {
+    let mut seen = 0;
+    fetch(replay, Fetch::body(), times, |message| {
+        seen += 1;
+        black_box(message.body());
+    })
+    .await?;
+    if seen == messages { Ok(()) } else { Err(format!("{seen} messages of {messages}")) }
+}
+
+async fn fetch(
+    replay: Replay,
+    items: FetchItems,
+    times: u64,
+    mut look: impl FnMut(&Message),
+) -> Result<(), String> {
+    let mut client = client(replay).await?;
+    let inbox = client.select("INBOX").await.map_err(said)?;
+    for _ in 0..times {
+        let messages = inbox.uid_fetch(UidSet::all(), items.clone()).await;
+        let mut messages = messages.map_err(said)?;
+        while let Some(message) = messages.next().await.map_err(said)? {
+            look(&message);
+        }
+    }
+    Ok(())
+}
+
+/// Visits every field.
+fn look_at(message: &Message) {
+    black_box((message.uid(), message.internal_date(), message.size()));
+    for flag in message.flags() {
+        black_box(flag);
+    }
+    let Some(envelope) = message.envelope() else { return };
+    for text in [envelope.date(), envelope.subject(), envelope.in_reply_to(), envelope.message_id()]
+    {
+        look_at_text(text);
+    }
+    for addresses in [
+        envelope.from(),
+        envelope.sender(),
+        envelope.reply_to(),
+        envelope.to(),
+        envelope.cc(),
+        envelope.bcc(),
+    ] {
+        look_at_addresses(addresses);
+    }
+}
+
+fn look_at_addresses(addresses: Addresses<'_>) {
+    for address in addresses {
+        for text in [address.name(), address.route(), address.mailbox(), address.host()] {
+            look_at_text(text);
+        }
+    }
+}
+
+fn look_at_text(text: Option<Text<'_>>) {
+    black_box(text.map(|text| text.to_bytes().len()));
+}

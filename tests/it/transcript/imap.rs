@@ -1,0 +1,210 @@
+//! IMAP as transcripts speak of it.
+
+use std::num::NonZeroU32;
+
+use mailbearer::imap::{self, AppendOptions, Event, Fetch, Flag, Mailbox, Message, StoreFlags};
+use mailbearer::imap::{FetchItems, Section, UidSet};
+use mailbearer::{Auth, Challenge, Endpoint, Failure, ImapClient};
+
+use super::play::Session;
+use super::script::Call;
+use super::server::Aftermath;
+use crate::support::dial::PipeDial;
+use crate::support::tls;
+
+pub(crate) struct Imap(ImapClient);
+
+impl Session for Imap {
+    type Error = imap::Error;
+
+    async fn connect(endpoint: Endpoint, auth: Auth, dial: PipeDial) -> Result<Self, imap::Error> {
+        let connector = ImapClient::builder(endpoint).auth(auth).dial(dial).tls(tls::client());
+        connector.connect().await.map(Self)
+    }
+
+    async fn call(session: &mut Option<Self>, call: &Call) -> Result<String, imap::Error> {
+        if call.verb == "logout" {
+            let session = session.take().expect("nothing is called after logout");
+            return session.0.logout().await.map(|()| String::new());
+        }
+        let client = &mut session.as_mut().expect("nothing is called after logout").0;
+        Ok(match call.verb.as_str() {
+            "select" => mailbox(client.select(call.argument(0)).await?),
+            "examine" => mailbox(client.examine(call.argument(0)).await?),
+            "close" => client.close().await.map(|()| String::new())?,
+            "unselect" => client.unselect().await.map(|()| String::new())?,
+            "noop" => client.noop().await.map(|()| String::new())?,
+            "capability" => client.capability().await?.to_string(),
+            "capabilities" => client.capabilities().to_string(),
+            "namespace" => {
+                let namespaces = client.namespace().await?;
+                let prefix =
+                    |p: &imap::NamespacePrefix| format!("{}:{:?}", p.prefix(), p.delimiter());
+                namespaces.personal().iter().map(prefix).collect::<Vec<_>>().join(" ")
+            }
+            "id" => {
+                let fields = client.id([]).await?;
+                let print = |(name, value): &(String, Option<String>)| match value {
+                    Some(value) => format!("{name}={value}"),
+                    None => name.clone(),
+                };
+                fields.iter().map(print).collect::<Vec<_>>().join(" ")
+            }
+            // Mailbox and text, in which `\r\n` is a line end.
+            "append" => {
+                let text = call.argument(1).replace("\\r", "\r").replace("\\n", "\n");
+                let options = AppendOptions::new().flags([Flag::Seen]);
+                let result = client.append(call.argument(0), text, options).await?;
+                match (result.uid_validity(), result.uid()) {
+                    (Some(validity), Some(uid)) => format!("{validity}:{uid}"),
+                    _ => "no UID".into(),
+                }
+            }
+            "events" => {
+                let mut told = Vec::new();
+                while let Some(event) = client.take_event() {
+                    told.push(tell(&event));
+                }
+                told.join(" | ")
+            }
+            verb => {
+                let selected = client.selected().expect("a mailbox was selected");
+                in_mailbox(selected, verb, call).await?
+            }
+        })
+    }
+
+    /// A refusal is as good an answer as any, and its words are seen.
+    async fn probe(&mut self) -> Result<bool, imap::Error> {
+        match self.0.noop().await {
+            Err(error) if error.connection_usable() => {
+                Ok(error.reply_text().is_some_and(|reply| reply == OWN_ANSWER))
+            }
+            Err(error) => Err(error),
+            Ok(()) => Ok(false),
+        }
+    }
+
+    fn aftermath() -> &'static dyn Aftermath {
+        &AfterImap
+    }
+
+    fn challenge(error: &imap::Error) -> Option<&Challenge> {
+        match error {
+            imap::Error::Auth(error) => error.challenge(),
+            _ => None,
+        }
+    }
+}
+
+const OWN_ANSWER: &str = "NO 4242";
+
+struct AfterImap;
+
+impl Aftermath for AfterImap {
+    fn answer(&self, line: &str, last: &str) -> Option<String> {
+        if line == "DONE" {
+            let tag = last.split(' ').next()?;
+            return Some(format!("{tag} OK IDLE completed.\r\n"));
+        }
+        let tag = line.strip_suffix(" NOOP")?;
+        Some(format!("{tag} {OWN_ANSWER}\r\n"))
+    }
+}
+
+async fn in_mailbox(
+    selected: &mut Mailbox,
+    verb: &str,
+    call: &Call,
+) -> Result<String, imap::Error> {
+    let uids = || UidSet::parse(call.argument(0)).expect("a set of UIDs");
+    Ok(match verb {
+        "mailbox" => mailbox(selected),
+        "uid_fetch" => {
+            let mut messages = selected.uid_fetch(uids(), items(&call.arguments[1..])).await?;
+            let mut told = Vec::new();
+            while let Some(message) = messages.next().await? {
+                told.push(describe(&message));
+            }
+            told.join(" | ")
+        }
+        "uid_store" => {
+            let flags = call.arguments[2..].iter().map(|flag| Flag::from(flag.as_str()));
+            let change = match call.argument(1) {
+                "+" => StoreFlags::add(flags),
+                "-" => StoreFlags::remove(flags),
+                _ => StoreFlags::replace(flags),
+            };
+            let changed = selected.uid_store(uids(), change).await?;
+            changed.iter().map(describe).collect::<Vec<_>>().join(" | ")
+        }
+        "expunge" => numbers(&selected.expunge().await?),
+        "uid_expunge" => numbers(&selected.uid_expunge(uids()).await?),
+        verb => panic!("IMAP has no verb `{verb}` here"),
+    })
+}
+
+fn items(words: &[String]) -> FetchItems {
+    words.iter().fold(Fetch::uid(), |items, word| match word.as_str() {
+        "flags" => items.flags(),
+        "date" => items.internal_date(),
+        "size" => items.size(),
+        "envelope" => items.envelope(),
+        "body" => items.body(),
+        "header" => items.header(),
+        "first_ten" => items.section(Section::full().partial(0, 10)),
+        word => panic!("no item `{word}`"),
+    })
+}
+
+fn mailbox(mailbox: &mut Mailbox) -> String {
+    let number = |n: Option<NonZeroU32>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
+    format!(
+        "{} exists={} uidvalidity={} uidnext={}{}",
+        mailbox.name(),
+        mailbox.exists(),
+        number(mailbox.uid_validity()),
+        mailbox.uid_next().map_or_else(|| "-".to_owned(), |uid| uid.to_string()),
+        if mailbox.is_read_only() { " read-only" } else { "" },
+    )
+}
+
+fn describe(message: &Message) -> String {
+    let mut told = vec![message.seq().to_string()];
+    told.extend(message.uid().map(|uid| format!("uid={uid}")));
+    let flags: Vec<_> = message.flags().map(|flag| flag.as_str().to_owned()).collect();
+    if !flags.is_empty() {
+        told.push(format!("flags={}", flags.join(",")));
+    }
+    told.extend(message.internal_date().map(|date| format!("date={date}")));
+    told.extend(message.size().map(|size| format!("size={size}")));
+    told.extend(message.envelope().map(|envelope| {
+        let subject = envelope.subject().map(|s| s.to_str_lossy().into_owned());
+        let from: Vec<_> = envelope.from().iter().filter_map(|a| a.to_addr_spec()).collect();
+        format!("subject={} from={}", subject.unwrap_or_default(), from.join(","))
+    }));
+    told.extend(message.body().map(|body| format!("body={}", body.escape_ascii())));
+    let first = Section::full().partial(0, 10);
+    told.extend(message.section(&first).map(|part| format!("first={}", part.escape_ascii())));
+    told.join(" ")
+}
+
+fn tell(event: &Event) -> String {
+    match event {
+        Event::Expunge(number) => format!("expunge {number}"),
+        Event::Fetch(message) => format!("fetch {}", describe(message)),
+        Event::Notice(reply) => format!("notice {reply}"),
+        Event::Data(data) => {
+            format!("data {} {}", data.name(), String::from_utf8_lossy(data.rest()))
+        }
+        Event::Unparsed { frame, .. } => {
+            format!("unparsed {}", String::from_utf8_lossy(frame.trim_ascii_end()))
+        }
+        Event::Overflow { lost } => format!("overflow {lost}"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn numbers(numbers: &[u32]) -> String {
+    numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,82 @@
+//! POP3 as transcripts speak of it.
+
+use mailbearer::{Auth, Challenge, Endpoint, PopClient, pop};
+
+use super::play::Session;
+use super::script::Call;
+use super::server::Aftermath;
+use crate::support::dial::PipeDial;
+use crate::support::tls;
+
+pub(crate) struct Pop(PopClient);
+
+impl Session for Pop {
+    type Error = pop::Error;
+
+    async fn connect(endpoint: Endpoint, auth: Auth, dial: PipeDial) -> Result<Self, pop::Error> {
+        let connector = PopClient::builder(endpoint).auth(auth).dial(dial).tls(tls::client());
+        connector.connect().await.map(Self)
+    }
+
+    async fn call(session: &mut Option<Self>, call: &Call) -> Result<String, pop::Error> {
+        if call.verb == "quit" {
+            let session = session.take().expect("nothing is called after quit");
+            return session.0.quit().await.map(|()| String::new());
+        }
+        let client = &mut session.as_mut().expect("nothing is called after quit").0;
+        let number = || call.argument(0).parse().expect("a message number");
+        Ok(match call.verb.as_str() {
+            "maildrop" => maildrop(client.maildrop()),
+            "stat" => maildrop(client.stat().await?),
+            "list" => {
+                let listed = client.list().await?;
+                join(listed.iter().map(|l| format!("{}:{}", l.number(), l.octets())))
+            }
+            "uidl" => {
+                let ids = client.uidl().await?;
+                join(ids.iter().map(|id| format!("{}:{}", id.number(), id.id())))
+            }
+            "retr" => client.retr(number()).await?.escape_ascii().to_string(),
+            "top" => {
+                let lines = call.argument(1).parse().expect("a number of lines");
+                client.top(number(), lines).await?.escape_ascii().to_string()
+            }
+            "dele" => client.dele(number()).await.map(|()| String::new())?,
+            "rset" => client.rset().await.map(|()| String::new())?,
+            "noop" => client.noop().await.map(|()| String::new())?,
+            "capa" => join(client.capa().await?.iter().map(str::to_owned)),
+            verb => panic!("POP3 has no verb `{verb}` here"),
+        })
+    }
+
+    async fn probe(&mut self) -> Result<bool, pop::Error> {
+        self.0.stat().await.map(|drop| maildrop(drop) == "4242 424242")
+    }
+
+    fn aftermath() -> &'static dyn Aftermath {
+        &AfterPop
+    }
+
+    fn challenge(error: &pop::Error) -> Option<&Challenge> {
+        match error {
+            pop::Error::Auth(error) => error.challenge(),
+            _ => None,
+        }
+    }
+}
+
+struct AfterPop;
+
+impl Aftermath for AfterPop {
+    fn answer(&self, line: &str, _: &str) -> Option<String> {
+        (line == "STAT").then(|| "+OK 4242 424242\r\n".into())
+    }
+}
+
+fn maildrop(maildrop: pop::Maildrop) -> String {
+    format!("{} {}", maildrop.messages(), maildrop.octets())
+}
+
+fn join(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(" ")
+}
