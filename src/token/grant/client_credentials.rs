@@ -12,8 +12,8 @@ use crate::token::{AccessToken, Cached, Rejection, TokenError, TokenProvider, To
 
 /// Tokens for an application with a credential of its own: no user signs in.
 ///
-/// The credential is a client secret, a [`Certificate`](super::Certificate), or a token of another
-/// identity provider ([`ClientCredential::federated_token_file`]).
+/// The credential is a client secret, a [`Certificate`](crate::token::Certificate), or a token of
+/// another identity provider ([`ClientCredential::federated_token_file`]).
 ///
 /// Cached, renewed ahead of time, one request at a time; a clone is cheap and shares the tokens.
 /// How tokens are kept is described at [`Cached`]. Requests that need the same scope share a token,
@@ -21,8 +21,8 @@ use crate::token::{AccessToken, Cached, Rejection, TokenError, TokenProvider, To
 ///
 /// At Microsoft 365 the application needs the application permissions `SMTP.SendAsApp`,
 /// `IMAP.AccessAsApp`, `POP.AccessAsApp` of Office 365 Exchange Online with the administrator's
-/// consent ([`admin_consent_url`](super::admin_consent_url)), its service principal registered in
-/// Exchange, and access to each mailbox:
+/// consent ([`admin_consent_url`](crate::token::admin_consent_url)), its service principal
+/// registered in Exchange, and access to each mailbox:
 /// <https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth>.
 ///
 /// # Example
@@ -43,8 +43,8 @@ use crate::token::{AccessToken, Cached, Rejection, TokenError, TokenProvider, To
 /// # Errors
 ///
 /// Getting a token fails with a [`TokenError`] whose cause is a
-/// [`TokenEndpointError`](super::TokenEndpointError) if the server refused, or a
-/// [`NoAnswer`](super::NoAnswer) if it gave no answer that could be used.
+/// [`TokenEndpointError`](crate::token::TokenEndpointError) if the server refused, or a
+/// [`NoAnswer`](crate::token::NoAnswer) if it gave no answer that could be used.
 #[derive(Clone)]
 pub struct ClientCredentials {
     tokens: Cached<Arc<Grant>>,

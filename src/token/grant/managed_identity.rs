@@ -15,9 +15,9 @@ use crate::token::{AccessToken, Cached, Rejection, TokenError, TokenProvider, To
 
 /// Tokens for a program on an Azure machine that has a managed identity.
 ///
-/// Cached as [`ClientCredentials`](super::ClientCredentials) are. The identity needs the same
-/// application permissions, assigned to its service principal, the same registration in Exchange
-/// and the same access to mailboxes.
+/// Cached as [`ClientCredentials`](crate::token::ClientCredentials) are. The identity needs the
+/// same application permissions, assigned to its service principal, the same registration in
+/// Exchange and the same access to mailboxes.
 ///
 /// Requests go in clear text: to a link-local or loopback address, where Azure answers them, and
 /// nowhere else.

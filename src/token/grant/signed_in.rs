@@ -17,10 +17,10 @@ use crate::{BoxFuture, Endpoint, Retry};
 
 /// The tokens of a user who has signed in, renewed by their refresh token (RFC 6749 section 6).
 ///
-/// What the interactive grants end in, and what [`Password`](super::Password),
-/// [`RefreshToken`](super::RefreshToken) and [`OnBehalfOf`](super::OnBehalfOf) make at once. Cached,
-/// renewed ahead of time, one request at a time; a clone is cheap and shares the tokens. How tokens
-/// are kept at hand is described at [`Cached`].
+/// What the interactive grants end in, and what [`Password`](crate::token::Password),
+/// [`RefreshToken`](crate::token::RefreshToken) and [`OnBehalfOf`](crate::token::OnBehalfOf) make
+/// at once. Cached, renewed ahead of time, one request at a time; a clone is cheap and shares the
+/// tokens. How tokens are kept at hand is described at [`Cached`].
 ///
 /// A server may replace the refresh token at each renewal (rotation); the new one goes to the
 /// [`TokenStore`] before its access token is handed out, and programs that share a store do not

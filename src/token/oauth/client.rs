@@ -13,7 +13,8 @@ use crate::token::TokenError;
 use crate::token::http::HttpClient;
 use crate::token::token_endpoint::{Answer, exchange};
 
-/// Settings that were checked: made by [`Settings::client`](super::settings::Settings::client).
+/// Settings that were checked: made by
+/// [`Settings::client`](crate::token::settings::Settings::client).
 pub(crate) struct Client {
     pub(crate) token_url: String,
     pub(crate) client_id: String,
