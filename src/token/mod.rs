@@ -36,6 +36,7 @@
 //! is another mailbox name with the same provider.
 
 mod access_token;
+mod cache_event;
 mod cached;
 mod error;
 mod fixed;
@@ -60,6 +61,7 @@ mod token_endpoint;
 use std::sync::Arc;
 
 pub use access_token::{AccessToken, MalformedToken};
+pub use cache_event::CacheEvent;
 pub use cached::Cached;
 pub use error::TokenError;
 pub use fixed::StaticToken;
@@ -265,7 +267,7 @@ mod tests {
             tokio::task::yield_now().await;
             Ok(AccessToken::new(request.mailbox()))
         });
-        let cached = Cached::new(closure);
+        let cached = Cached::new(closure).per_mailbox();
         let stacked = Cached::new(shared.clone());
         let auth = Auth::xoauth2(shared.clone());
         let again = Auth::xoauth2(cached.clone());

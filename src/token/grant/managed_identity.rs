@@ -159,11 +159,9 @@ impl ManagedIdentityBuilder {
             client_id: self.client_id,
         });
         let keyed_by = grant.clone();
-        let mut tokens = Cached::new(grant.clone())
-            .keyed_by(move |request| keyed_by.client.scope.of(request.endpoint()).into_owned());
-        if let Some(margin) = self.settings.margin {
-            tokens = tokens.with_margin(margin);
-        }
+        let tokens = grant.client.cached(grant.clone(), move |request| {
+            keyed_by.client.scope.of(request.endpoint()).into_owned()
+        });
         Ok(ManagedIdentity { tokens, grant })
     }
 }

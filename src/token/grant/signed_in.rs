@@ -110,11 +110,9 @@ impl SignIn {
         let renewing = Renewing::new(renewal, self.store.clone(), self.key.clone());
         let session = Arc::new(Session { client: client.clone(), renewing });
         let by_scope = client.clone();
-        let mut tokens = Cached::new(session.clone())
-            .keyed_by(move |request| by_scope.scope.of(request.endpoint()).into_owned());
-        if let Some(margin) = client.margin {
-            tokens = tokens.with_margin(margin);
-        }
+        let tokens = client.cached(session.clone(), move |request| {
+            by_scope.scope.of(request.endpoint()).into_owned()
+        });
         SignedIn { tokens, session }
     }
 }
@@ -206,7 +204,10 @@ fn with_answer(old: TokenSet, scope: &str, answer: Answer) -> TokenSet {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("nobody has signed in: there is no refresh token")]
+#[error(
+    "there is no refresh token: nobody has signed in, or the server gave none (most want \
+     `offline_access` in the scope)"
+)]
 struct NotSignedIn;
 
 impl From<NotSignedIn> for TokenError {

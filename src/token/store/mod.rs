@@ -20,6 +20,8 @@ mod contract;
 mod error;
 mod file;
 mod keeper;
+#[cfg(feature = "keyring")]
+mod keyring;
 mod locked;
 mod memory;
 #[cfg(test)]
@@ -27,12 +29,17 @@ mod processes;
 pub(crate) mod renew;
 #[cfg(test)]
 mod scratch;
+#[cfg(feature = "keyring")]
+mod sealed;
 mod token_set;
 
 use std::fmt;
 
 pub use error::StoreError;
 pub use file::FileStore;
+#[cfg(feature = "keyring")]
+#[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
+pub use keyring::KeyringStore;
 pub use memory::MemoryStore;
 pub use token_set::TokenSet;
 

@@ -129,12 +129,14 @@ struct Inner<R> {
 }
 
 /// Tokens that the store did not take: this process has the only copy.
+#[derive(Clone)]
 struct Unsaved {
     tokens: TokenSet,
     origin: Origin,
 }
 
 /// What new tokens come of.
+#[derive(Clone)]
 struct Origin {
     /// What the store held when it was last seen, which they are to take the place of.
     stored: Option<Stored>,
@@ -202,11 +204,11 @@ impl<R: Refresh> Inner<R> {
 
     /// The tokens to go by: those that are nowhere else, else what is stored.
     async fn current(&self) -> Result<(TokenSet, Origin), StoreError> {
-        let unsaved = self.unsaved().take();
-        if let Some(Unsaved { tokens, origin }) = unsaved {
-            self.save(tokens, origin).await;
-        }
-        if let Some(Unsaved { tokens, origin }) = self.unsaved().take() {
+        let unsaved = self.unsaved().clone();
+        if let Some(Unsaved { tokens, origin }) = unsaved
+            && let Saved::InMemory(_) = self.save(tokens, origin).await
+            && let Some(Unsaved { tokens, origin }) = self.unsaved().clone()
+        {
             return Ok((tokens, origin));
         }
         let stored = self.store.load(&self.key).await?;
@@ -219,6 +221,7 @@ impl<R: Refresh> Inner<R> {
         for _ in 0..ROUNDS {
             match self.try_save(&new, &origin).await {
                 Ok(Attempt::Stored) => {
+                    *self.unsaved() = None;
                     let spent = origin.refresh_token();
                     if spent.is_some() && spent != new.refresh_token() {
                         self.refresh.rotated();
@@ -231,6 +234,7 @@ impl<R: Refresh> Inner<R> {
                     // works from now on, or they are the same.
                     let ours_is_newer = theirs.refresh_token() == origin.refresh_token();
                     if !origin.of_sign_in && !ours_is_newer {
+                        *self.unsaved() = None;
                         return Saved::TheirsStand;
                     }
                     if let (false, Some(theirs)) = (origin.of_sign_in, &theirs.stored) {
@@ -632,12 +636,11 @@ mod tests {
         assert_eq!(steps.recv().await, Some(Step::Asked));
         let second = tokio::spawn(async move { get(&two, "imap").await });
         assert_eq!(steps.recv().await, Some(Step::Asked));
-        // The first goes through; then the second, with the same refresh token.
+        // The server answers the first, and then the second, before the first has its answer.
         server.gate.add_permits(1);
         assert_eq!(steps.recv().await, Some(Step::Answered));
-        server.gate.add_permits(1);
+        server.gate.add_permits(10);
         assert_eq!(first.await.unwrap(), "imap1");
-        server.gate.add_permits(1);
         assert_eq!(second.await.unwrap(), "imap1");
         assert_eq!((stored(&store).await, server.reused()), ("r1".into(), 1));
     }
