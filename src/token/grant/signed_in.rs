@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::token::oauth::client::{Client, refused_with};
 use crate::token::oauth::form::Form;
+use crate::token::oauth::scope::ScopeRule;
 use crate::token::oauth::settings::{OnBehalf, Settings, SetupError};
 use crate::token::store::renew::{Refresh, Renewing};
 use crate::token::store::{StoreError, TokenSet, TokenStore};
@@ -182,13 +183,13 @@ impl Refresh for Renewal {
 
 impl Renewal {
     async fn by_refresh_token(&self, token: &str, scope: &str) -> Result<Answer, TokenError> {
-        let scope = if self.client.scope.named_at_renewal() { scope } else { "" };
-        self.client.ask(refresh_form(token, scope)).await
+        self.client.ask(refresh_form(&self.client.scope, token, scope)).await
     }
 }
 
 /// RFC 6749 section 6.
-pub(crate) fn refresh_form(token: &str, scope: &str) -> Form {
+pub(crate) fn refresh_form(rule: &ScopeRule, token: &str, scope: &str) -> Form {
+    let scope = if rule.named_at_renewal() { scope } else { "" };
     Form::new("refresh token", "refresh_token")
         .secret("refresh_token", token)
         .field_unless_empty("scope", scope)
