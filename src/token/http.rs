@@ -1,8 +1,8 @@
 //! The seam between token flows and HTTP.
 //!
-//! The flows make one kind of request: a form, posted to a token endpoint. The crate does that
-//! itself; an application that already has an HTTP client, with its proxies and its certificates,
-//! can lend it through [`HttpClient`].
+//! The grants make small requests: a form, posted to a token endpoint, or a GET at a machine's
+//! identity service. The crate does that itself; an application that already has an HTTP client,
+//! with its proxies and its certificates, can lend it through [`HttpClient`].
 
 use std::error::Error;
 use std::fmt;

@@ -43,7 +43,7 @@ pub enum ErrorKind {
     Denied,
     /// The device code or authorization code has expired or was used before: start again.
     CodeExpired,
-    /// The [`TokenStore`](super::TokenStore) failed.
+    /// The `TokenStore` failed (feature `oauth`).
     Store,
     /// The other side did not answer as OAuth 2.0 says.
     Protocol,

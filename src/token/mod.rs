@@ -8,12 +8,29 @@
 //! |---|---|
 //! | a token in a variable, for a script or a test | [`StaticToken`] |
 //! | a function that gets tokens | [`from_fn`], [`from_fn_with`] |
-//! | a service's own credentials at an OAuth 2.0 server | `ClientCredentials` (feature `oauth`) |
 //! | a type of your own | implement [`TokenProvider`] |
+//!
+//! With the feature `oauth`, from an OAuth 2.0 server, with presets for Microsoft Entra,
+//! Outlook.com and Google:
+//!
+//! | you have | take |
+//! |---|---|
+//! | a service with a secret, a certificate or a federated token | `ClientCredentials` |
+//! | a program on an Azure machine | `ManagedIdentity` |
+//! | a Google service account that may act for a domain's users | `ServiceAccount` |
+//! | a user with a browser on this machine, or a web application | `AuthorizationCode` |
+//! | a user with a browser elsewhere | `DeviceCode` |
+//! | a refresh token from elsewhere | `RefreshToken` |
+//! | a web service that is called with users' tokens | `OnBehalfOf` |
+//! | a user's name and password, and no other way | `Password` |
+//!
+//! None of them needs to be told a scope: it follows from the service, the protocol and the grant.
+//! Where a user signs in, that is once for all three protocols, and the `store` module keeps what
+//! it gave. When it fails, [`TokenError::kind`] says whose turn it is.
 //!
 //! Getting a token costs a request to some server, so everything but a fixed token belongs in
 //! [`Cached`], which asks once, keeps the token while it is good, renews it ahead of time and lets
-//! any number of connections wait for one request. `ClientCredentials` is cached already.
+//! any number of connections wait for one request. The grants are cached already.
 //!
 //! A shared mailbox is opened with the token of the application or user that has access to it; it
 //! is another mailbox name with the same provider.
@@ -227,7 +244,19 @@ mod tests {
         is_a_good_citizen::<Cached<StaticToken>>();
         is_a_good_citizen::<Auth>();
         #[cfg(feature = "oauth")]
-        is_a_good_citizen::<ClientCredentials>();
+        {
+            is_a_good_citizen::<ClientCredentials>();
+            is_a_good_citizen::<SignedIn>();
+            is_a_good_citizen::<DeviceCode>();
+            is_a_good_citizen::<DevicePrompt>();
+            is_a_good_citizen::<AuthorizationCode>();
+            is_a_good_citizen::<BrowserSignIn>();
+            is_a_good_citizen::<Authorization>();
+            is_a_good_citizen::<ManagedIdentity>();
+            is_a_good_citizen::<ServiceAccount>();
+            is_a_good_citizen::<Certificate>();
+            is_a_good_citizen::<ClientCredential>();
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

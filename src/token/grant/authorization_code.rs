@@ -49,6 +49,7 @@ pub struct AuthorizationCode {
     server: Server,
     login_hint: Option<String>,
     prompt: Option<String>,
+    claims: Option<String>,
     port: u16,
     path: String,
     patience: Duration,
@@ -164,8 +165,11 @@ impl AuthorizationCode {
         if let Some(prompt) = prompt {
             query.append_pair("prompt", prompt);
         }
-        if let Some(hint) = &self.login_hint {
-            query.append_pair("login_hint", hint);
+        let optional = [("login_hint", &self.login_hint), ("claims", &self.claims)];
+        for (name, value) in optional {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
         }
         query.finish()
     }
@@ -186,6 +190,7 @@ pub struct AuthorizationCodeBuilder {
     settings: Settings,
     login_hint: Option<String>,
     prompt: Option<String>,
+    claims: Option<String>,
     port: u16,
     path: String,
     patience: Duration,
@@ -199,7 +204,7 @@ impl AuthorizationCodeBuilder {
     fn new(settings: Settings) -> Self {
         let path = String::from("/");
         let patience = Self::PATIENCE;
-        Self { settings, login_hint: None, prompt: None, port: 0, path, patience }
+        Self { settings, login_hint: None, prompt: None, claims: None, port: 0, path, patience }
     }
 
     /// Another URL of the authorization endpoint.
@@ -217,6 +222,13 @@ impl AuthorizationCodeBuilder {
     /// What the server is to ask for even if it need not: `select_account`, `consent`, `login`.
     pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
         self.prompt = Some(prompt.into());
+        self
+    }
+
+    /// What a policy wants of this sign-in: the
+    /// [`claims`](crate::token::TokenEndpointError::claims) of the refusal that asked for it.
+    pub fn claims(mut self, json: impl Into<String>) -> Self {
+        self.claims = Some(json.into());
         self
     }
 
@@ -252,6 +264,7 @@ impl AuthorizationCodeBuilder {
             server: self.settings.server,
             login_hint: self.login_hint,
             prompt: self.prompt,
+            claims: self.claims,
             port: self.port,
             path: self.path,
             patience: self.patience,
@@ -445,7 +458,9 @@ mod tests {
     #[tokio::test]
     async fn a_browser_signs_in_over_loopback() {
         let script = Script::new([tokens("EwB", "refresh")]);
-        let browser = entra(&script).login_hint("anna@contoso.example").build().unwrap();
+        let claims = r#"{"id":1}"#;
+        let browser = entra(&script).login_hint("anna@contoso.example").claims(claims);
+        let browser = browser.build().unwrap();
         let waiting = browser.start().await.unwrap();
         let (port, url) = (waiting.port(), waiting.url().to_owned());
         let state = state_of(&url);
@@ -457,7 +472,7 @@ mod tests {
                  ?response_type=code&client_id=app-1&redirect_uri=http%3A%2F%2Flocalhost%3A{port}\
                  &scope=https%3A%2F%2Foutlook.office.com%2FIMAP.AccessAsUser.All+offline_access\
                  &state={state}&code_challenge={challenge}&code_challenge_method=S256\
-                 &login_hint=anna%40contoso.example"
+                 &login_hint=anna%40contoso.example&claims=%7B%22id%22%3A1%7D"
             )
         );
         let finished = tokio::spawn(waiting.finish());

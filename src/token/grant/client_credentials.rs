@@ -12,8 +12,8 @@ use crate::token::{AccessToken, Cached, Rejection, TokenError, TokenProvider, To
 
 /// Tokens for an application with a credential of its own: no user signs in.
 ///
-/// The credential is a client secret, a [`Certificate`](super::Certificate), or a token of another
-/// identity provider ([`ClientCredential::federated_token_file`]).
+/// The credential is a client secret, a [`Certificate`](crate::token::Certificate), or a token of
+/// another identity provider ([`ClientCredential::federated_token_file`]).
 ///
 /// Cached, renewed ahead of time, one request at a time; a clone is cheap and shares the tokens.
 /// How tokens are kept is described at [`Cached`]. Requests that need the same scope share a token,
@@ -21,8 +21,8 @@ use crate::token::{AccessToken, Cached, Rejection, TokenError, TokenProvider, To
 ///
 /// At Microsoft 365 the application needs the application permissions `SMTP.SendAsApp`,
 /// `IMAP.AccessAsApp`, `POP.AccessAsApp` of Office 365 Exchange Online with the administrator's
-/// consent ([`admin_consent_url`](super::admin_consent_url)), its service principal registered in
-/// Exchange, and access to each mailbox:
+/// consent ([`admin_consent_url`](crate::token::admin_consent_url)), its service principal
+/// registered in Exchange, and access to each mailbox:
 /// <https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth>.
 ///
 /// # Example
@@ -43,8 +43,8 @@ use crate::token::{AccessToken, Cached, Rejection, TokenError, TokenProvider, To
 /// # Errors
 ///
 /// Getting a token fails with a [`TokenError`] whose cause is a
-/// [`TokenEndpointError`](super::TokenEndpointError) if the server refused, or a
-/// [`NoAnswer`](super::NoAnswer) if it gave no answer that could be used.
+/// [`TokenEndpointError`](crate::token::TokenEndpointError) if the server refused, or a
+/// [`NoAnswer`](crate::token::NoAnswer) if it gave no answer that could be used.
 #[derive(Clone)]
 pub struct ClientCredentials {
     tokens: Cached<Arc<Grant>>,
@@ -131,11 +131,9 @@ impl ClientCredentialsBuilder {
         self.settings.one_tenant()?;
         let grant = Arc::new(Grant(self.settings.client(OnBehalf::Application)?));
         let keyed_by = grant.clone();
-        let mut tokens = Cached::new(grant.clone())
-            .keyed_by(move |request| keyed_by.0.scope.of(request.endpoint()).into_owned());
-        if let Some(margin) = self.settings.margin {
-            tokens = tokens.with_margin(margin);
-        }
+        let tokens = grant.0.cached(grant.clone(), move |request| {
+            keyed_by.0.scope.of(request.endpoint()).into_owned()
+        });
         Ok(ClientCredentials { tokens, grant })
     }
 }
@@ -330,13 +328,20 @@ mod tests {
     #[tokio::test]
     async fn a_federated_token_is_read_anew_for_every_request() {
         use crate::token::grant::script::{Script, exchange_online, get, token};
-        use crate::token::{ClientCredential, ErrorKind};
+        use crate::token::{ClientCredential, ErrorKind, TokenEvent};
 
         let file = std::env::temp_dir().join(format!("mailbearer-fed-{}", std::process::id()));
         let script = Script::new([token("one"), token("two")]);
         let federated = ClientCredential::federated_token_file(&file);
+        let failed = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let heard = failed.clone();
         let tokens = ClientCredentials::entra("contoso.example", "app-1", federated)
             .http(script.clone())
+            .on_event(move |event| {
+                if let TokenEvent::Failed { grant, kind, .. } = event {
+                    heard.lock().unwrap().push((*grant, *kind));
+                }
+            })
             .build()
             .unwrap();
         for (written, expected) in [("eyJ.first.a\n", "one"), ("eyJ.second.b", "two")] {
@@ -352,5 +357,7 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::ClientCredential);
         assert!(error.to_string().contains("mailbearer-fed-"), "{error}");
         assert_eq!(script.bodies().len(), 2);
+        let told = [("client credentials", ErrorKind::ClientCredential)];
+        assert_eq!(*failed.lock().unwrap(), told);
     }
 }

@@ -28,7 +28,7 @@ use crate::{Failure, Retry};
 /// A sign-in with a code that the user types on another device: for programs without a browser.
 ///
 /// Google allows no mail permission in this grant, so there is no preset for it: take
-/// [`AuthorizationCode`](super::AuthorizationCode).
+/// [`AuthorizationCode`](crate::token::AuthorizationCode).
 ///
 /// At Microsoft the registration must allow public client flows.
 ///

@@ -15,9 +15,9 @@ use crate::token::{AccessToken, Cached, Rejection, TokenError, TokenProvider, To
 
 /// Tokens for a program on an Azure machine that has a managed identity.
 ///
-/// Cached as [`ClientCredentials`](super::ClientCredentials) are. The identity needs the same
-/// application permissions, assigned to its service principal, the same registration in Exchange
-/// and the same access to mailboxes.
+/// Cached as [`ClientCredentials`](crate::token::ClientCredentials) are. The identity needs the
+/// same application permissions, assigned to its service principal, the same registration in
+/// Exchange and the same access to mailboxes.
 ///
 /// Requests go in clear text: to a link-local or loopback address, where Azure answers them, and
 /// nowhere else.
@@ -159,11 +159,9 @@ impl ManagedIdentityBuilder {
             client_id: self.client_id,
         });
         let keyed_by = grant.clone();
-        let mut tokens = Cached::new(grant.clone())
-            .keyed_by(move |request| keyed_by.client.scope.of(request.endpoint()).into_owned());
-        if let Some(margin) = self.settings.margin {
-            tokens = tokens.with_margin(margin);
-        }
+        let tokens = grant.client.cached(grant.clone(), move |request| {
+            keyed_by.client.scope.of(request.endpoint()).into_owned()
+        });
         Ok(ManagedIdentity { tokens, grant })
     }
 }

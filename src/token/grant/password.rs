@@ -10,9 +10,10 @@ use crate::token::oauth::settings::{Settings, SetupError, user_settings};
 /// Tokens by a user's name and password: **the last resort**.
 ///
 /// RFC 9700 section 2.4 says that this grant must not be used, and Microsoft advises against it.
-/// Take an application's own permissions ([`ClientCredentials`](super::ClientCredentials)) or a
-/// sign-in by [`DeviceCode`](super::DeviceCode) or [`AuthorizationCode`](super::AuthorizationCode)
-/// where you can. What it cannot do at Microsoft Entra:
+/// Take an application's own permissions ([`ClientCredentials`](crate::token::ClientCredentials))
+/// or a sign-in by [`DeviceCode`](crate::token::DeviceCode) or
+/// [`AuthorizationCode`](crate::token::AuthorizationCode) where you can. What it cannot do at
+/// Microsoft Entra:
 /// - accounts that need a second factor, which security defaults and most tenants demand;
 /// - personal accounts (Outlook.com) and guests;
 /// - accounts federated with another identity provider;

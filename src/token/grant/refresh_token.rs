@@ -91,11 +91,9 @@ impl RefreshTokenBuilder {
             return Err(SetupError::NoToken);
         }
         let sign_in = SignIn::new(&self.settings)?;
-        let names_scope = sign_in.client.scope.named_at_renewal();
-        let first = move |scope: &str| {
-            let scope = if names_scope { scope } else { "" };
-            refresh_form(self.refresh_token.expose(), scope)
-        };
+        let client = sign_in.client.clone();
+        let first =
+            move |scope: &str| refresh_form(&client.scope, self.refresh_token.expose(), scope);
         Ok(sign_in.session(Some(Box::new(first))))
     }
 }
@@ -113,7 +111,9 @@ mod tests {
     use super::*;
     use crate::token::grant::script::{Script, exchange_online, get, json, refusal, token, tokens};
     use crate::token::store::{MemoryStore, TokenSet, TokenStore};
-    use crate::token::{ErrorKind, SignInReason, TokenEvent};
+    use crate::token::{
+        ErrorKind, Rejection, SignInReason, TokenEvent, TokenProvider, TokenRequest,
+    };
     use crate::{Endpoint, Failure, Protocol, Retry};
 
     const SECRET: &str = "0.AXoA-first-refresh-token.AgABAwEAAAA";
@@ -143,17 +143,25 @@ mod tests {
 
     #[tokio::test]
     async fn google_gets_its_secret_and_no_scope() {
-        let script = Script::new([token("ya29")]);
+        let script = Script::new([tokens("ya29", "1//0f"), token("ya30")]);
         let tokens = RefreshToken::google("app-1", "GOCSPX-1", "1//0e")
             .http(script.clone())
             .build()
             .unwrap();
-        assert_eq!(get(&tokens, crate::provider::gmail::imap()).await.unwrap(), "ya29");
+        let request = TokenRequest::new(crate::provider::gmail::imap(), "anna@contoso.example");
+        let first = tokens.token(&request).await.unwrap();
+        assert_eq!(first.expose(), "ya29");
+        tokens.rejected(&first, Rejection::Expired).await;
+        assert_eq!(get(&tokens, crate::provider::gmail::imap()).await.unwrap(), "ya30");
         assert_eq!(script.asked()[0].line, "POST https://oauth2.googleapis.com/token");
         assert_eq!(
             script.bodies(),
-            ["grant_type=refresh_token&refresh_token=1%2F%2F0e&client_id=app-1\
-              &client_secret=GOCSPX-1"]
+            [
+                "grant_type=refresh_token&refresh_token=1%2F%2F0e&client_id=app-1\
+                 &client_secret=GOCSPX-1",
+                "grant_type=refresh_token&refresh_token=1%2F%2F0f&client_id=app-1\
+                 &client_secret=GOCSPX-1",
+            ]
         );
     }
 

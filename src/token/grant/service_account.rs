@@ -138,11 +138,8 @@ impl ServiceAccountBuilder {
             subject: self.subject,
         });
         let keyed_by = grant.clone();
-        let mut tokens =
-            Cached::new(grant.clone()).keyed_by(move |request| keyed_by.user_of(request).into());
-        if let Some(margin) = self.settings.margin {
-            tokens = tokens.with_margin(margin);
-        }
+        let tokens =
+            grant.client.cached(grant.clone(), move |request| keyed_by.user_of(request).into());
         Ok(ServiceAccount { tokens, grant })
     }
 }

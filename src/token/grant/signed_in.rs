@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::token::oauth::client::{Client, refused_with};
 use crate::token::oauth::form::Form;
+use crate::token::oauth::scope::ScopeRule;
 use crate::token::oauth::settings::{OnBehalf, Settings, SetupError};
 use crate::token::store::renew::{Refresh, Renewing};
 use crate::token::store::{StoreError, TokenSet, TokenStore};
@@ -17,10 +18,10 @@ use crate::{BoxFuture, Endpoint, Retry};
 
 /// The tokens of a user who has signed in, renewed by their refresh token (RFC 6749 section 6).
 ///
-/// What the interactive grants end in, and what [`Password`](super::Password),
-/// [`RefreshToken`](super::RefreshToken) and [`OnBehalfOf`](super::OnBehalfOf) make at once. Cached,
-/// renewed ahead of time, one request at a time; a clone is cheap and shares the tokens. How tokens
-/// are kept at hand is described at [`Cached`].
+/// What the interactive grants end in, and what [`Password`](crate::token::Password),
+/// [`RefreshToken`](crate::token::RefreshToken) and [`OnBehalfOf`](crate::token::OnBehalfOf) make
+/// at once. Cached, renewed ahead of time, one request at a time; a clone is cheap and shares the
+/// tokens. How tokens are kept at hand is described at [`Cached`].
 ///
 /// A server may replace the refresh token at each renewal (rotation); the new one goes to the
 /// [`TokenStore`] before its access token is handed out, and programs that share a store do not
@@ -110,11 +111,9 @@ impl SignIn {
         let renewing = Renewing::new(renewal, self.store.clone(), self.key.clone());
         let session = Arc::new(Session { client: client.clone(), renewing });
         let by_scope = client.clone();
-        let mut tokens = Cached::new(session.clone())
-            .keyed_by(move |request| by_scope.scope.of(request.endpoint()).into_owned());
-        if let Some(margin) = client.margin {
-            tokens = tokens.with_margin(margin);
-        }
+        let tokens = client.cached(session.clone(), move |request| {
+            by_scope.scope.of(request.endpoint()).into_owned()
+        });
         SignedIn { tokens, session }
     }
 }
@@ -184,13 +183,13 @@ impl Refresh for Renewal {
 
 impl Renewal {
     async fn by_refresh_token(&self, token: &str, scope: &str) -> Result<Answer, TokenError> {
-        let scope = if self.client.scope.named_at_renewal() { scope } else { "" };
-        self.client.ask(refresh_form(token, scope)).await
+        self.client.ask(refresh_form(&self.client.scope, token, scope)).await
     }
 }
 
 /// RFC 6749 section 6.
-pub(crate) fn refresh_form(token: &str, scope: &str) -> Form {
+pub(crate) fn refresh_form(rule: &ScopeRule, token: &str, scope: &str) -> Form {
+    let scope = if rule.named_at_renewal() { scope } else { "" };
     Form::new("refresh token", "refresh_token")
         .secret("refresh_token", token)
         .field_unless_empty("scope", scope)
@@ -206,7 +205,10 @@ fn with_answer(old: TokenSet, scope: &str, answer: Answer) -> TokenSet {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("nobody has signed in: there is no refresh token")]
+#[error(
+    "there is no refresh token: nobody has signed in, or the server gave none (most want \
+     `offline_access` in the scope)"
+)]
 struct NotSignedIn;
 
 impl From<NotSignedIn> for TokenError {

@@ -21,8 +21,8 @@ use crate::secret::Secret;
 /// the key itself never leaves the program. Upload the certificate, without the key, to the app
 /// registration.
 ///
-/// PEM is read: the certificate, and the key as PKCS #8, PKCS #1 or SEC 1, in one text or file or in
-/// two. An RSA key has at least 2,048 bits. A key under a passphrase cannot be read.
+/// PEM is read: the certificate, and the key as PKCS #8, PKCS #1 or SEC 1, in one text or file or
+/// in two. An RSA key has at least 2,048 bits. A key under a passphrase cannot be read.
 ///
 /// # Example
 ///
@@ -70,7 +70,7 @@ impl Certificate {
     ///
     /// It is read now, and again whenever a token is asked for, so that a renewed certificate is
     /// used without a restart. If it cannot be read then, or is half written, the last good one is
-    /// used, with a [`TokenEvent`](super::super::TokenEvent).
+    /// used, with a [`TokenEvent`](crate::token::TokenEvent).
     ///
     /// # Errors
     ///

@@ -9,11 +9,12 @@ use super::credential::ClientCredential;
 use super::event::Events;
 use super::form::{Form, Outgoing};
 use super::scope::ScopeRule;
-use crate::token::TokenError;
 use crate::token::http::HttpClient;
 use crate::token::token_endpoint::{Answer, exchange};
+use crate::token::{Cached, TokenError, TokenProvider, TokenRequest};
 
-/// Settings that were checked: made by [`Settings::client`](super::settings::Settings::client).
+/// Settings that were checked: made by
+/// [`Settings::client`](crate::token::settings::Settings::client).
 pub(crate) struct Client {
     pub(crate) token_url: String,
     pub(crate) client_id: String,
@@ -30,8 +31,14 @@ pub(crate) struct Client {
 impl Client {
     /// Asks the token endpoint, as this client.
     pub(crate) async fn ask(&self, form: Form) -> Result<Answer, TokenError> {
-        let form = self.identify(form).await?;
-        self.ask_as_is(form).await
+        let (grant, begun) = (form.grant, Instant::now());
+        match self.identify(form).await {
+            Ok(form) => self.ask_as_is(form).await,
+            Err(error) => {
+                self.events.failed(grant, &error, begun.elapsed());
+                Err(error)
+            }
+        }
     }
 
     /// Asks the token endpoint with a form that says already who asks.
@@ -52,6 +59,20 @@ impl Client {
             Err(error) => self.events.failed(grant, error, begun.elapsed()),
         }
         outcome
+    }
+
+    /// A cache in front of a grant of this client, with one token for each answer of `key`.
+    pub(crate) fn cached<P: TokenProvider + 'static>(
+        &self,
+        grant: P,
+        key: impl Fn(&TokenRequest) -> String + Send + Sync + 'static,
+    ) -> Cached<P> {
+        let events = self.events.clone();
+        let cached = Cached::new(grant).keyed_by(key).on_event(move |event| events.of_cache(event));
+        match self.margin {
+            Some(margin) => cached.with_margin(margin),
+            None => cached,
+        }
     }
 
     /// The form with the client's id and credential (RFC 6749 sections 2.3 and 3.2.1).

@@ -13,9 +13,9 @@ use crate::Protocol;
 /// tenant the portal has a button. Consent is only the first step: the service principal must also
 /// be registered in Exchange and given access to mailboxes.
 ///
-/// The redirect URI must be registered; the browser arrives there with `admin_consent=True`, or with
-/// `error` and `error_description`. IMAP and POP3 share one URL; SMTP has another. The tenant is its
-/// id, a verified domain, or `organizations` if the administrator is to choose.
+/// The redirect URI must be registered; the browser arrives there with `admin_consent=True`, or
+/// with `error` and `error_description`. IMAP and POP3 share one URL; SMTP has another. The tenant
+/// is its id, a verified domain, or `organizations` if the administrator is to choose.
 ///
 /// Source: Microsoft Learn, "Authenticate an IMAP, POP or SMTP connection using OAuth" (read
 /// 2026-11).

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Failure;
-use crate::token::{ErrorKind, TokenError};
+use crate::token::{CacheEvent, ErrorKind, TokenError};
 
 /// Something that happened at a token endpoint or with stored tokens. No event holds a secret.
 ///
@@ -59,6 +59,8 @@ pub enum TokenEvent {
         /// What the store said.
         reason: String,
     },
+    /// What the cache in front of the grant did.
+    Cache(CacheEvent),
     /// The certificate's file could not be read or is damaged; the last good one is used.
     CertificateNotReloaded {
         /// What is wrong with it.
@@ -101,6 +103,11 @@ impl Events {
     pub(crate) fn certificate_not_reloaded(&self, reason: String) {
         tracing::warn!(target: "mailbearer::token", reason, "the certificate was not reloaded");
         self.tell(TokenEvent::CertificateNotReloaded { reason });
+    }
+
+    /// The cache has traced it already.
+    pub(crate) fn of_cache(&self, event: &CacheEvent) {
+        self.tell(TokenEvent::Cache(event.clone()));
     }
 
     fn tell(&self, event: TokenEvent) {

@@ -9,7 +9,8 @@ use crate::token::http::HttpRequest;
 
 /// A form that remembers which of its values must not be shown.
 pub(crate) struct Form {
-    grant: &'static str,
+    /// The grant's name in events.
+    pub(crate) grant: &'static str,
     of_user: bool,
     body: Secret<String>,
     authorization: Option<Secret<String>>,

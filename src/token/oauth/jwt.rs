@@ -126,10 +126,9 @@ impl Signer {
         let header = URL_SAFE_NO_PAD.encode(whole.to_string());
         let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
         let mut token = format!("{header}.{claims}");
-        let signer = self
-            .key
-            .choose_scheme(&[self.algorithm.scheme()])
-            .ok_or(SignError::Algorithm(self.algorithm.name()))?;
+        let Some(signer) = self.key.choose_scheme(&[self.algorithm.scheme()]) else {
+            return Err(SignError::Algorithm(self.algorithm.name()));
+        };
         let signature =
             signer.sign(token.as_bytes()).map_err(|error| SignError::Failed(error.to_string()))?;
         let signature = match self.algorithm {

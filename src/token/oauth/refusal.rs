@@ -135,8 +135,8 @@ impl TokenEndpointError {
         }
     }
 
-    /// Temporary by the HTTP status (410 is that of a virtual machine's identity service while it is
-    /// updated), by RFC 6749 section 4.1.2.1, or by Microsoft's own list.
+    /// Temporary by the HTTP status (410 is that of a virtual machine's identity service while it
+    /// is updated), by RFC 6749 section 4.1.2.1, or by Microsoft's own list.
     fn passing(&self) -> Option<ErrorKind> {
         const THROTTLED: &[u32] = &[90055, 50196];
         const BUSY: &[u32] = &[90006, 90024, 90033];
