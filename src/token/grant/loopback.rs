@@ -88,9 +88,15 @@ impl Loopback {
                 }
                 let mut accepted = false;
                 for listener in &self.listeners {
-                    if let Poll::Ready(Ok((stream, _))) = listener.poll_accept(context) {
-                        reading.spawn(read(stream));
-                        accepted = true;
+                    match listener.poll_accept(context) {
+                        Poll::Ready(Ok((stream, _))) => {
+                            reading.spawn(read(stream));
+                            accepted = true;
+                        }
+                        // A connection that broke before it was taken: look again, but let others
+                        // run first, since a lack of descriptors shows in the same way.
+                        Poll::Ready(Err(_)) => context.waker().wake_by_ref(),
+                        Poll::Pending => {}
                     }
                 }
                 if !accepted {

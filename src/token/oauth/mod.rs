@@ -11,7 +11,7 @@ pub(crate) mod form;
 pub(crate) mod hint;
 pub(crate) mod http_date;
 pub(crate) mod jwt;
-#[cfg(test)]
+#[cfg(all(test, any(feature = "ring", feature = "aws-lc-rs")))]
 pub(crate) mod openssl;
 pub(crate) mod refusal;
 pub(crate) mod scope;
