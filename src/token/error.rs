@@ -77,6 +77,7 @@ impl TokenError {
         Self { kind, retry, cause: Arc::from(cause) }
     }
 
+    #[cfg(feature = "oauth")]
     pub(crate) fn of_kind(
         kind: ErrorKind,
         retry: Retry,

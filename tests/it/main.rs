@@ -1,6 +1,7 @@
 //! The integration tests: one module per behaviour.
 
 mod api;
+#[cfg(feature = "oauth")]
 mod grants;
 mod hostile;
 mod layering;
