@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Everything the project checks, in the order in which it fails soonest.
 #
-# Wants Debian 12 with Rust (rustfmt and clippy included), and root: it installs Dovecot, Postfix
-# and valgrind if they are missing, and the tests start servers of their own on loopback. Servers
-# that the machine runs already are not touched.
+# Wants Debian 12 with Rust (rustfmt and clippy included), and root: it installs Dovecot, Postfix,
+# Node and valgrind if they are missing, and the tests start servers of their own on loopback.
+# Servers that the machine runs already are not touched.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -16,6 +16,8 @@ main() {
     [ "$(id -u)" = 0 ] || fail 'the tests start Dovecot and Postfix, which want root'
     install_missing gcc libc6-dev openssl valgrind postfix \
         dovecot-core dovecot-imapd dovecot-pop3d dovecot-submissiond dovecot-lmtpd
+    # The OAuth server of the tests; a Node that is there already will do, from 18 on.
+    { command -v node && command -v npm; } >/dev/null || install_missing nodejs npm
 
     step 'Format'
     cargo fmt --check

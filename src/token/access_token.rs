@@ -29,6 +29,7 @@ use crate::secret::Secret;
 pub struct AccessToken {
     value: Arc<Secret<String>>,
     expiry: Option<Expiry>,
+    renew_at: Option<SystemTime>,
 }
 
 /// One moment on two clocks. The wall clock may be set; the monotonic one may stand still while
@@ -42,7 +43,7 @@ struct Expiry {
 impl AccessToken {
     /// A token whose expiry is not known: it is good until a server refuses it.
     pub fn new(value: impl Into<String>) -> Self {
-        Self { value: Arc::new(Secret::new(value.into())), expiry: None }
+        Self { value: Arc::new(Secret::new(value.into())), expiry: None, renew_at: None }
     }
 
     /// The same token, expiring this long from now: the `expires_in` of RFC 6749 section 5.1.
@@ -61,6 +62,26 @@ impl AccessToken {
         self.expiry =
             Instant::now().checked_add(left).map(|monotonic| Expiry { wall: at, monotonic });
         self
+    }
+
+    /// The same token, to be renewed from this long from now on, though it is good for longer.
+    ///
+    /// Microsoft Entra says so in the field `refresh_in` where it gives tokens of a long life:
+    /// <https://learn.microsoft.com/entra/msal/dotnet/how-to/high-availability>. [`Cached`] goes by
+    /// it, and by the lifetime where there is no such hint. One beyond what the system's clock can
+    /// hold counts as none.
+    ///
+    /// [`Cached`]: crate::token::Cached
+    pub fn with_refresh_in(mut self, wait: Duration) -> Self {
+        self.renew_at = SystemTime::now().checked_add(wait);
+        self
+    }
+
+    /// How long until the token should be renewed, zero if it should be by now; `None` if nothing
+    /// was said about that.
+    pub fn refresh_in(&self) -> Option<Duration> {
+        let left = self.renew_at?.duration_since(SystemTime::now());
+        Some(left.unwrap_or_default())
     }
 
     /// When the token expires by the wall clock, if that is known.
@@ -96,6 +117,19 @@ impl AccessToken {
     /// The secret value. Whoever holds it can open the mailbox: do not log or store it in clear.
     pub fn expose(&self) -> &str {
         self.value.expose()
+    }
+
+    /// When to renew it, by the wall clock.
+    #[cfg(feature = "oauth")]
+    pub(super) const fn renew_at(&self) -> Option<SystemTime> {
+        self.renew_at
+    }
+
+    /// The same token, to be renewed from this time on.
+    #[cfg(feature = "oauth")]
+    pub(super) const fn with_renew_at(mut self, at: SystemTime) -> Self {
+        self.renew_at = Some(at);
+        self
     }
 
     /// Whether the value can be sent: one or more octets of visible ASCII, 0x21 to 0x7E.
@@ -210,6 +244,18 @@ mod tests {
         let token = AccessToken::new("t").with_expiry(SystemTime::UNIX_EPOCH);
         assert_eq!(token.remaining(), Some(Duration::ZERO));
         assert_eq!(token.expiry(), Some(SystemTime::UNIX_EPOCH));
+    }
+
+    #[test]
+    fn a_hint_to_renew_runs_down_to_zero() {
+        let token = AccessToken::new("t");
+        assert_eq!(token.refresh_in(), None);
+        assert!(token.clone().with_refresh_in(HOUR).refresh_in() > Some(HOUR / 2));
+        assert_eq!(
+            token.clone().with_refresh_in(Duration::ZERO).refresh_in(),
+            Some(Duration::ZERO)
+        );
+        assert_eq!(token.with_refresh_in(Duration::MAX).refresh_in(), None);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{AccessToken, Purpose, Rejection, TokenError, TokenProvider, TokenRequest};
+use super::{AccessToken, CacheEvent, Purpose, Rejection, TokenError, TokenProvider, TokenRequest};
 use crate::{BoxFuture, Failure, Protocol, Retry};
 
 /// Keeps the tokens of another provider while they are good, and renews them ahead of time.
@@ -31,11 +31,16 @@ use crate::{BoxFuture, Failure, Protocol, Retry};
 ///
 /// - A token is handed out again while it lives for [`TokenRequest::min_lifetime`] and no server
 ///   has refused it. One that was just fetched is handed out whatever its lifetime.
-/// - Some minutes before that ([`with_margin`](Self::with_margin)) it is renewed in the background,
-///   and handed out until the new one is there. If that fails it is tried again no sooner than
-///   after half a minute, or as long as the error says.
+/// - Some minutes before that ([`with_margin`](Self::with_margin)), or when the token says so
+///   ([`AccessToken::with_refresh_in`]), it is renewed in the background, and handed out until the
+///   new one is there. If that fails it is tried again no sooner than after half a minute, or as
+///   long as the error says.
 /// - However many callers wait, one request is under way. An error goes to all who wait for it,
-///   and is forgotten.
+///   and is forgotten, unless it says how long to wait: until then, but for an hour at most, it is
+///   the answer to all who need a new token.
+/// - A refused token is replaced by another once. If that one is refused too within half a minute,
+///   it is handed out again rather than replaced: many requests for tokens in a short time make a
+///   server refuse them all.
 /// - The request runs in a task of its own on the caller's Tokio runtime. A caller that gives up
 ///   does not stop it. If the runtime ends first, a waiter on another runtime starts again. (A
 ///   current-thread runtime outside `block_on` stands still without having ended, and those who
@@ -72,6 +77,7 @@ pub struct Cached<P> {
     key: Arc<KeyOf>,
     margin: Duration,
     store: Arc<Mutex<Store>>,
+    events: Events,
 }
 
 type KeyOf = dyn Fn(&TokenRequest) -> Key + Send + Sync;
@@ -104,6 +110,7 @@ impl<P: TokenProvider + 'static> Cached<P> {
             key: Arc::new(Key::of_service),
             margin: Self::MARGIN,
             store: Arc::default(),
+            events: Events::default(),
         }
     }
 
@@ -144,6 +151,12 @@ impl<P: TokenProvider + 'static> Cached<P> {
         Self { margin, ..self }
     }
 
+    /// Tells this function of everything but the tokens handed out from memory. It is called in
+    /// between, by the task that asks the provider or by a caller, and should be quick.
+    pub fn on_event(self, listener: impl Fn(&CacheEvent) + Send + Sync + 'static) -> Self {
+        Self { events: Events(Some(Arc::new(listener))), ..self }
+    }
+
     /// A token at hand, or the refresh that will bring one.
     fn look(&self, request: &TokenRequest) -> Found<P> {
         let key = (self.key)(request);
@@ -161,23 +174,48 @@ impl<P: TokenProvider + 'static> Cached<P> {
             if !renew {
                 return Found::Token(token);
             }
-            let ahead = request.clone().with_purpose(Purpose::Connect);
-            return Found::Due(token, self.take_off(&mut store, key, ahead));
+            // From a provider that has tokens of its own, one that outlives this.
+            let longer = held.remaining(now).saturating_add(Duration::from_secs(1));
+            let ahead = request.clone().with_purpose(Purpose::Connect).with_min_lifetime(longer);
+            let departure = self.take_off(&mut store, key, ahead, Reason::Ahead);
+            return Found::Due(token, departure);
         }
-        match slot.and_then(|slot| slot.flight.as_ref()) {
-            Some(flight) => Found::UnderWay(flight.clone()),
-            None => Found::Nothing(self.take_off(&mut store, key, request.clone())),
+        if let Some(slot) = slot {
+            if let Some(flight) = &slot.flight {
+                return Found::UnderWay(flight.clone());
+            }
+            if let Some(forced) = slot.forced.as_ref().filter(|forced| forced.until > now)
+                && forced.held.remaining(now) >= request.min_lifetime()
+            {
+                return Found::Forced(forced.held.token.clone());
+            }
+            if let Some((error, until)) = &slot.closed
+                && let left = until.saturating_duration_since(now)
+                && !left.is_zero()
+            {
+                return Found::Closed(error.clone().with_retry_after(left), left);
+            }
         }
+        Found::Nothing(self.take_off(&mut store, key, request.clone(), Reason::Needed))
     }
 
     /// Registers a refresh. The caller starts it once the lock is free: a runtime that is shutting
     /// down drops the task at once, on this thread, and that takes the lock again.
-    fn take_off(&self, store: &mut Store, key: Key, request: TokenRequest) -> Departure<P> {
+    fn take_off(
+        &self,
+        store: &mut Store,
+        key: Key,
+        request: TokenRequest,
+        reason: Reason,
+    ) -> Departure<P> {
         let (answer, waiting) = watch::channel(None);
-        let flight = Flight { purpose: request.purpose(), answer: waiting };
+        let purpose = request.purpose();
+        let flight = Flight { purpose, answer: waiting };
         store.slots.entry(key.clone()).or_default().flight = Some(flight.clone());
-        let landing = Landing { store: self.store.clone(), key, margin: self.margin, answer };
-        Departure { provider: self.provider.clone(), request, landing, flight }
+        let landing =
+            Landing { store: self.store.clone(), key, purpose, margin: self.margin, answer };
+        let events = self.events.clone();
+        Departure { provider: self.provider.clone(), request, reason, landing, events, flight }
     }
 
     async fn fetch(&self, request: &TokenRequest) -> Result<AccessToken, TokenError> {
@@ -186,11 +224,19 @@ impl<P: TokenProvider + 'static> Cached<P> {
                 Found::Token(token) => return Ok(token),
                 Found::Due(token, departure) => {
                     // No runtime to renew it in is no reason to keep it back.
-                    let _ = departure.start(Reason::Ahead);
+                    let _ = departure.start();
                     return Ok(token);
                 }
                 Found::UnderWay(flight) => (flight, false),
-                Found::Nothing(departure) => (departure.start(Reason::Needed)?, true),
+                Found::Nothing(departure) => (departure.start()?, true),
+                Found::Forced(token) => {
+                    self.events.tell(CacheEvent::NotForced);
+                    return Ok(token);
+                }
+                Found::Closed(error, left) => {
+                    self.events.tell(CacheEvent::HeldBack { left });
+                    return Err(error);
+                }
             };
             match flight.outcome().await {
                 // A refresh begun for somebody's first connection can bring back the very token
@@ -220,6 +266,7 @@ impl<P: TokenProvider + 'static> TokenProvider for Cached<P> {
     fn rejected<'a>(&'a self, token: &'a AccessToken, why: Rejection) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             lock(&self.store).refuse(token);
+            self.events.tell(CacheEvent::Refused);
             self.provider.rejected(token, why).await;
         })
     }
@@ -232,6 +279,7 @@ impl<P> Clone for Cached<P> {
             key: self.key.clone(),
             margin: self.margin,
             store: self.store.clone(),
+            events: self.events.clone(),
         }
     }
 }
@@ -254,6 +302,24 @@ enum Found<P> {
     UnderWay(Flight),
     /// A refresh to start and wait for.
     Nothing(Departure<P>),
+    /// A refused token, because another has only just been fetched in place of one.
+    Forced(AccessToken),
+    /// The provider's last error, and how long it wants to be left alone yet.
+    Closed(TokenError, Duration),
+}
+
+/// Where events go.
+#[derive(Clone, Default)]
+struct Events(Option<Arc<Listener>>);
+
+type Listener = dyn Fn(&CacheEvent) + Send + Sync;
+
+impl Events {
+    fn tell(&self, event: CacheEvent) {
+        if let Some(listener) = &self.0 {
+            listener(&event);
+        }
+    }
 }
 
 #[derive(Default)]
@@ -268,8 +334,18 @@ struct Store {
 struct Slot {
     held: Option<Held>,
     flight: Option<Flight>,
-    /// No refresh ahead of time before this; one that a caller needs is not held up.
+    /// No refresh ahead of time before this.
     paused_until: Option<Instant>,
+    /// No refresh at all before this: the provider said so, with this error.
+    closed: Option<(TokenError, Instant)>,
+    forced: Option<Forced>,
+}
+
+/// A token that was fetched because another was refused. Only looked at when it is refused too.
+struct Forced {
+    held: Held,
+    /// No other is fetched in its place before this.
+    until: Instant,
 }
 
 impl Store {
@@ -295,14 +371,22 @@ impl Store {
     }
 
     /// Takes what a refresh brought and makes room for the next one.
-    fn settle(&mut self, key: &Key, margin: Duration, outcome: Option<&Outcome>) {
+    fn settle(&mut self, key: &Key, purpose: Purpose, margin: Duration, outcome: Option<&Outcome>) {
         let now = Instant::now();
-        let held = match outcome {
-            Some(Ok(token)) if !self.was_refused(token) => Some(Held::new(token, margin)),
-            _ => None,
-        };
+        let fetched = outcome.and_then(|outcome| outcome.as_ref().ok());
+        let held = fetched.map(|token| Held::new(token, margin));
+        let refused = fetched.is_some_and(|token| self.was_refused(token));
         if let Some(slot) = self.slots.get_mut(key) {
             slot.flight = None;
+            slot.closed = match outcome {
+                Some(Err(error)) => match error.retry() {
+                    Retry::Later(Some(wait)) => {
+                        Some((error.clone(), now + wait.min(Self::LONGEST_PAUSE)))
+                    }
+                    _ => None,
+                },
+                _ => None,
+            };
             slot.paused_until = match outcome {
                 Some(Err(error)) => match error.retry() {
                     Retry::Later(Some(wait)) => Some(now + wait.min(Self::LONGEST_PAUSE)),
@@ -310,13 +394,17 @@ impl Store {
                 },
                 _ => None,
             };
-            if held.is_some() {
-                slot.held = held;
+            if let Some(held) = held {
+                slot.forced = (purpose == Purpose::Retry)
+                    .then(|| Forced { held: held.clone(), until: now + Self::PAUSE });
+                slot.held = (!refused).then_some(held);
             }
         }
         // A cache keyed by mailbox must not grow with every mailbox it has ever seen.
         self.slots.retain(|_, slot| {
             slot.flight.is_some()
+                || slot.closed.as_ref().is_some_and(|(_, until)| *until > now)
+                || slot.forced.as_ref().is_some_and(|forced| forced.until > now)
                 || slot.held.as_ref().is_some_and(|held| !held.remaining(now).is_zero())
         });
     }
@@ -327,6 +415,7 @@ fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
 }
 
 /// A token that may be handed out again.
+#[derive(Clone)]
 struct Held {
     token: AccessToken,
     /// The expiry on Tokio's clock, beside those that the token itself goes by.
@@ -334,6 +423,9 @@ struct Held {
     /// How long before it stops being handed out it is renewed. Drawn once: were it drawn at each
     /// look, the earliest of many draws would win and the spread be gone.
     lead: Duration,
+    /// When the token itself says that it should be renewed, and a little later: a server says the
+    /// same to all whom it answers at the same time.
+    due_at: Option<Instant>,
 }
 
 impl Held {
@@ -342,7 +434,11 @@ impl Held {
         let deadline = lifetime.and_then(|lifetime| Instant::now().checked_add(lifetime));
         let lead = margin.saturating_add(random_part_of(margin));
         let longest = lifetime.map_or(Duration::ZERO, |lifetime| lifetime / 3);
-        Self { token: token.clone(), deadline, lead: lead.min(longest) }
+        let due_at = token.refresh_in().and_then(|wait| {
+            let spread = random_part_of(margin.min(lifetime.unwrap_or(margin) / 8));
+            Instant::now().checked_add(wait.saturating_add(spread))
+        });
+        Self { token: token.clone(), deadline, lead: lead.min(longest), due_at }
     }
 
     fn remaining(&self, now: Instant) -> Duration {
@@ -352,6 +448,7 @@ impl Held {
 
     fn is_due(&self, now: Instant, min_lifetime: Duration) -> bool {
         self.remaining(now) < min_lifetime.saturating_add(self.lead)
+            || self.due_at.is_some_and(|at| at <= now)
     }
 }
 
@@ -382,7 +479,9 @@ impl Flight {
 struct Departure<P> {
     provider: Arc<P>,
     request: TokenRequest,
+    reason: Reason,
     landing: Landing,
+    events: Events,
     flight: Flight,
 }
 
@@ -393,17 +492,48 @@ enum Reason {
 }
 
 impl<P: TokenProvider + 'static> Departure<P> {
-    fn start(self, reason: Reason) -> Result<Flight, TokenError> {
-        let Self { provider, request, landing, flight } = self;
+    fn start(self) -> Result<Flight, TokenError> {
+        let Self { provider, request, reason, landing, events, flight } = self;
         let runtime = Handle::try_current().map_err(TokenError::never)?;
         runtime.spawn(async move {
+            let begun = Instant::now();
             let outcome = provider.token(&request).await;
-            if let (Reason::Ahead, Err(error)) = (reason, &outcome) {
-                tracing::warn!(%error, "could not renew an access token ahead of time");
-            }
+            let report = Report { reason, wanted: request.min_lifetime(), took: begun.elapsed() };
+            report.tell(&outcome, &events);
             landing.settle(Some(outcome));
         });
         Ok(flight)
+    }
+}
+
+/// What is told of a refresh.
+struct Report {
+    reason: Reason,
+    wanted: Duration,
+    took: Duration,
+}
+
+impl Report {
+    fn tell(&self, outcome: &Outcome, events: &Events) {
+        let (ahead, took) = (self.reason == Reason::Ahead, self.took);
+        let token = match outcome {
+            Ok(token) => token,
+            Err(error) => {
+                if ahead {
+                    tracing::warn!(%error, "could not renew an access token ahead of time");
+                }
+                events.tell(CacheEvent::Failed { ahead, retry: error.retry(), took });
+                return;
+            }
+        };
+        let lifetime = token.remaining();
+        events.tell(CacheEvent::Fetched { ahead, lifetime, took });
+        // One fetched ahead of time is wanted to outlive another, and nobody waits for it.
+        if let Some(lifetime) = lifetime.filter(|lifetime| !ahead && *lifetime < self.wanted) {
+            let wanted = self.wanted;
+            tracing::warn!(?lifetime, ?wanted, "a new access token lives shorter than is wanted");
+            events.tell(CacheEvent::ShortLived { lifetime, wanted });
+        }
     }
 }
 
@@ -411,13 +541,14 @@ impl<P: TokenProvider + 'static> Departure<P> {
 struct Landing {
     store: Arc<Mutex<Store>>,
     key: Key,
+    purpose: Purpose,
     margin: Duration,
     answer: watch::Sender<Option<Outcome>>,
 }
 
 impl Landing {
     fn settle(&self, outcome: Option<Outcome>) {
-        lock(&self.store).settle(&self.key, self.margin, outcome.as_ref());
+        lock(&self.store).settle(&self.key, self.purpose, self.margin, outcome.as_ref());
         if outcome.is_some() {
             self.answer.send_replace(outcome);
         }
@@ -731,11 +862,115 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_does_not_hold_up_a_caller_without_a_token() {
+    async fn a_provider_that_asks_to_wait_is_left_alone_so_long() {
         let Setup { tokens, source, .. } = setup();
-        source.will_answer(Err(TokenError::later("busy").with_retry_after(HOUR)));
+        source.will_answer(Err(TokenError::later("busy").with_retry_after(MINUTE)));
+        assert!(tokens.token(&request()).await.is_err());
+        advance(MINUTE / 4).await;
+        for asked in [request(), retry()] {
+            let error = tokens.token(&asked).await.unwrap_err();
+            assert_eq!(error.retry(), Retry::Later(Some(MINUTE * 3 / 4)));
+        }
+        assert_eq!(source.fetched(), 1);
+        // Another service is not meant.
+        let elsewhere = TokenRequest::new(Endpoint::smtp("another.example.net"), "m");
+        assert_eq!(get(&tokens, elsewhere).await, "t2");
+        advance(MINUTE * 3 / 4).await;
+        assert_eq!(get(&tokens, request()).await, "t3");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_without_a_waiting_time_does_not_hold_up_the_next_caller() {
+        let Setup { tokens, source, .. } = setup();
+        source.will_answer(Err(TokenError::later("busy")));
         assert!(tokens.token(&request()).await.is_err());
         assert_eq!(get(&tokens, request()).await, "t2");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_left_alone_for_ever() {
+        let Setup { tokens, source, .. } = setup();
+        source.will_answer(Err(TokenError::later("busy").with_retry_after(Duration::MAX)));
+        assert!(tokens.token(&request()).await.is_err());
+        assert!(tokens.token(&request()).await.is_err());
+        advance(HOUR).await;
+        assert_eq!(get(&tokens, request()).await, "t2");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_says_when_to_renew_it_is_renewed_then() {
+        let Setup { tokens, source, .. } = setup();
+        let day = 24 * HOUR;
+        let long = AccessToken::new("long").with_lifetime(day).with_refresh_in(day / 2);
+        source.will_answer(Ok(long));
+        assert_eq!(get(&tokens, request()).await, "long");
+        advance(day / 2 - MINUTE).await;
+        assert_eq!(get(&tokens, request()).await, "long");
+        settle().await;
+        assert_eq!(source.fetched(), 1);
+        advance(7 * MINUTE).await;
+        assert_eq!(get(&tokens, request()).await, "long");
+        settle().await;
+        assert_eq!(get(&tokens, request()).await, "t2");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_ahead_of_time_asks_for_a_token_that_lives_longer() {
+        let Setup { tokens, source, .. } = setup();
+        get(&tokens, request()).await;
+        advance(HOUR - 9 * MINUTE).await;
+        get(&tokens, request()).await;
+        settle().await;
+        let wanted = source.asked.lock().unwrap()[1].min_lifetime();
+        assert!(wanted > 9 * MINUTE - Duration::from_secs(1) && wanted < 10 * MINUTE, "{wanted:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_tell_what_the_cache_did() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let Setup { tokens, source, .. } = setup();
+        let tokens = tokens.on_event({
+            let told = told.clone();
+            move |event| told.lock().unwrap().push(event.clone())
+        });
+        let said = || std::mem::take(&mut *told.lock().unwrap());
+        let brief = AccessToken::new("brief").with_expiry(std::time::SystemTime::now());
+        source.will_answer(Ok(brief.clone()));
+        get(&tokens, request()).await;
+        let none = Duration::ZERO;
+        let fetched = |lifetime| CacheEvent::Fetched { ahead: false, lifetime, took: none };
+        let short = CacheEvent::ShortLived { lifetime: none, wanted: 5 * MINUTE };
+        assert_eq!(said(), [fetched(Some(none)), short]);
+
+        source.will_answer(Ok(AccessToken::new("endless")));
+        get(&tokens, request()).await;
+        get(&tokens, request()).await;
+        assert_eq!(said(), [fetched(None)]);
+
+        tokens.rejected(&AccessToken::new("endless"), Rejection::Expired).await;
+        source.will_answer(Err(TokenError::later("busy").with_retry_after(MINUTE)));
+        assert!(tokens.token(&request()).await.is_err());
+        assert!(tokens.token(&request()).await.is_err());
+        let retry = Retry::Later(Some(MINUTE));
+        let failed = CacheEvent::Failed { ahead: false, retry, took: none };
+        assert_eq!(said(), [CacheEvent::Refused, failed, CacheEvent::HeldBack { left: MINUTE }]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_was_fetched_for_a_refused_one_and_refused_too_is_not_replaced_at_once() {
+        let Setup { tokens, source, .. } = setup();
+        let first = tokens.token(&request()).await.unwrap();
+        tokens.rejected(&first, Rejection::Expired).await;
+        let second = tokens.token(&retry()).await.unwrap();
+        assert_eq!(second.expose(), "t2");
+        tokens.rejected(&second, Rejection::Expired).await;
+        // The connections that come now are told by the same token that there is no other.
+        for asked in [retry(), request(), retry()] {
+            assert_eq!(get(&tokens, asked).await, "t2");
+        }
+        assert_eq!(source.fetched(), 2);
+        advance(Duration::from_secs(31)).await;
+        assert_eq!(get(&tokens, request()).await, "t3");
     }
 
     #[tokio::test(start_paused = true)]
@@ -772,6 +1007,10 @@ mod tests {
         tokens.rejected(&first, Rejection::Expired).await;
         source.will_answer(Ok(first.clone()));
         assert_eq!(get(&tokens, retry()).await, "t1");
+        // Not asked for again at once, but not for long either.
+        assert_eq!(get(&tokens, retry()).await, "t1");
+        assert_eq!(source.fetched(), 2);
+        advance(Duration::from_secs(31)).await;
         assert_eq!(get(&tokens, retry()).await, "t3");
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::MalformedToken;
+use super::{ErrorKind, MalformedToken};
 use crate::{Failure, Retry, Stage};
 
 /// A [`TokenProvider`](super::TokenProvider) could not give a token.
@@ -31,6 +31,7 @@ use crate::{Failure, Retry, Stage};
 /// ```
 #[derive(Clone)]
 pub struct TokenError {
+    kind: ErrorKind,
     retry: Retry,
     cause: Arc<dyn Error + Send + Sync>,
 }
@@ -65,9 +66,42 @@ impl TokenError {
         &*self.cause
     }
 
-    pub(super) fn new(retry: Retry, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { retry, cause: Arc::from(cause.into()) }
+    /// What kind of failure it is. [`ErrorKind::Other`] unless a provider of this crate failed.
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
     }
+
+    pub(crate) fn new(retry: Retry, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let cause = cause.into();
+        let kind = kind_of(&*cause);
+        Self { kind, retry, cause: Arc::from(cause) }
+    }
+
+    #[cfg(feature = "oauth")]
+    pub(crate) fn of_kind(
+        kind: ErrorKind,
+        retry: Retry,
+        cause: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self { kind, ..Self::new(retry, cause) }
+    }
+}
+
+/// What a cause of this crate is about, also when a caller wrapped it.
+fn kind_of(cause: &(dyn Error + Send + Sync + 'static)) -> ErrorKind {
+    #[cfg(feature = "oauth")]
+    {
+        if let Some(refusal) = cause.downcast_ref::<super::TokenEndpointError>() {
+            return refusal.kind();
+        }
+        if let Some(no_answer) = cause.downcast_ref::<super::NoAnswer>() {
+            return no_answer.kind();
+        }
+        if cause.is::<super::store::StoreError>() {
+            return ErrorKind::Store;
+        }
+    }
+    if cause.is::<MalformedToken>() { ErrorKind::Protocol } else { ErrorKind::Other }
 }
 
 impl From<MalformedToken> for TokenError {

@@ -1,8 +1,8 @@
 //! The seam between token flows and HTTP.
 //!
-//! The flows make one kind of request: a form, posted to a token endpoint. The crate does that
-//! itself; an application that already has an HTTP client, with its proxies and its certificates,
-//! can lend it through [`HttpClient`].
+//! The grants make small requests: a form, posted to a token endpoint, or a GET at a machine's
+//! identity service. The crate does that itself; an application that already has an HTTP client,
+//! with its proxies and its certificates, can lend it through [`HttpClient`].
 
 use std::error::Error;
 use std::fmt;
@@ -211,6 +211,30 @@ pub(super) fn endpoint_url(text: &str) -> Result<Url, UrlError> {
     }
 }
 
+/// A URL that a request may go to: an [`endpoint_url`], or `http` to a link-local address. That is
+/// where Azure's identity services listen, which speak no TLS; [`ManagedIdentity`] alone lets such
+/// a URL pass to here.
+///
+/// [`ManagedIdentity`]: super::ManagedIdentity
+pub(super) fn request_url(text: &str) -> Result<Url, UrlError> {
+    match Url::parse(text) {
+        Ok(url) if url.scheme() == "http" && is_link_local(&url) => Ok(url),
+        _ => endpoint_url(text),
+    }
+}
+
+fn is_link_local(url: &Url) -> bool {
+    matches!(url.host(), Some(Host::Ipv4(address)) if address.is_link_local())
+}
+
+/// Whether clear text to this address leaves no further than the machine and its host.
+pub(super) const fn is_next_door(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_loopback(),
+    }
+}
+
 /// Whether the name means this machine. What `localhost` resolves to is checked after dialling.
 fn is_loopback(host: &Host<&str>) -> bool {
     match host {
@@ -238,6 +262,16 @@ mod tests {
     fn headers_of_an_answer_are_found_in_any_case() {
         let response = HttpResponse::new(429).with_header("Retry-After", "7");
         assert_eq!(response.header("retry-after"), Some("7"));
+    }
+
+    #[test]
+    fn clear_text_to_a_link_local_address_is_for_managed_identities_alone() {
+        let imds = "http://169.254.169.254/metadata/identity/oauth2/token?resource=x";
+        assert!(request_url(imds).is_ok());
+        assert!(matches!(endpoint_url(imds), Err(UrlError::Clear { .. })));
+        for clear in ["http://192.0.2.1/", "http://169.254.169.254.evil.example/"] {
+            assert!(request_url(clear).is_err(), "{clear}");
+        }
     }
 
     #[test]

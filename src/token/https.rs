@@ -14,7 +14,9 @@ use hyper::header;
 use oauth2::url::{Host, Url};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::http::{HttpClient, HttpError, HttpRequest, HttpResponse, UrlError, endpoint_url};
+use super::http::{
+    HttpClient, HttpError, HttpRequest, HttpResponse, UrlError, is_next_door, request_url,
+};
 use crate::net::tls::HandshakeError;
 use crate::net::{Dial, Stream, Tcp};
 use crate::{BoxFuture, tls};
@@ -37,7 +39,7 @@ enum DirectError {
     Url(#[from] UrlError),
     #[error("connecting to {host}:{port}: {source}")]
     Dial { host: String, port: u16, source: io::Error },
-    #[error("`localhost` is not this machine")]
+    #[error("the host of a clear-text URL is not this machine")]
     NotLoopback,
     #[error(transparent)]
     Tls(#[from] HandshakeError),
@@ -58,7 +60,7 @@ impl Direct {
     const LONGEST_BODY: usize = 1 << 20;
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, DirectError> {
-        let url = endpoint_url(request.url())?;
+        let url = request_url(request.url())?;
         let outgoing = to_hyper(&url, &request)?;
         let stream = self.open(&url).await?;
         let (mut sender, mut connection) = http1::handshake(HyperIo(stream)).await?;
@@ -99,8 +101,8 @@ impl Direct {
         if url.scheme() == "https" {
             return Ok(self.tls.handshake(connection, &host, Duration::MAX).await?);
         }
-        // `endpoint_url` lets clear text pass to loopback names only; the address decides.
-        if connection.peer.is_some_and(|peer| peer.ip().is_loopback()) {
+        // `request_url` lets clear text pass by the name; the address decides.
+        if connection.peer.is_some_and(|peer| is_next_door(peer.ip())) {
             Ok(connection.stream)
         } else {
             Err(DirectError::NotLoopback)

@@ -8,46 +8,94 @@
 //! |---|---|
 //! | a token in a variable, for a script or a test | [`StaticToken`] |
 //! | a function that gets tokens | [`from_fn`], [`from_fn_with`] |
-//! | a service's own credentials at an OAuth 2.0 server | `ClientCredentials` (feature `oauth`) |
 //! | a type of your own | implement [`TokenProvider`] |
+//!
+//! With the feature `oauth`, from an OAuth 2.0 server, with presets for Microsoft Entra,
+//! Outlook.com and Google:
+//!
+//! | you have | take |
+//! |---|---|
+//! | a service with a secret, a certificate or a federated token | `ClientCredentials` |
+//! | a program on an Azure machine | `ManagedIdentity` |
+//! | a Google service account that may act for a domain's users | `ServiceAccount` |
+//! | a user with a browser on this machine, or a web application | `AuthorizationCode` |
+//! | a user with a browser elsewhere | `DeviceCode` |
+//! | a refresh token from elsewhere | `RefreshToken` |
+//! | a web service that is called with users' tokens | `OnBehalfOf` |
+//! | a user's name and password, and no other way | `Password` |
+//!
+//! None of them needs to be told a scope: it follows from the service, the protocol and the grant.
+//! Where a user signs in, that is once for all three protocols, and the `store` module keeps what
+//! it gave. When it fails, [`TokenError::kind`] says whose turn it is.
 //!
 //! Getting a token costs a request to some server, so everything but a fixed token belongs in
 //! [`Cached`], which asks once, keeps the token while it is good, renews it ahead of time and lets
-//! any number of connections wait for one request. `ClientCredentials` is cached already.
+//! any number of connections wait for one request. The grants are cached already.
 //!
 //! A shared mailbox is opened with the token of the application or user that has access to it; it
 //! is another mailbox name with the same provider.
 
 mod access_token;
+mod cache_event;
 mod cached;
-#[cfg(feature = "oauth")]
-mod client_credentials;
 mod error;
 mod fixed;
 mod from_fn;
+#[cfg(feature = "oauth")]
+mod grant;
 #[cfg(feature = "oauth")]
 #[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
 pub mod http;
 #[cfg(feature = "oauth")]
 mod https;
+mod kind;
+#[cfg(feature = "oauth")]
+mod oauth;
 mod request;
+#[cfg(feature = "oauth")]
+#[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
+pub mod store;
 #[cfg(feature = "oauth")]
 mod token_endpoint;
 
 use std::sync::Arc;
 
 pub use access_token::{AccessToken, MalformedToken};
+pub use cache_event::CacheEvent;
 pub use cached::Cached;
-#[cfg(feature = "oauth")]
-#[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
-pub use client_credentials::{ClientCredentials, ClientCredentialsBuilder, SetupError};
 pub use error::TokenError;
 pub use fixed::StaticToken;
 pub use from_fn::{FromFn, FromFnWith, from_fn, from_fn_with};
+pub use kind::{ErrorKind, SignInReason};
 pub use request::{Purpose, Rejection, TokenRequest};
 #[cfg(feature = "oauth")]
 #[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
-pub use token_endpoint::{NoAnswer, TokenEndpointError};
+pub use with_oauth::*;
+
+/// What the feature `oauth` brings.
+#[cfg(feature = "oauth")]
+mod with_oauth {
+    pub use super::grant::authorization_code::{
+        Authorization, AuthorizationCode, AuthorizationCodeBuilder, BrowserSignIn,
+    };
+    pub use super::grant::client_credentials::{ClientCredentials, ClientCredentialsBuilder};
+    pub use super::grant::device_code::{DeviceCode, DeviceCodeBuilder, DevicePrompt};
+    pub use super::grant::managed_identity::{ManagedIdentity, ManagedIdentityBuilder};
+    pub use super::grant::on_behalf_of::{OnBehalfOf, OnBehalfOfBuilder};
+    pub use super::grant::password::{Password, PasswordBuilder};
+    pub use super::grant::refresh_token::{RefreshToken, RefreshTokenBuilder};
+    pub use super::grant::service_account::{ServiceAccount, ServiceAccountBuilder};
+    pub use super::grant::signed_in::SignedIn;
+    pub use super::oauth::certificate::{Certificate, CertificateError};
+    pub use super::oauth::cloud::Cloud;
+    pub use super::oauth::consent::admin_consent_url;
+    pub use super::oauth::credential::ClientCredential;
+    pub use super::oauth::event::TokenEvent;
+    pub use super::oauth::jwt::SigningAlgorithm;
+    pub use super::oauth::refusal::TokenEndpointError;
+    pub use super::oauth::settings::SetupError;
+    pub use super::token_endpoint::NoAnswer;
+}
 
 use crate::BoxFuture;
 
@@ -196,7 +244,19 @@ mod tests {
         is_a_good_citizen::<Cached<StaticToken>>();
         is_a_good_citizen::<Auth>();
         #[cfg(feature = "oauth")]
-        is_a_good_citizen::<ClientCredentials>();
+        {
+            is_a_good_citizen::<ClientCredentials>();
+            is_a_good_citizen::<SignedIn>();
+            is_a_good_citizen::<DeviceCode>();
+            is_a_good_citizen::<DevicePrompt>();
+            is_a_good_citizen::<AuthorizationCode>();
+            is_a_good_citizen::<BrowserSignIn>();
+            is_a_good_citizen::<Authorization>();
+            is_a_good_citizen::<ManagedIdentity>();
+            is_a_good_citizen::<ServiceAccount>();
+            is_a_good_citizen::<Certificate>();
+            is_a_good_citizen::<ClientCredential>();
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -207,7 +267,7 @@ mod tests {
             tokio::task::yield_now().await;
             Ok(AccessToken::new(request.mailbox()))
         });
-        let cached = Cached::new(closure);
+        let cached = Cached::new(closure).per_mailbox();
         let stacked = Cached::new(shared.clone());
         let auth = Auth::xoauth2(shared.clone());
         let again = Auth::xoauth2(cached.clone());

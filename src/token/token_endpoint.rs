@@ -3,53 +3,50 @@
 //! The answer is read here rather than by the oauth2 crate, whose errors lose the HTTP status,
 //! `Retry-After` and Microsoft's error numbers, and whose `Debug` prints the whole body.
 
-use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
-use super::{AccessToken, TokenError};
-use crate::Retry;
-use crate::secret::Scrubber;
+use super::oauth::form::Outgoing;
+use super::oauth::refusal::one_line;
+use super::{AccessToken, ErrorKind, TokenEndpointError, TokenError};
+use crate::secret::{Scrubber, Secret};
 
-/// Posts a token request and takes the token out of the answer. `scrubber` knows the credentials
-/// that the request carries.
-pub(super) async fn exchange(
+/// What a token endpoint gave.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) access_token: AccessToken,
+    pub(crate) refresh_token: Option<Secret<String>>,
+}
+
+/// Posts a token request and takes the tokens out of the answer.
+pub(crate) async fn exchange(
     http: &dyn HttpClient,
-    request: HttpRequest,
-    mut scrubber: Scrubber,
+    outgoing: Outgoing,
     deadline: Duration,
-) -> Result<AccessToken, TokenError> {
-    // A query may hold a key of the server's.
-    let url = request.url().split('?').next().unwrap_or_default().to_owned();
-    for (_, value) in
-        request.headers().filter(|(name, _)| name.eq_ignore_ascii_case("authorization"))
-    {
-        scrubber.learn(value.rsplit(' ').next().unwrap_or_default().as_bytes());
-    }
+) -> Result<Answer, TokenError> {
+    let Outgoing { request, mut scrubber, of_user, .. } = outgoing;
+    let url = shown(request.url());
     let sent = Instant::now();
-    let response = match tokio::time::timeout(deadline, http.send(request)).await {
-        Err(_) => {
-            return Err(TokenError::later(NoAnswer::Deadline { url, after: deadline }));
-        }
-        Ok(Err(cause)) => return Err(TokenError::later(NoAnswer::Http { url, cause })),
-        Ok(Ok(response)) => response,
+    let response = send(http, request, deadline).await?;
+    let refused = |scrubber: &Scrubber| {
+        Err(TokenEndpointError::read(url.clone(), &response, of_user, scrubber).into())
     };
     if response.status() != 200 {
-        return Err(TokenEndpointError::read(url, &response, &scrubber).into());
+        return refused(&scrubber);
     }
-    let Ok(answer) = serde_json::from_slice::<Answer>(response.body()) else {
-        return Err(TokenError::never(NoAnswer::Unreadable { url }));
+    let Ok(answer) = serde_json::from_slice::<Fields>(response.body()) else {
+        return Err(NoAnswer::Unreadable { url }.into());
     };
     let Some(value) = answer.access_token else {
         // A 200 that carries an error is not in RFC 6749; some proxies and old servers send it.
         if answer.error.is_some() {
-            return Err(TokenEndpointError::read(url, &response, &scrubber).into());
+            return refused(&scrubber);
         }
-        return Err(TokenError::never(NoAnswer::Unreadable { url }));
+        return Err(NoAnswer::Unreadable { url }.into());
     };
     scrubber.learn(value.as_bytes());
     let token = AccessToken::new(value);
@@ -57,205 +54,66 @@ pub(super) async fn exchange(
     // RFC 6749 section 7.1: a client must not use a token whose type it does not understand.
     if let Some(kind) = answer.token_type.filter(|kind| !kind.eq_ignore_ascii_case("bearer")) {
         let kind = one_line(&scrubber.clean_str(kind.as_bytes()));
-        return Err(TokenError::never(NoAnswer::NotBearer { url, kind }));
+        return Err(NoAnswer::NotBearer { url, kind }.into());
     }
-    let lifetime = answer.expires_in.as_ref().and_then(seconds);
     // The server counted from before its answer left; this side can only know when it asked.
-    Ok(match lifetime {
-        Some(lifetime) => token.with_lifetime(lifetime.saturating_sub(sent.elapsed())),
-        None => token,
+    let since = |left: Duration| left.saturating_sub(sent.elapsed());
+    let lifetime = answer.expires_in.as_ref().and_then(seconds);
+    let expires_on = answer.expires_on.as_ref().and_then(seconds);
+    let mut token = match (lifetime, expires_on.and_then(|at| UNIX_EPOCH.checked_add(at))) {
+        (Some(lifetime), _) => token.with_lifetime(since(lifetime)),
+        (None, Some(at)) => token.with_expiry(at),
+        (None, None) => token,
+    };
+    if let Some(renew) = answer.refresh_in.as_ref().and_then(seconds) {
+        token = token.with_refresh_in(since(renew));
+    }
+    Ok(Answer {
+        access_token: token,
+        refresh_token: answer.refresh_token.filter(|value| !value.is_empty()).map(Secret::new),
     })
 }
 
-/// A successful answer (RFC 6749 section 5.1), and the fields that tell it from an error.
+/// Sends a request and waits for the answer, whatever its status.
+pub(crate) async fn send(
+    http: &dyn HttpClient,
+    request: HttpRequest,
+    deadline: Duration,
+) -> Result<HttpResponse, NoAnswer> {
+    let url = shown(request.url());
+    match tokio::time::timeout(deadline, http.send(request)).await {
+        Err(_) => Err(NoAnswer::Deadline { url, after: deadline }),
+        Ok(Err(cause)) => Err(NoAnswer::Http { url, cause }),
+        Ok(Ok(response)) => Ok(response),
+    }
+}
+
+/// Without its query, which may hold a key of the server's.
+pub(crate) fn shown(url: &str) -> String {
+    url.split('?').next().unwrap_or_default().to_owned()
+}
+
+/// A successful answer (RFC 6749 section 5.1), and the field that tells it from an error.
 #[derive(Deserialize)]
-struct Answer {
+struct Fields {
     access_token: Option<String>,
     token_type: Option<String>,
     /// A number, but a string from Microsoft's older endpoints.
     expires_in: Option<Value>,
+    /// In place of the former, as seconds since 1970: Azure App Service.
+    expires_on: Option<Value>,
+    /// When Microsoft wants it renewed, for tokens that live for a day.
+    refresh_in: Option<Value>,
+    refresh_token: Option<String>,
     error: Option<Value>,
 }
 
-/// An error answer: RFC 6749 section 5.2, and what Microsoft adds to it.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Refusal {
-    error: Option<String>,
-    error_description: Option<String>,
-    error_codes: Vec<Value>,
-    trace_id: Option<String>,
-    correlation_id: Option<String>,
-}
-
-fn seconds(value: &Value) -> Option<Duration> {
+/// A number of seconds, also as a string.
+pub(crate) fn seconds(value: &Value) -> Option<Duration> {
     match value {
         Value::String(text) => text.trim().parse().ok().map(Duration::from_secs),
         Value::Number(number) => Duration::try_from_secs_f64(number.as_f64()?).ok(),
         _ => None,
-    }
-}
-
-/// A token endpoint refused to give a token (RFC 6749 section 5.2).
-///
-/// Found as the [`cause`](TokenError::cause) of a [`TokenError`]. The numbers and ids are those of
-/// Microsoft Entra; they are empty elsewhere. Every text is the server's, on one line, at most
-/// 2,000 characters long, and without the credentials of the request.
-///
-/// # Example
-///
-/// ```
-/// use mailbearer::token::{TokenEndpointError, TokenError};
-///
-/// fn explain(error: &TokenError) -> String {
-///     match error.cause().downcast_ref::<TokenEndpointError>() {
-///         Some(refusal) if refusal.codes().contains(&7000222) => {
-///             "the client secret has expired: make a new one in the app registration".into()
-///         }
-///         Some(refusal) => format!("ask for request {:?}", refusal.correlation_id()),
-///         None => error.to_string(),
-///     }
-/// }
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenEndpointError {
-    url: String,
-    status: u16,
-    error: Option<String>,
-    description: Option<String>,
-    codes: Vec<u32>,
-    trace_id: Option<String>,
-    correlation_id: Option<String>,
-    retry_after: Option<Duration>,
-}
-
-impl TokenEndpointError {
-    /// The URL of the token endpoint, without a query.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// The HTTP status.
-    pub const fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// The `error` field, such as `invalid_client`. Program logic should go by this.
-    pub fn error(&self) -> Option<&str> {
-        self.error.as_deref()
-    }
-
-    /// The `error_description` field; the start of the body if it was not JSON.
-    pub fn description(&self) -> Option<&str> {
-        self.description.as_deref()
-    }
-
-    /// The numbers of the `AADSTS…` errors, from `error_codes` and from the description. Microsoft
-    /// may change their meaning: take them as hints.
-    pub fn codes(&self) -> &[u32] {
-        &self.codes
-    }
-
-    /// The `trace_id` field, which Microsoft's support asks for.
-    pub fn trace_id(&self) -> Option<&str> {
-        self.trace_id.as_deref()
-    }
-
-    /// The `correlation_id` field, under which the sign-in log of the tenant lists the request.
-    pub fn correlation_id(&self) -> Option<&str> {
-        self.correlation_id.as_deref()
-    }
-
-    /// How long the server asked to wait (`Retry-After` in seconds; its form as a date is not
-    /// read).
-    pub const fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
-    }
-
-    /// What to do next: wait after a throttle or a fault of the server, ask the administrator where
-    /// consent, a policy or a renewed secret is missing, otherwise change the request.
-    pub fn retry(&self) -> Retry {
-        // Throttled, looping, busy or unwell; all are temporary by Microsoft's own list.
-        const PASSING: [u32; 5] = [90006, 90024, 90033, 90055, 50196];
-        // An expired or disabled credential, missing consent, a policy in the way.
-        const ADMINISTRATOR: [u32; 14] = [
-            7000222, 7000112, 70001, 65001, 650_056, 650_057, 53000, 53001, 53002, 53003, 530_032,
-            530_035, 50131, 53011,
-        ];
-        let error = self.error.as_deref().unwrap_or_default();
-        let has = |list: &[u32]| self.codes.iter().any(|code| list.contains(code));
-        if matches!(self.status, 408 | 429 | 500..)
-            || matches!(error, "temporarily_unavailable" | "server_error" | "slow_down")
-            || has(&PASSING)
-        {
-            Retry::Later(self.retry_after)
-        } else if has(&ADMINISTRATOR)
-            || matches!(
-                error,
-                "unauthorized_client"
-                    | "access_denied"
-                    | "consent_required"
-                    | "interaction_required"
-            )
-        {
-            Retry::Administrator
-        } else {
-            Retry::Never
-        }
-    }
-
-    fn read(url: String, response: &HttpResponse, scrubber: &Scrubber) -> Self {
-        let clean = |text: &str| one_line(&scrubber.clean_str(text.as_bytes()));
-        let refusal = serde_json::from_slice::<Refusal>(response.body()).ok();
-        let is_json = refusal.is_some();
-        let refusal = refusal.unwrap_or_default();
-        let mut description = refusal.error_description.as_deref().map(clean);
-        if !is_json && !response.body().is_empty() {
-            description = Some(clean(&String::from_utf8_lossy(response.body())));
-        }
-        let mut codes: Vec<u32> = refusal.error_codes.iter().filter_map(number).collect();
-        for code in description.iter().flat_map(|text| aadsts(text)) {
-            if !codes.contains(&code) {
-                codes.push(code);
-            }
-        }
-        let retry_after = response.header("retry-after");
-        Self {
-            url,
-            status: response.status(),
-            error: refusal.error.as_deref().map(clean),
-            description,
-            codes,
-            trace_id: refusal.trace_id.as_deref().map(clean),
-            correlation_id: refusal.correlation_id.as_deref().map(clean),
-            retry_after: retry_after
-                .and_then(|value| value.trim().parse().ok())
-                .map(Duration::from_secs),
-        }
-    }
-}
-
-impl fmt::Display for TokenEndpointError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} answered {}", self.url, self.status)?;
-        if (300..400).contains(&self.status) {
-            f.write_str(", and redirects are not followed")?;
-        }
-        if let Some(error) = &self.error {
-            write!(f, " {error}")?;
-        }
-        if let Some(description) = &self.description {
-            write!(f, ": {description}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for TokenEndpointError {}
-
-impl From<TokenEndpointError> for TokenError {
-    fn from(refusal: TokenEndpointError) -> Self {
-        Self::new(refusal.retry(), refusal)
     }
 }
 
@@ -297,6 +155,25 @@ pub enum NoAnswer {
     },
 }
 
+impl NoAnswer {
+    /// [`ErrorKind::Transport`] if there was no answer, [`ErrorKind::Protocol`] if it was no use.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Http { .. } | Self::Deadline { .. } => ErrorKind::Transport,
+            Self::Unreadable { .. } | Self::NotBearer { .. } => ErrorKind::Protocol,
+        }
+    }
+}
+
+impl From<NoAnswer> for TokenError {
+    fn from(cause: NoAnswer) -> Self {
+        match cause.kind() {
+            ErrorKind::Transport => Self::later(cause),
+            _ => Self::never(cause),
+        }
+    }
+}
+
 /// An error and those beneath it, on one line. Many HTTP clients say what went wrong only in the
 /// last of them.
 fn whole_story(error: &(dyn std::error::Error + 'static)) -> String {
@@ -313,46 +190,14 @@ fn whole_story(error: &(dyn std::error::Error + 'static)) -> String {
     story
 }
 
-fn number(value: &Value) -> Option<u32> {
-    match value {
-        Value::String(text) => text.trim().parse().ok(),
-        value => u32::try_from(value.as_u64()?).ok(),
-    }
-}
-
-/// The numbers after each `AADSTS` in a text.
-fn aadsts(text: &str) -> impl Iterator<Item = u32> {
-    text.split("AADSTS").skip(1).filter_map(|rest| {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        rest.get(..digits)?.parse().ok()
-    })
-}
-
-/// Text of a server's, fit for a line of a log: no line ends or control characters, not endless.
-fn one_line(text: &str) -> String {
-    const LONGEST: usize = 2_000;
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
-    let mut line = String::new();
-    for word in words.filter(|word| !word.is_empty()) {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    if let Some((end, _)) = line.char_indices().nth(LONGEST) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
 
     use super::*;
     use crate::token::MalformedToken;
-    use crate::{BoxFuture, Failure};
+    use crate::token::oauth::form::Form;
+    use crate::{BoxFuture, Failure, Retry};
 
     const SECRET: &str = "8Q~wJx.secret-value-of-the-application_42";
     const DEADLINE: Duration = Duration::from_secs(30);
@@ -374,10 +219,10 @@ mod tests {
     async fn play(
         answer: Option<Result<HttpResponse, HttpError>>,
     ) -> Result<AccessToken, TokenError> {
-        let mut scrubber = Scrubber::default();
-        scrubber.learn(SECRET.as_bytes());
-        let request = HttpRequest::new("POST", "https://login.example/token");
-        exchange(&Canned(Mutex::new(answer)), request, scrubber, DEADLINE).await
+        let form = Form::new("test", "password").secret("client_secret", SECRET);
+        let outgoing = form.into_request("https://login.example/token");
+        let answer = exchange(&Canned(Mutex::new(answer)), outgoing, DEADLINE).await?;
+        Ok(answer.access_token)
     }
 
     async fn answered(status: u16, body: &str) -> Result<AccessToken, TokenError> {
@@ -420,8 +265,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_lifetime_counts_from_when_the_request_was_sent() {
-        let request = HttpRequest::new("POST", "https://login.example/token");
-        let token = exchange(&Slow, request, Scrubber::default(), DEADLINE).await.unwrap();
+        let outgoing = Form::new("test", "x").into_request("https://login.example/token");
+        let token = exchange(&Slow, outgoing, DEADLINE).await.unwrap().access_token;
         assert!(token.remaining() <= Some(Duration::from_secs(3580)));
     }
 
@@ -452,7 +297,7 @@ mod tests {
             error.to_string(),
             "getting an access token failed: https://login.example/token answered 401 \
              invalid_client: AADSTS7000215: Invalid client secret provided: [secret]. Trace ID: 1f5e \
-             Correlation ID: 9c2b"
+             Correlation ID: 9c2b (hint: the client secret is wrong: take its value, not its id)"
         );
         assert_eq!(error.reply_text().as_deref(), refusal.description());
     }

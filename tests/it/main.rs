@@ -2,9 +2,11 @@
 
 mod api;
 mod embedded;
+mod grants;
 mod hostile;
 mod layering;
 mod mutated;
+mod oauth_server;
 mod real_bed;
 mod real_certificates;
 mod real_dropped;

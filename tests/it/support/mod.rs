@@ -4,6 +4,8 @@ pub(crate) mod cut;
 pub(crate) mod dial;
 pub(crate) mod letter;
 pub(crate) mod minter;
+#[cfg(feature = "oauth")]
+pub(crate) mod oidc;
 pub(crate) mod opened;
 pub(crate) mod person;
 pub(crate) mod servers;

@@ -112,6 +112,13 @@ impl Bed {
         self.authority.mint(user, kind)
     }
 
+    /// Lets [`Server::Introspection`] take the tokens of another issuer too, which answers this
+    /// function about them as RFC 7662 says.
+    #[cfg(feature = "oauth")]
+    pub(crate) fn also_ask(&self, issuer: fn(&str) -> String) {
+        self.authority.also_ask(issuer);
+    }
+
     /// Where a server speaks a protocol. Postfix speaks only SMTP.
     pub(crate) fn endpoint(
         &self,

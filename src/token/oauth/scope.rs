@@ -1,0 +1,168 @@
+//! Which scope a token needs, by service, protocol and grant.
+//!
+//! Sources: Microsoft Learn, "Authenticate an IMAP, POP or SMTP connection using OAuth" and "Manage
+//! high volume emails for Microsoft 365"; Google, "OAuth 2.0 Mechanism" (read 2026-11).
+//!
+//! | service | an application for itself | an application for a user |
+//! |---|---|---|
+//! | Exchange Online, Outlook.com | `https://outlook.office365.com/.default` | `https://outlook.office.com/IMAP.AccessAsUser.All`, `/POP.AccessAsUser.All`, `/SMTP.Send` |
+//! | High Volume Email | `https://outlook.office.com/.default` | the same |
+//! | Gmail | `https://mail.google.com/` | the same |
+
+use std::borrow::Cow;
+
+use super::cloud::{Cloud, within};
+use crate::{Endpoint, Protocol};
+
+/// Asks for a refresh token (OpenID Connect Core section 11).
+const OFFLINE: &str = "offline_access";
+const HIGH_VOLUME_EMAIL: &str = "https://outlook.office.com/.default";
+const GMAIL: &str = "https://mail.google.com/";
+
+/// The rule by which a grant chooses its scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ScopeRule {
+    /// What the caller said, whatever the endpoint.
+    Fixed(String),
+    /// An application for itself, at Microsoft: all its permissions of the endpoint's resource.
+    Application,
+    /// An application for a user, at Microsoft.
+    Delegated { cloud: Cloud, protocols: Vec<Protocol>, high_volume_email: bool },
+    /// Gmail has one scope for everything.
+    Gmail,
+}
+
+impl ScopeRule {
+    /// What a sign-in asks for, once, for all that will come. One resource only: Entra refuses more
+    /// (AADSTS28002, AADSTS700022).
+    pub(crate) fn at_sign_in(&self) -> Cow<'_, str> {
+        match self {
+            Self::Delegated { high_volume_email: true, .. } => {
+                format!("{HIGH_VOLUME_EMAIL} {OFFLINE}").into()
+            }
+            Self::Delegated { cloud, protocols, .. } => {
+                let resource = cloud.delegated_resource();
+                let mut scope = String::new();
+                for protocol in protocols {
+                    let permission = match protocol {
+                        Protocol::Smtp => "SMTP.Send",
+                        Protocol::Imap => "IMAP.AccessAsUser.All",
+                        Protocol::Pop => "POP.AccessAsUser.All",
+                    };
+                    scope.push_str(&format!("{resource}/{permission} "));
+                }
+                scope.push_str(OFFLINE);
+                scope.into()
+            }
+            Self::Application => {
+                format!("{}/.default", Cloud::Global.application_resource()).into()
+            }
+            Self::Gmail => GMAIL.into(),
+            Self::Fixed(scope) => scope.as_str().into(),
+        }
+    }
+
+    /// What a token for this endpoint needs.
+    pub(crate) fn of(&self, endpoint: &Endpoint) -> Cow<'_, str> {
+        let hve = is_high_volume_email(endpoint.host());
+        match self {
+            Self::Application if hve => HIGH_VOLUME_EMAIL.into(),
+            Self::Application => {
+                let cloud = Cloud::of_mail_host(endpoint.host());
+                format!("{}/.default", cloud.application_resource()).into()
+            }
+            Self::Delegated { .. } if hve => format!("{HIGH_VOLUME_EMAIL} {OFFLINE}").into(),
+            other => other.at_sign_in(),
+        }
+    }
+
+    /// Whether the sign-in asked for what this endpoint needs, as far as can be told.
+    pub(crate) fn covers(&self, endpoint: &Endpoint) -> bool {
+        match self {
+            Self::Delegated { protocols, high_volume_email: false, .. } => {
+                is_high_volume_email(endpoint.host()) || protocols.contains(&endpoint.protocol())
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether a renewal names its scope. At Entra one refresh token brings access tokens for
+    /// several resources, so it must; elsewhere silence means what was granted (RFC 6749 section
+    /// 6), and that is the safer thing to ask for.
+    pub(crate) const fn named_at_renewal(&self) -> bool {
+        matches!(self, Self::Delegated { .. } | Self::Application)
+    }
+}
+
+fn is_high_volume_email(host: &str) -> bool {
+    within(host, "hve.mx.microsoft") || within(host, "smtp-hve.office365.com")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Protocol; 3] = [Protocol::Imap, Protocol::Pop, Protocol::Smtp];
+
+    fn delegated(protocols: &[Protocol]) -> ScopeRule {
+        ScopeRule::Delegated {
+            cloud: Cloud::Global,
+            protocols: protocols.to_vec(),
+            high_volume_email: false,
+        }
+    }
+
+    #[test]
+    fn one_sign_in_asks_for_all_protocols_of_one_resource() {
+        assert_eq!(
+            delegated(&ALL).at_sign_in(),
+            "https://outlook.office.com/IMAP.AccessAsUser.All \
+             https://outlook.office.com/POP.AccessAsUser.All \
+             https://outlook.office.com/SMTP.Send offline_access"
+        );
+        assert_eq!(
+            delegated(&[Protocol::Smtp]).at_sign_in(),
+            "https://outlook.office.com/SMTP.Send offline_access"
+        );
+    }
+
+    #[test]
+    fn the_scope_of_an_application_follows_the_host() {
+        for (host, scope) in [
+            ("outlook.office365.com", "https://outlook.office365.com/.default"),
+            ("outlook.office365.us", "https://outlook.office365.us/.default"),
+            ("smtp.partner.outlook.cn", "https://partner.outlook.cn/.default"),
+            ("smtp.hve.mx.microsoft", "https://outlook.office.com/.default"),
+            ("smtp-hve.office365.com", "https://outlook.office.com/.default"),
+        ] {
+            assert_eq!(ScopeRule::Application.of(&Endpoint::smtp(host)), scope, "{host}");
+        }
+    }
+
+    #[test]
+    fn high_volume_email_has_a_token_of_its_own() {
+        let rule = delegated(&[Protocol::Imap]);
+        let hve = Endpoint::smtp("smtp.hve.mx.microsoft");
+        assert_eq!(rule.of(&hve), "https://outlook.office.com/.default offline_access");
+        assert!(rule.covers(&hve));
+        assert!(!rule.covers(&Endpoint::smtp("smtp.office365.com")));
+        assert!(rule.covers(&Endpoint::imap("outlook.office365.com")));
+    }
+
+    #[test]
+    fn no_request_names_two_resources() {
+        for cloud in [Cloud::Global, Cloud::UsGovernment, Cloud::China] {
+            for high_volume_email in [false, true] {
+                let rule =
+                    ScopeRule::Delegated { cloud, protocols: ALL.to_vec(), high_volume_email };
+                for scope in [rule.at_sign_in(), rule.of(&Endpoint::smtp("smtp.hve.mx.microsoft"))]
+                {
+                    let mut hosts: Vec<_> =
+                        scope.split(' ').filter_map(|one| one.split('/').nth(2)).collect();
+                    hosts.dedup();
+                    assert_eq!(hosts.len(), 1, "{scope}");
+                }
+            }
+        }
+    }
+}

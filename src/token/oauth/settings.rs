@@ -1,0 +1,489 @@
+//! What all grants can be told, checked before anything is sent.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::client::Client;
+use super::cloud::Cloud;
+use super::credential::ClientCredential;
+use super::event::Events;
+use super::scope::ScopeRule;
+use crate::token::http::{HttpClient, UrlError, endpoint_url};
+use crate::token::https::Direct;
+use crate::token::store::{MemoryStore, TokenStore};
+use crate::{Protocol, tls};
+
+/// The settings of one application at one authorization server. Each grant's builder holds one; the
+/// setters are made by the macros below.
+pub(crate) struct Settings {
+    pub(crate) server: Server,
+    pub(crate) client_id: String,
+    pub(crate) credential: Option<ClientCredential>,
+    pub(crate) authority: Option<String>,
+    pub(crate) cloud: Option<Cloud>,
+    pub(crate) token_url: Option<String>,
+    pub(crate) authorization_url: Option<String>,
+    pub(crate) device_authorization_url: Option<String>,
+    pub(crate) scope: Option<String>,
+    pub(crate) protocols: Vec<Protocol>,
+    pub(crate) high_volume_email: bool,
+    pub(crate) secret_in_body: Option<bool>,
+    pub(crate) deadline: Duration,
+    pub(crate) margin: Option<Duration>,
+    pub(crate) tls: Option<tls::Config>,
+    pub(crate) http: Option<Arc<dyn HttpClient>>,
+    pub(crate) events: Events,
+    pub(crate) store: Option<(Arc<dyn TokenStore>, String)>,
+}
+
+/// The authorization servers whose URLs and scopes are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Server {
+    Entra { tenant: String },
+    Google,
+    Other { token_url: String },
+}
+
+/// Whom a token is for, which decides the scope at Microsoft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnBehalf {
+    Application,
+    User,
+}
+
+/// The tenant of all personal accounts.
+pub(crate) const CONSUMERS: &str = "consumers";
+const CONSUMERS_ID: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+impl Settings {
+    const DEADLINE: Duration = Duration::from_secs(30);
+
+    pub(crate) fn new(server: Server, client_id: String) -> Self {
+        Self {
+            server,
+            client_id,
+            credential: None,
+            authority: None,
+            cloud: None,
+            token_url: None,
+            authorization_url: None,
+            device_authorization_url: None,
+            scope: None,
+            protocols: vec![Protocol::Imap, Protocol::Pop, Protocol::Smtp],
+            high_volume_email: false,
+            secret_in_body: None,
+            deadline: Self::DEADLINE,
+            margin: None,
+            tls: None,
+            http: None,
+            events: Events::default(),
+            store: None,
+        }
+    }
+
+    pub(crate) fn entra(tenant: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self::new(Server::Entra { tenant: tenant.into() }, client_id.into())
+    }
+
+    pub(crate) fn google(client_id: impl Into<String>) -> Self {
+        Self::new(Server::Google, client_id.into())
+    }
+
+    pub(crate) fn other(token_url: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self::new(Server::Other { token_url: token_url.into() }, client_id.into())
+    }
+
+    pub(crate) fn with_credential(mut self, credential: impl Into<ClientCredential>) -> Self {
+        self.credential = Some(credential.into());
+        self
+    }
+
+    /// The checked client.
+    pub(crate) fn client(&self, on_behalf: OnBehalf) -> Result<Client, SetupError> {
+        if self.client_id.is_empty() {
+            return Err(SetupError::NoClientId);
+        }
+        if self.credential.as_ref().is_some_and(ClientCredential::is_empty_secret) {
+            return Err(SetupError::NoClientSecret);
+        }
+        let http = self.http.clone();
+        Ok(Client {
+            token_url: self.checked_token_url()?,
+            client_id: self.client_id.clone(),
+            credential: self.credential.clone(),
+            // Microsoft and Google document the form fields; elsewhere RFC 6749 section 2.3.1
+            // makes every server support HTTP Basic and advises against the body.
+            secret_in_body: self
+                .secret_in_body
+                .unwrap_or(!matches!(self.server, Server::Other { .. })),
+            scope: self.scope_rule(on_behalf)?,
+            deadline: self.deadline,
+            margin: self.margin,
+            http: http
+                .unwrap_or_else(|| Arc::new(Direct::new(self.tls.clone().unwrap_or_default()))),
+            events: self.events.clone(),
+        })
+    }
+
+    /// The store and the name under which this sign-in's tokens lie there; in memory by default.
+    pub(crate) fn store(&self) -> (Arc<dyn TokenStore>, String) {
+        match &self.store {
+            Some((store, key)) => (store.clone(), key.clone()),
+            None => (Arc::new(MemoryStore::default()), String::from("tokens")),
+        }
+    }
+
+    /// Where users sign in in a browser.
+    pub(crate) fn checked_authorization_url(&self) -> Result<String, SetupError> {
+        let known = match (&self.authorization_url, &self.server) {
+            (Some(url), _) => url.clone(),
+            (None, Server::Entra { tenant }) => self.under_tenant(tenant, "authorize"),
+            (None, Server::Google) => "https://accounts.google.com/o/oauth2/v2/auth".into(),
+            (None, Server::Other { .. }) => return Err(SetupError::NoAuthorizationUrl),
+        };
+        Ok(endpoint_url(&known).map(|_| known)?)
+    }
+
+    /// Where device codes come from (RFC 8628 section 3.1).
+    pub(crate) fn checked_device_authorization_url(&self) -> Result<String, SetupError> {
+        let known = match (&self.device_authorization_url, &self.server) {
+            (Some(url), _) => url.clone(),
+            (None, Server::Entra { tenant }) => self.under_tenant(tenant, "devicecode"),
+            (None, Server::Google) => "https://oauth2.googleapis.com/device/code".into(),
+            (None, Server::Other { .. }) => return Err(SetupError::NoDeviceAuthorizationUrl),
+        };
+        Ok(endpoint_url(&known).map(|_| known)?)
+    }
+
+    /// Entra answers AADSTS9001023 to names that stand for many tenants where a grant needs one.
+    pub(crate) fn one_tenant(&self) -> Result<(), SetupError> {
+        self.no_tenant_of(&["common", "organizations", CONSUMERS, CONSUMERS_ID], "this grant")
+    }
+
+    /// For the password grant, `organizations` finds the tenant by the user's name.
+    pub(crate) fn tenant_for_passwords(&self) -> Result<(), SetupError> {
+        self.no_tenant_of(&["common", CONSUMERS, CONSUMERS_ID], "the password grant")
+    }
+
+    pub(crate) fn no_tenant_of(
+        &self,
+        many: &[&str],
+        grant: &'static str,
+    ) -> Result<(), SetupError> {
+        match &self.server {
+            Server::Entra { tenant } if many.iter().any(|one| tenant.eq_ignore_ascii_case(one)) => {
+                Err(SetupError::ManyTenants { grant, tenant: tenant.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn checked_token_url(&self) -> Result<String, SetupError> {
+        let url = match (&self.token_url, &self.server) {
+            (_, Server::Other { .. } | Server::Google)
+                if self.authority.is_some() || self.cloud.is_some() =>
+            {
+                return Err(SetupError::AuthorityWithoutTenant);
+            }
+            (Some(url), _) | (None, Server::Other { token_url: url }) => url.clone(),
+            (None, Server::Google) => "https://oauth2.googleapis.com/token".into(),
+            (None, Server::Entra { tenant }) => {
+                check_tenant_name(tenant)?;
+                self.under_tenant(tenant, "token")
+            }
+        };
+        Ok(endpoint_url(&url).map(|_| url)?)
+    }
+
+    fn under_tenant(&self, tenant: &str, endpoint: &str) -> String {
+        let cloud = self.cloud.unwrap_or_default().authority();
+        let authority = self.authority.as_deref().unwrap_or(cloud).trim_end_matches('/');
+        format!("{authority}/{tenant}/oauth2/v2.0/{endpoint}")
+    }
+
+    fn scope_rule(&self, on_behalf: OnBehalf) -> Result<ScopeRule, SetupError> {
+        let of_authority = || self.authority.as_deref().map(Cloud::of_authority);
+        Ok(match (&self.scope, &self.server, on_behalf) {
+            (Some(scope), ..) => {
+                ScopeRule::Fixed(scope.split_whitespace().collect::<Vec<_>>().join(" "))
+            }
+            (None, Server::Other { .. }, _) => ScopeRule::Fixed(String::new()),
+            (None, Server::Google, _) => ScopeRule::Gmail,
+            (None, Server::Entra { .. }, OnBehalf::Application) => ScopeRule::Application,
+            (None, Server::Entra { .. }, OnBehalf::User) if self.protocols.is_empty() => {
+                return Err(SetupError::NoProtocol);
+            }
+            (None, Server::Entra { .. }, OnBehalf::User) => ScopeRule::Delegated {
+                cloud: self.cloud.or_else(of_authority).unwrap_or_default(),
+                protocols: self.protocols.clone(),
+                high_volume_email: self.high_volume_email,
+            },
+        })
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("server", &self.server)
+            .field("client_id", &self.client_id)
+            .field("credential", &self.credential)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A GUID, a domain name or one of Entra's words, and nothing that could change the path it is put
+/// into.
+pub(crate) fn check_tenant_name(tenant: &str) -> Result<(), SetupError> {
+    let fits = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.');
+    if tenant.is_empty() || tenant.starts_with('.') || !tenant.bytes().all(fits) {
+        return Err(SetupError::NotATenant { tenant: tenant.into() });
+    }
+    Ok(())
+}
+
+/// Settings with which no token can be had. Nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// The tenant stands for many, or for personal accounts.
+    #[error(
+        "{grant} belongs to one tenant, and `{tenant}` is none (Entra would answer \
+         AADSTS9001023): give the tenant's id or one of its verified domains"
+    )]
+    ManyTenants {
+        /// The grant that needs one tenant.
+        grant: &'static str,
+        /// What was given.
+        tenant: String,
+    },
+    /// The tenant is empty, or neither a GUID nor a domain name.
+    #[error("`{tenant}` is not a tenant: give its id or one of its verified domains")]
+    NotATenant {
+        /// What was given.
+        tenant: String,
+    },
+    /// An authority or a cloud was set, but the server is not Entra.
+    #[error("an authority or cloud needs a tenant: set it on `entra`, or give the whole token URL")]
+    AuthorityWithoutTenant,
+    /// The client id is empty.
+    #[error("the client id is empty")]
+    NoClientId,
+    /// The client secret is empty.
+    #[error("the client secret is empty")]
+    NoClientSecret,
+    /// The user name or password is empty.
+    #[error("the user name or password is empty")]
+    NoPassword,
+    /// The refresh token, or the user's token to act on behalf of, is empty.
+    #[error("the token to be exchanged is empty")]
+    NoToken,
+    /// A sign-in for no protocol at all.
+    #[error("no protocol to sign in for: name at least one in `protocols`")]
+    NoProtocol,
+    /// Users sign in in a browser, but it is not known where.
+    #[error("the server's authorization endpoint is not known: set `authorization_url`")]
+    NoAuthorizationUrl,
+    /// Device codes are asked for, but it is not known where.
+    #[error("the server's device authorization endpoint is not known: set its URL")]
+    NoDeviceAuthorizationUrl,
+    /// The key of a service account cannot be read.
+    #[error("the key of the service account: {0}")]
+    ServiceAccount(String),
+    /// The environment does not say how to reach the managed identity.
+    #[error("{0}")]
+    ManagedIdentity(String),
+    /// The token endpoint's URL is no place for a secret.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+}
+
+/// The setters that every grant has, for a builder with a field `settings`.
+macro_rules! request_settings {
+    () => {
+        /// Asks for this scope instead, for every endpoint; several are separated by spaces. All of
+        /// them belong to one resource: Entra refuses a request that names two.
+        pub fn scope(mut self, scope: impl Into<String>) -> Self {
+            self.settings.scope = Some(scope.into());
+            self
+        }
+
+        /// How long one request may take as a whole; 30 seconds by default.
+        pub const fn deadline(mut self, deadline: std::time::Duration) -> Self {
+            self.settings.deadline = deadline;
+            self
+        }
+
+        /// See [`Cached::with_margin`](crate::token::Cached::with_margin).
+        pub const fn margin(mut self, margin: std::time::Duration) -> Self {
+            self.settings.margin = Some(margin);
+            self
+        }
+
+        /// Whom to trust for requests. By default the authorities that browsers trust. Of no use
+        /// together with [`http`](Self::http).
+        pub fn tls(mut self, config: $crate::tls::Config) -> Self {
+            self.settings.tls = Some(config);
+            self
+        }
+
+        /// Sends requests with this HTTP client instead of the crate's own.
+        pub fn http(mut self, client: impl $crate::token::http::HttpClient + 'static) -> Self {
+            self.settings.http = Some(std::sync::Arc::new(client));
+            self
+        }
+
+        /// Calls this function for everything that happens, for an application's own metrics. It is
+        /// called on the task that asks for a token, and should be quick.
+        pub fn on_event(
+            mut self,
+            listener: impl Fn(&$crate::token::TokenEvent) + Send + Sync + 'static,
+        ) -> Self {
+            self.settings.events = $crate::token::oauth::event::Events::new(listener);
+            self
+        }
+    };
+}
+
+/// The setters of grants at an authorization server that has clients.
+macro_rules! client_settings {
+    () => {
+        $crate::token::oauth::settings::request_settings!();
+
+        /// Another of Microsoft's clouds: its authority, and its name of Exchange in scopes.
+        pub const fn cloud(mut self, cloud: $crate::token::Cloud) -> Self {
+            self.settings.cloud = Some(cloud);
+            self
+        }
+
+        /// Another Entra authority, to which the tenant is appended:
+        /// `https://login.microsoftonline.us` for instance, which [`cloud`](Self::cloud) knows.
+        pub fn authority(mut self, url: impl Into<String>) -> Self {
+            self.settings.authority = Some(url.into());
+            self
+        }
+
+        /// Another URL of the token endpoint.
+        pub fn token_url(mut self, url: impl Into<String>) -> Self {
+            self.settings.token_url = Some(url.into());
+            self
+        }
+
+        /// Sends a client secret as a form field (true; the default for Entra and Google) or by
+        /// HTTP Basic authentication (false; the default elsewhere).
+        pub const fn secret_in_body(mut self, in_body: bool) -> Self {
+            self.settings.secret_in_body = Some(in_body);
+            self
+        }
+    };
+}
+
+/// The setters of grants by which a user signs in.
+macro_rules! user_settings {
+    () => {
+        $crate::token::oauth::settings::client_settings!();
+
+        /// Asks for access by these protocols; by default all three, so that the user signs in
+        /// once. At Google there is one permission for all.
+        pub fn protocols(mut self, protocols: impl IntoIterator<Item = $crate::Protocol>) -> Self {
+            self.settings.protocols = protocols.into_iter().collect();
+            self
+        }
+
+        /// Signs in the mail user of High Volume Email, whose token is for another permission.
+        pub const fn high_volume_email(mut self) -> Self {
+            self.settings.high_volume_email = true;
+            self
+        }
+
+        /// The application's own credential, if it is registered as a confidential client. A
+        /// program on users' machines has none: it could not keep it.
+        pub fn client_credential(
+            mut self,
+            credential: impl Into<$crate::token::ClientCredential>,
+        ) -> Self {
+            self.settings.credential = Some(credential.into());
+            self
+        }
+
+        /// Keeps the tokens in this store under this key, so that the user need not sign in again
+        /// after a restart. By default they are kept in memory.
+        ///
+        /// One key is one user's sign-in of one application: the user's address, for instance.
+        pub fn store(
+            mut self,
+            store: impl $crate::token::store::TokenStore + 'static,
+            key: impl Into<String>,
+        ) -> Self {
+            self.settings.store = Some((std::sync::Arc::new(store), key.into()));
+            self
+        }
+    };
+}
+
+pub(crate) use {client_settings, request_settings, user_settings};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(settings: &Settings) -> Result<Client, SetupError> {
+        settings.client(OnBehalf::User)
+    }
+
+    #[test]
+    fn urls_follow_server_tenant_and_cloud() {
+        let mut entra = Settings::entra("contoso.example", "app");
+        assert_eq!(
+            client(&entra).unwrap().token_url,
+            "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"
+        );
+        entra.cloud = Some(Cloud::China);
+        assert_eq!(
+            entra.checked_device_authorization_url().unwrap(),
+            "https://login.partner.microsoftonline.cn/contoso.example/oauth2/v2.0/devicecode"
+        );
+        entra.authority = Some("https://login.chinacloudapi.cn/".into());
+        entra.cloud = None;
+        assert_eq!(
+            entra.checked_authorization_url().unwrap(),
+            "https://login.chinacloudapi.cn/contoso.example/oauth2/v2.0/authorize"
+        );
+        let scope = client(&entra).unwrap().scope.at_sign_in().into_owned();
+        assert!(scope.starts_with("https://partner.outlook.cn/IMAP.AccessAsUser.All "), "{scope}");
+        let google = Settings::google("app");
+        assert_eq!(client(&google).unwrap().token_url, "https://oauth2.googleapis.com/token");
+        assert_eq!(client(&google).unwrap().scope.at_sign_in(), "https://mail.google.com/");
+        let other = Settings::other("https://login.example/token", "app");
+        assert_eq!(other.checked_authorization_url(), Err(SetupError::NoAuthorizationUrl));
+    }
+
+    #[test]
+    fn a_tenant_is_an_id_or_a_domain_or_a_word_of_entras() {
+        for tenant in ["", "..", "contoso/../common", "a?b", "contoso.example "] {
+            let error = client(&Settings::entra(tenant, "a")).err();
+            assert_eq!(error, Some(SetupError::NotATenant { tenant: tenant.into() }));
+        }
+        for tenant in ["common", "consumers", "72f988bf-86f1-41af-91ab-2d7cd011db47"] {
+            assert!(client(&Settings::entra(tenant, "a")).is_ok(), "{tenant}");
+        }
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused() {
+        let url = "https://login.example/token";
+        assert_eq!(client(&Settings::other(url, "")).err(), Some(SetupError::NoClientId));
+        let without = Settings::other(url, "a").with_credential("");
+        assert_eq!(client(&without).err(), Some(SetupError::NoClientSecret));
+        let clear = client(&Settings::other("http://login.example/token", "a")).err();
+        assert!(matches!(clear, Some(SetupError::Url(UrlError::Clear { .. }))), "{clear:?}");
+        let mut homeless = Settings::other(url, "a");
+        homeless.authority = Some("https://b.example".into());
+        assert_eq!(client(&homeless).err(), Some(SetupError::AuthorityWithoutTenant));
+        let mut silent = Settings::entra("contoso.example", "a");
+        silent.protocols.clear();
+        assert_eq!(client(&silent).err(), Some(SetupError::NoProtocol));
+    }
+}
