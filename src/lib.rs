@@ -69,6 +69,10 @@
 //! # Seeing the dialogue
 //! Protocol lines are `tracing` events at level TRACE, target `mailbearer::wire`, without secrets.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(all(feature = "smtp", feature = "imap", feature = "pop")),
+    allow(dead_code, unused_imports, unused_macros, reason = "some parts serve one protocol only")
+)]
 #![forbid(unsafe_code)]
 
 mod auth;
