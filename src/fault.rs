@@ -57,6 +57,13 @@ impl Fault {
     }
 }
 
+/// A peer's words without control characters, which would garble the log or terminal they end up
+/// in.
+pub(crate) fn printable(words: &str) -> String {
+    let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    words.chars().map(visible).collect()
+}
+
 /// A line that must not be written. Nothing of it has been.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unwritable {
