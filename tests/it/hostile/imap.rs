@@ -145,7 +145,8 @@ async fn an_answer_in_the_midst_of_a_message_costs_the_connection() {
             far.say("* CAPABILITY IMAP4rev1 LITERAL+\r\nA2 OK\r\n").await;
             let command = far.line().await;
             far.say(format!("{}\r\n", answer.replace("A2", "A3"))).await;
-            // Reads on to the end.
+            // The client hears it while the pipe is full.
+            tokio::task::yield_now().await;
             let mut read = 0;
             loop {
                 match far.line().await.len() {
