@@ -93,7 +93,11 @@ impl Session {
                         self.core_mut().keep_unparsed(frame, why);
                     }
                 }
-                Step::Fetched { tag: whose, message } if whose == tag => command.fetched(message),
+                Step::Fetched { tag: whose } if whose == tag => {
+                    if let Some(message) = self.core_mut().take_fetched() {
+                        command.fetched(message);
+                    }
+                }
                 Step::Done { tag: whose, reply } if whose == tag => {
                     let reply = self.judge(reply, stage)?;
                     return Ok(command.finish(reply));

@@ -286,8 +286,10 @@ impl Mailbox {
     async fn next_fetched(&mut self, tag: Tag) -> Result<Option<Message>, Error> {
         loop {
             match self.session.step(STAGE).await? {
-                Step::Fetched { tag: whose, message } if whose == tag => {
-                    return Ok(Some(message));
+                Step::Fetched { tag: whose } if whose == tag => {
+                    if let Some(message) = self.session.core_mut().take_fetched() {
+                        return Ok(Some(message));
+                    }
                 }
                 Step::Done { tag: whose, reply } if whose == tag => {
                     return self.session.judge(reply, STAGE).map(|_| None);

@@ -68,7 +68,9 @@ fn run<C: Command>(command: C, script: &str, chunk: usize) -> Played<C::Output> 
                             core.keep_unparsed(frame, why);
                         }
                     }
-                    Step::Fetched { message, .. } => running.as_mut().unwrap().fetched(message),
+                    Step::Fetched { .. } => {
+                        running.as_mut().unwrap().fetched(core.take_fetched().unwrap());
+                    }
                     Step::Done { reply, .. } if reply.grants() => {
                         output = Some(Ok(running.take().unwrap().finish(reply)));
                     }

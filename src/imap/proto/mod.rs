@@ -53,8 +53,9 @@ pub(crate) enum Step {
     Greeting(Reply),
     /// Untagged data that the command with this tag claims.
     Data { tag: Tag, frame: Bytes },
-    /// What the server says of a message that the command with this tag has asked about.
-    Fetched { tag: Tag, message: Message },
+    /// What the server says of a message that the command with this tag has asked about: see
+    /// [`Core::take_fetched`].
+    Fetched { tag: Tag },
     /// The tagged answer.
     Done { tag: Tag, reply: Reply },
     /// Something for a command that nobody waits for.
@@ -128,6 +129,9 @@ pub(crate) struct Core {
     /// The mailbox that a CLOSE in flight will leave.
     leaving: Option<Selected>,
     events: Events,
+    /// What the last [`Step::Fetched`] is about. It is large, and steps are passed on with every
+    /// octet that comes.
+    fetched: Option<Message>,
     last_words: Option<Reply>,
     goodbyes: u32,
     /// The server expects octets that will not be sent.
@@ -172,6 +176,7 @@ impl Core {
             entering: None,
             leaving: None,
             events: Events::new(limits.events, limits.response),
+            fetched: None,
             last_words: None,
             goodbyes: 0,
             stuck: false,
@@ -307,6 +312,11 @@ impl Core {
     /// Octets received and not understood yet.
     pub(crate) fn unread(&self) -> usize {
         self.input.unread().len()
+    }
+
+    /// The message of the last [`Step::Fetched`].
+    pub(crate) const fn take_fetched(&mut self) -> Option<Message> {
+        self.fetched.take()
     }
 
     /// Keeps an event for the user.
@@ -511,7 +521,8 @@ impl Core {
                 };
                 match pending {
                     Some(pending) if self.asked_about(pending, &message) => {
-                        self.claimed(claimant, |tag| Step::Fetched { tag, message })
+                        self.fetched = (!pending.abandoned).then_some(message);
+                        self.claimed(claimant, |tag| Step::Fetched { tag })
                     }
                     _ => {
                         self.keep(Event::Fetch(message));
@@ -947,12 +958,14 @@ mod tests {
         let mut core = core();
         select(&mut core, "A");
         hear(&mut core, "* 9 EXISTS\r\nA1 OK\r\n");
-        let uids = |steps: Vec<Step>| -> Vec<u32> {
-            let uid = |step| match step {
-                Step::Fetched { message, .. } => message.uid().map(Uid::get),
-                _ => None,
-            };
-            steps.into_iter().filter_map(uid).collect()
+        let uids = |core: &mut Core, answer: &str| {
+            core.input.push(answer.as_bytes());
+            let mut uids = Vec::new();
+            while let Some(step) = core.poll().unwrap() {
+                assert!(matches!(step, Step::Fetched { .. }), "{step:?}");
+                uids.extend(core.take_fetched().unwrap().uid().map(Uid::get));
+            }
+            uids
         };
         let answer = "* 3 FETCH (UID 5 FLAGS ())\r\n* 4 FETCH (FLAGS (\\Seen))\r\n\
             * 8 FETCH (UID 40 FLAGS ())\r\n* 9 FETCH (UID 99 FLAGS ())\r\n";
@@ -965,7 +978,7 @@ mod tests {
             ("*", "A6", &[99]),
         ] {
             fetch_of(&mut core, set);
-            assert_eq!(uids(hear(&mut core, answer)), claimed, "{set}");
+            assert_eq!(uids(&mut core, answer), claimed, "{set}");
             hear(&mut core, &format!("{tag} OK\r\n"));
             let events = std::iter::from_fn(|| core.take_event()).count();
             assert_eq!(events, 4 - claimed.len(), "{set}");
