@@ -57,10 +57,11 @@ impl Fault {
     }
 }
 
-/// A server's words as they may be shown: control characters could forge lines of a log or steer a
-/// terminal, so each becomes a space.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// A peer's words without control characters, which would garble the log or terminal they end up
+/// in.
+pub(crate) fn printable(words: &str) -> String {
+    let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    words.chars().map(visible).collect()
 }
 
 /// A line that must not be written. Nothing of it has been.

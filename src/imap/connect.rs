@@ -87,7 +87,7 @@ async fn greeting(session: &mut Session) -> Result<Status, Error> {
         if let Step::Greeting(reply) = session.step(Stage::Greeting).await? {
             return match reply.status() {
                 status @ (Status::Ok | Status::PreAuth) => Ok(status),
-                _ => Err(Error::Refused { stage: Stage::Greeting, reply }),
+                _ => Err(Error::refused(session.core(), Stage::Greeting, reply)),
             };
         }
     }

@@ -11,20 +11,30 @@ use crate::token::{Rejection, TokenError};
 use crate::{AuthError, Failure, Fault, Misuse, Retry, Stage, net};
 
 use super::proto::Core;
-use super::{Capabilities, Code, Reply, Status};
+use super::{Capabilities, Code, Reply};
 
 /// A failure of an [`ImapClient`](super::ImapClient) or a [`Mailbox`](super::Mailbox).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The server said `NO` or `BAD` to a command, or turned the connection away with its
-    /// greeting. After a command, the connection is good.
+    /// greeting. After a command, the connection is good, unless the server refused a message that
+    /// was on its way.
     #[error("{stage} refused: {reply}")]
     Refused {
         /// What was refused.
         stage: Stage,
         /// The server's words.
         reply: Reply,
+        /// Whether the connection can go on being used.
+        usable: bool,
+    },
+    /// All of a message was sent, and the answer did not come: it may have been stored.
+    #[error("it is not known whether the message was stored: {cause}")]
+    Unknown {
+        /// What happened to the answer.
+        #[source]
+        cause: Box<Self>,
     },
     /// The login was refused, or the server found later that the mailbox does not open for it.
     #[error(transparent)]
@@ -80,6 +90,7 @@ impl Error {
         match self {
             Self::Refused { reply, .. } | Self::Closed { reply: Some(reply), .. } => Some(reply),
             Self::Auth(error) => Some(error.reply()),
+            Self::Unknown { cause } => cause.reply(),
             _ => None,
         }
     }
@@ -89,8 +100,20 @@ impl Error {
         self.reply().and_then(Reply::code)
     }
 
+    /// A command was refused.
+    pub(crate) fn refused(core: &Core, stage: Stage, reply: Reply) -> Self {
+        // Refused on the way to a client, it leaves none.
+        let usable = matches!(stage, Stage::Command(_)) && core.takes_commands();
+        Self::Refused { stage, reply, usable }
+    }
+
     /// What a driver that broke means at `stage`.
     pub(crate) fn broken(core: &Core, stage: Stage, broken: Broken) -> Self {
+        Self::before(core, stage, broken).or_unknown(core)
+    }
+
+    /// What a driver that broke means where nothing of the command was written.
+    pub(crate) fn before(core: &Core, stage: Stage, broken: Broken) -> Self {
         match broken {
             Broken::Fault(fault) => Self::Protocol { stage, fault },
             Broken::Net(net::Error::Closed) => Self::closed(core, stage),
@@ -98,7 +121,15 @@ impl Error {
         }
     }
 
-    /// The server is gone.
+    /// The same, or what it means for a message that was sent whole.
+    pub(crate) fn or_unknown(self, core: &Core) -> Self {
+        match core.may_have_stored() {
+            true => Self::Unknown { cause: Box::new(self) },
+            false => self,
+        }
+    }
+
+    /// The server is gone, or listens no longer.
     pub(crate) fn closed(core: &Core, stage: Stage) -> Self {
         let reply = core.last_words().cloned();
         Self::Closed { stage, reply, credential_octets: core.credential_octets() }
@@ -116,18 +147,16 @@ impl Error {
 impl Failure for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::Refused { reply, stage: Stage::Greeting } => match after_words(reply) {
+            Self::Refused { reply, stage: Stage::Greeting, .. } => match after_words(reply) {
                 Retry::Never => Retry::Later(None),
                 retry => retry,
             },
             Self::Refused { reply, .. } => after_words(reply),
             Self::Auth(error) => error.retry(),
+            Self::Unknown { .. } => Retry::MayDuplicate,
             Self::Closed { reply: Some(reply), .. } if reply.says_token_expired() => {
                 Retry::RefreshToken
             }
-            // The message may have been stored before the connection went.
-            Self::Closed { stage: Stage::Command("APPEND"), .. }
-            | Self::Net { stage: Stage::Command("APPEND"), .. } => Retry::MayDuplicate,
             // A server that hangs up on a login will do so again at once.
             Self::Closed { stage: Stage::Auth | Stage::Greeting, .. } => Retry::Later(None),
             Self::Closed { reply: Some(reply), .. } => match after_words(reply) {
@@ -149,6 +178,7 @@ impl Failure for Error {
             | Self::Unsupported { stage, .. }
             | Self::Net { stage, .. } => *stage,
             Self::Auth(_) => Stage::Auth,
+            Self::Unknown { cause } => cause.stage(),
             Self::Misuse(_) => Stage::Command("the call"),
             Self::Token(_) => Stage::Token,
         }
@@ -156,9 +186,7 @@ impl Failure for Error {
 
     fn connection_usable(&self) -> bool {
         match self {
-            Self::Refused { stage, reply } => {
-                matches!(stage, Stage::Command(_)) && reply.status() != Status::Bye
-            }
+            Self::Refused { usable, .. } => *usable,
             Self::Unsupported { stage, .. } => matches!(stage, Stage::Command(_)),
             Self::Misuse(_) => true,
             _ => false,
@@ -226,7 +254,7 @@ mod tests {
     use crate::imap::reply::tests::reply;
 
     fn refused(line: &str) -> Error {
-        Error::Refused { stage: Stage::Command("SELECT"), reply: reply(line) }
+        Error::Refused { stage: Stage::Command("SELECT"), reply: reply(line), usable: true }
     }
 
     fn closed(stage: Stage, line: &str) -> Error {
@@ -266,9 +294,14 @@ mod tests {
     }
 
     #[test]
-    fn an_append_whose_answer_is_lost_may_have_happened() {
-        let append = Stage::Command("APPEND");
-        assert_eq!(closed(append, "* BYE bye").retry(), Retry::MayDuplicate);
+    fn a_message_whose_answer_is_lost_may_have_been_stored_whatever_the_last_words() {
+        for words in ["* BYE bye", "* BYE Session invalidated - AccessTokenExpired"] {
+            let cause = closed(Stage::Command("APPEND"), words);
+            assert_ne!(cause.retry(), Retry::MayDuplicate);
+            let error = Error::Unknown { cause: Box::new(cause) };
+            assert_eq!((error.retry(), error.verdict()), (Retry::MayDuplicate, Verdict::Final));
+            assert!(!error.connection_usable() && error.reply().is_some());
+        }
         assert_eq!(closed(Stage::Command("NOOP"), "* BYE bye").retry(), Retry::Reconnect);
         assert_eq!(closed(Stage::Auth, "* BYE bye").retry(), Retry::Later(None));
     }

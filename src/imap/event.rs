@@ -21,10 +21,14 @@ pub enum Event {
     Notice(Reply),
     /// Data of a kind that the running command does not take.
     Data(Data),
-    /// A line that could not be understood. The session goes on behind it.
+    /// A line that could not be understood, or data that nobody asked for and that are too many to
+    /// keep. The session goes on behind it.
     Unparsed {
-        /// All of it.
+        /// Its first 4,096 octets, or all of it if it is shorter. What it echoed of a secret is
+        /// replaced.
         frame: Bytes,
+        /// How long it was.
+        octets: usize,
         /// What the grammar would have had there.
         expected: &'static str,
     },
@@ -44,8 +48,33 @@ pub struct Data {
     pub(crate) rest: Bytes,
 }
 
+impl Event {
+    /// How many octets are kept of what was not asked for. To look for secrets in it costs time.
+    pub(crate) const KEPT: usize = 4096;
+
+    /// What of it is kept, in a buffer of its own.
+    fn kept(self) -> Self {
+        match self {
+            Self::Fetch(message) => Self::Fetch(message.into_owned()),
+            Self::Data(Data { name, rest }) => {
+                Self::Data(Data { name, rest: Bytes::copy_from_slice(&rest) })
+            }
+            Self::Unparsed { frame, octets, expected } => {
+                let frame = Bytes::copy_from_slice(beginning(&frame));
+                Self::Unparsed { frame, octets, expected }
+            }
+            event => event,
+        }
+    }
+}
+
+fn beginning(frame: &[u8]) -> &[u8] {
+    frame.get(..Event::KEPT).unwrap_or(frame)
+}
+
 impl Data {
-    /// What the response begins with, in capitals: `QUOTA`.
+    /// What the response begins with, in capitals: `QUOTA`. What it echoed of a secret is replaced,
+    /// here and in the rest.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -72,6 +101,8 @@ impl Events {
         Self { queue: VecDeque::new(), limit, octets: 0, octet_limit }
     }
 
+    /// Keeps an event, within the bounds. The buffer in which its octets arrived, which may be
+    /// large, is not kept with it, and nothing is copied of an event that is not kept.
     pub(crate) fn push(&mut self, event: Event) {
         let octets = weight(&event);
         if self.queue.len() >= self.limit || self.octets.saturating_add(octets) > self.octet_limit {
@@ -81,7 +112,7 @@ impl Events {
             return;
         }
         self.octets += octets;
-        self.queue.push_back(event);
+        self.queue.push_back(event.kept());
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
@@ -100,9 +131,9 @@ impl Events {
 fn weight(event: &Event) -> usize {
     match event {
         Event::Fetch(message) => message.octets(),
-        Event::Data(data) => data.rest.len(),
-        Event::Unparsed { frame, .. } => frame.len(),
-        Event::Notice(reply) => reply.text().len(),
+        Event::Data(data) => data.name.len() + data.rest.len(),
+        Event::Unparsed { frame, .. } => beginning(frame).len(),
+        Event::Notice(reply) => reply.octets(),
         Event::Expunge(_) | Event::Overflow { .. } => 0,
     }
 }
@@ -117,9 +148,35 @@ const fn lost_in(event: &Event) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imap::reply::tests::reply;
 
     fn unparsed(octets: usize) -> Event {
-        Event::Unparsed { frame: vec![b'x'; octets].into(), expected: "sense" }
+        Event::Unparsed { frame: vec![b'x'; octets].into(), octets, expected: "sense" }
+    }
+
+    #[test]
+    fn of_a_long_line_the_beginning_is_kept_and_its_length() {
+        let mut events = Events::new(100, 5000);
+        events.push(unparsed(100_000));
+        let Some(Event::Unparsed { frame, octets, .. }) = events.pop() else { panic!() };
+        assert_eq!((frame.len(), octets), (4096, 100_000));
+        assert_eq!(events.octets, 0);
+    }
+
+    #[test]
+    fn the_buffer_that_an_event_came_in_is_let_go() {
+        let buffer = Bytes::from(b"* QUOTA x\r\n".to_vec());
+        let mut events = Events::new(100, 1000);
+        events.push(Event::Data(Data { name: "QUOTA".to_owned(), rest: buffer.slice(8..9) }));
+        events.push(Event::Unparsed { frame: buffer.slice(..), octets: 11, expected: "sense" });
+        assert!(buffer.is_unique());
+    }
+
+    #[test]
+    fn a_response_code_weighs_too() {
+        let mut events = Events::new(100, 1000);
+        events.push(Event::Notice(reply(&format!("* OK [X {}] hi", "x".repeat(1000)))));
+        assert!(matches!(events.pop(), Some(Event::Overflow { lost: 1 })));
     }
 
     #[test]

@@ -57,13 +57,13 @@ impl Mailbox {
         self.state().recent
     }
 
-    /// The flags in use.
+    /// The flags in use; the first 1,000 if there are more.
     pub fn flags(&self) -> &[Flag<'static>] {
         &self.state().flags
     }
 
     /// The flags that can be changed for good; with [`Flag::Any`] among them, new keywords can be
-    /// made up. `None` if the server did not say, which means all (RFC 3501 section 7.1).
+    /// made up. The first 1,000 if there are more. `None` if the server did not say, which means all (RFC 3501 section 7.1).
     pub fn permanent_flags(&self) -> Option<&[Flag<'static>]> {
         self.state().permanent_flags.as_deref()
     }

@@ -11,6 +11,12 @@
 //! what the server says about one message, and owns the octets it came in. What the server says
 //! unasked is an [`Event`].
 //!
+//! There are methods for CAPABILITY, NOOP, LOGOUT, ID and NAMESPACE, SELECT, EXAMINE, CLOSE and
+//! UNSELECT, APPEND, EXPUNGE, and by UID for FETCH, STORE and EXPUNGE. The other commands, such as
+//! LIST, STATUS, SEARCH, COPY and MOVE, go through [`ImapClient::raw`], which hands out the answer
+//! as it came. IDLE, NOTIFY, ENABLE and COMPRESS change the session in ways that this crate does not
+//! follow yet, and cannot be sent.
+//!
 //! | room | what lives there |
 //! |---|---|
 //! | `connect` | from a stream to a client that is logged in |

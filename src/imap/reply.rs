@@ -3,13 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::fault::printable;
 use crate::secret::Scrubber;
 
 use super::proto::response::Condition;
 use super::{Code, Status};
 
 /// What a server said: `OK`, `NO`, `BAD`, `PREAUTH` or `BYE`, maybe a response code, and text for
-/// people. Tokens and passwords that it may have echoed are taken out.
+/// people. Tokens and passwords that it may have echoed are taken out, control characters replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     status: Status,
@@ -21,10 +22,20 @@ pub struct Reply {
 impl Reply {
     pub(crate) fn new(condition: &Condition<'_>, scrubber: &Scrubber) -> Self {
         let code = condition.code.map(|code| {
-            let text = scrubber.clean_str(code);
+            let text = printable(&scrubber.clean_str(code));
             Box::new((Code::parse(text.as_bytes()), text))
         });
-        Self { status: condition.status, code, text: scrubber.clean_str(condition.text) }
+        Self {
+            status: condition.status,
+            code,
+            text: printable(&scrubber.clean_str(condition.text)),
+        }
+    }
+
+    /// Octets it holds.
+    pub(crate) fn octets(&self) -> usize {
+        // The code is there twice: as it came, and as it was read.
+        self.text.len() + self.code.as_ref().map_or(0, |code| 2 * code.1.len())
     }
 
     /// How it went.
@@ -65,16 +76,20 @@ impl Reply {
     }
 
     /// How long Exchange Online wants to be left alone: `BAD Request is throttled. Suggested
-    /// Backoff Time: 92415 milliseconds`. Inside, `None` if it does not say how long.
+    /// Backoff Time: 92415 milliseconds`. Inside, `None` if it does not say how long; never more
+    /// than a day, whatever it says.
     pub(crate) fn throttled(&self) -> Option<Option<Duration>> {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         let text = self.text.to_ascii_lowercase();
         let time = text.split_once("suggested backoff time:").map(|(_, time)| time.trim_start());
         if time.is_none() && !text.contains("request is throttled") {
             return None;
         }
         let digits = time.unwrap_or_default().split(|c: char| !c.is_ascii_digit()).next();
-        let milliseconds = digits.unwrap_or_default().parse().ok();
-        Some(milliseconds.map(Duration::from_millis))
+        let digits = digits.filter(|digits| !digits.is_empty());
+        // Digits that are no number make one too large.
+        let milliseconds = digits.map(|digits| digits.parse().unwrap_or(u64::MAX));
+        Some(milliseconds.map(|milliseconds| Duration::from_millis(milliseconds).min(DAY)))
     }
 
     /// Whether the text holds this phrase, given in lower case.
@@ -135,6 +150,18 @@ pub(crate) mod tests {
         assert_eq!(reply(text).throttled(), Some(Some(Duration::from_millis(92_415))));
         assert_eq!(reply("A1 BAD Request is throttled.").throttled(), Some(None));
         assert_eq!(reply("A1 BAD Command Argument Error. 11").throttled(), None);
+        for time in ["99999999999", "99999999999999999999999999"] {
+            let text = format!("A1 BAD Request is throttled. Suggested Backoff Time: {time} ms");
+            assert_eq!(reply(&text).throttled(), Some(Some(Duration::from_secs(86_400))));
+        }
+    }
+
+    #[test]
+    fn control_characters_are_replaced() {
+        let reply = reply("* BYE [\x1b[2J x\0] a\rb\x07\nc");
+        let shown = format!("{reply} {:?} {}", reply.code(), reply.text());
+        assert!(!shown.contains(char::is_control), "{shown:?}");
+        assert_eq!(reply.text(), "a\u{fffd}b\u{fffd}\u{fffd}c");
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Session {
     }
 
     pub(crate) const fn is_open(&self) -> bool {
-        self.driver.is_open()
+        self.driver.is_open() && self.core().takes_commands()
     }
 
     /// Runs a command: brings the connection to rest, writes it, reads its answer.
@@ -55,10 +55,12 @@ impl Session {
         self.finish(tag, command, stage).await
     }
 
-    /// Ends what a dropped future has left.
+    /// Ends what a dropped future has left, and finds out whether the server still listens.
     pub(crate) async fn settle(&mut self, stage: Stage) -> Result<(), Error> {
         let settled = self.driver.settle().await;
-        settled.map_err(|broken| Error::broken(self.driver.core(), stage, broken))
+        // What may have been stored was another command's.
+        settled.map_err(|broken| Error::before(self.core(), stage, broken))?;
+        if self.core().takes_commands() { Ok(()) } else { Err(Error::closed(self.core(), stage)) }
     }
 
     pub(crate) fn encode<C: Command>(&self, command: &C) -> Result<Line, Error> {
@@ -68,7 +70,7 @@ impl Session {
     }
 
     pub(crate) fn start<C: Command>(&mut self, line: Line, command: &C) -> Result<Tag, Error> {
-        let started = self.core_mut().start(line, C::claims, command.effect());
+        let started = self.core_mut().start(line, command.claims(), command.effect());
         started.map_err(|error| Error::unwritable(C::NAME, error))
     }
 
@@ -91,6 +93,11 @@ impl Session {
                         self.core_mut().keep_unparsed(frame, why);
                     }
                 }
+                Step::Fetched { tag: whose } if whose == tag => {
+                    if let Some(message) = self.core_mut().take_fetched() {
+                        command.fetched(message);
+                    }
+                }
                 Step::Done { tag: whose, reply } if whose == tag => {
                     let reply = self.judge(reply, stage)?;
                     return Ok(command.finish(reply));
@@ -102,7 +109,7 @@ impl Session {
 
     pub(crate) async fn step(&mut self, stage: Stage) -> Result<Step, Error> {
         match self.driver.event().await {
-            Ok(Step::Gone) => Err(Error::closed(self.core(), stage)),
+            Ok(Step::Gone) => Err(Error::closed(self.core(), stage).or_unknown(self.core())),
             Ok(step) => Ok(step),
             Err(broken) => Err(Error::broken(self.core(), stage, broken)),
         }
@@ -115,7 +122,7 @@ impl Session {
         }
         match reply.status() {
             Status::Ok => Ok(reply),
-            _ => Err(Error::Refused { stage, reply }),
+            _ => Err(Error::refused(self.core(), stage, reply)),
         }
     }
 
@@ -123,7 +130,7 @@ impl Session {
     /// command line.
     pub(crate) fn refused(&self, reply: Reply, cause: AuthCause, inline: bool) -> Error {
         let Some(session) = self.core().session() else {
-            return Error::Refused { stage: Stage::Auth, reply };
+            return Error::refused(self.core(), Stage::Auth, reply);
         };
         let mut error = AuthError::new(session, cause, reply);
         error.try_two_step = inline && cause == AuthCause::Malformed;

@@ -65,8 +65,10 @@ impl Framer {
             if self.literals > limits.literal {
                 return Err(Fault::ResponseTooLong { limit: limits.literal, unit: "octets" });
             }
-            // Fits: the limit is an amount of memory.
-            self.line = end + 1 + octets as usize;
+            self.line = usize::try_from(octets)
+                .ok()
+                .and_then(|octets| octets.checked_add(end + 1))
+                .ok_or(Fault::ResponseTooLong { limit: limits.literal, unit: "octets" })?;
         }
     }
 
@@ -199,6 +201,33 @@ mod tests {
         let fault = Err(Fault::ResponseTooLong { limit: 1000, unit: "octets" });
         assert_eq!(frames(&[b"* 1 FETCH (BODY[] {1001}\r\n"]), std::slice::from_ref(&fault));
         assert_eq!(frames(&[b"* 1 FETCH (BODY[] {99999999999999999999999}\r\n"]), [fault]);
+    }
+
+    #[test]
+    fn without_a_limit_a_literal_must_still_fit_into_memory() {
+        let limits = FrameLimits { status: usize::MAX, text: usize::MAX, literal: u64::MAX };
+        for octets in [u64::MAX, u64::MAX - 20] {
+            let mut input = Input::default();
+            input.push(format!("* 1 FETCH (BODY[] {{{octets}}}\r\nxxxx)\r\n").as_bytes());
+            let fault = Framer::default().frame(&mut input, limits).unwrap_err();
+            assert_eq!(fault, Fault::ResponseTooLong { limit: u64::MAX, unit: "octets" });
+        }
+        // Two that are only together too large.
+        let mut input = Input::default();
+        input.push(format!("* X {{2}}\r\nab {{{}}}\r\n", u64::MAX - 12).as_bytes());
+        assert!(Framer::default().frame(&mut input, limits).is_err());
+    }
+
+    #[test]
+    fn the_beginning_of_a_line_tells_whether_it_may_hold_literals() {
+        for (line, may) in [("* OK ", false), ("* PREAUTH ", false), ("* XXXXXXXXXX", true)] {
+            for octets in [0, 1, 100, 10_000] {
+                let line = [line.as_bytes(), &vec![b'X'; octets]].concat();
+                assert_eq!(may_hold_literals(&line), may);
+            }
+        }
+        // No more than this is looked at each time that a piece of it comes.
+        assert!(may_hold_literals(b"* OKXXXXXXXXXXXXXXXX"));
     }
 
     #[test]

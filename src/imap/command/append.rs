@@ -70,8 +70,9 @@ impl ImapClient {
     /// [`Error::Refused`] if the server does not take it; with [`Code::TryCreate`] if it would,
     /// were the mailbox created first. [`Error::Misuse`] if the message holds NUL and the server
     /// cannot take that, or is larger than the `APPENDLIMIT` it announces (RFC 7889); nothing was
-    /// sent then. If the connection breaks, the message may have been stored:
-    /// [`Retry::MayDuplicate`](crate::Retry::MayDuplicate).
+    /// sent then. [`Error::Unknown`] if the connection breaks, in whatever way, after all of the
+    /// message was sent: it may have been stored, which is
+    /// [`Retry::MayDuplicate`](crate::Retry::MayDuplicate). If it breaks before, it was not.
     ///
     /// # Cancel safety
     /// If the future is dropped while the message is on its way, the connection is closed; if all

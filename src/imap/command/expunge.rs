@@ -11,6 +11,7 @@
 use bytes::Bytes;
 
 use super::{Command, is_numbered};
+use crate::imap::proto::Claims;
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
@@ -71,8 +72,8 @@ impl Command for Expunge {
         Ok(())
     }
 
-    fn claims(response: &Response<'_>) -> bool {
-        is_numbered(response, "EXPUNGE")
+    fn claims(&self) -> Claims {
+        Claims::Data(|response| is_numbered(response, "EXPUNGE"))
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {

@@ -12,14 +12,12 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use futures_core::Stream;
 
-use super::{Command, is_numbered};
+use super::Command;
 use crate::imap::proto::encode::{Line, check_atom};
-use crate::imap::proto::response::Response;
-use crate::imap::proto::{Effect, Step, Tag};
-use crate::imap::{Capabilities, Error, Event, Mailbox, Message, Reply, Section, UidSet};
+use crate::imap::proto::{Claims, Effect, Step, Tag};
+use crate::imap::{Capabilities, Error, Mailbox, Message, Reply, Section, UidSet};
 use crate::{BoxFuture, Misuse, Stage};
 
 /// Where a list of things to fetch begins: `Fetch::envelope().flags().body()`.
@@ -153,7 +151,7 @@ impl FetchItems {
     }
 
     fn encode(&self, line: &mut Line) -> Result<(), Misuse> {
-        // RFC 9051 section 6.4.8: the UID comes even if it is not asked for.
+        // RFC 9051 section 6.4.9: the UID comes even if it is not asked for.
         if self.items.is_empty() {
             line.raw("(UID)");
             return Ok(());
@@ -288,8 +286,8 @@ impl Mailbox {
     async fn next_fetched(&mut self, tag: Tag) -> Result<Option<Message>, Error> {
         loop {
             match self.session.step(STAGE).await? {
-                Step::Data { frame, .. } => {
-                    if let Some(message) = self.fetched(frame) {
+                Step::Fetched { tag: whose } if whose == tag => {
+                    if let Some(message) = self.session.core_mut().take_fetched() {
                         return Ok(Some(message));
                     }
                 }
@@ -299,18 +297,6 @@ impl Mailbox {
                 _ => {}
             }
         }
-    }
-
-    /// Reads a FETCH response. One without a UID answers no UID FETCH (RFC 9051 section 6.4.8): the
-    /// server tells of something else.
-    fn fetched(&mut self, frame: Bytes) -> Option<Message> {
-        let Response::Numbered { number, rest, .. } = Response::parse(&frame) else { return None };
-        match Message::parse(number, frame.slice_ref(rest)) {
-            Ok(message) if message.uid().is_some() => return Some(message),
-            Ok(message) => self.session.core_mut().keep(Event::Fetch(message)),
-            Err(why) => self.session.core_mut().keep_unparsed(frame, why),
-        }
-        None
     }
 }
 
@@ -367,8 +353,8 @@ impl Command for UidFetch {
         self.items.encode(line.raw(format_args!("UID FETCH {} ", self.uids)))
     }
 
-    fn claims(response: &Response<'_>) -> bool {
-        is_numbered(response, "FETCH")
+    fn claims(&self) -> Claims {
+        Claims::Messages(self.uids.clone())
     }
 
     fn effect(&self) -> Effect {

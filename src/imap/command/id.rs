@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::{Command, is_data};
 use crate::Misuse;
+use crate::imap::proto::Claims;
 use crate::imap::proto::decode::{Cursor, Parsed};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
@@ -78,8 +79,8 @@ impl Command for Id {
         Ok(())
     }
 
-    fn claims(response: &Response<'_>) -> bool {
-        is_data(response, "ID")
+    fn claims(&self) -> Claims {
+        Claims::Data(|response| is_data(response, "ID"))
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
@@ -110,7 +111,10 @@ fn parse(rest: &[u8]) -> Parsed<Vec<(String, Option<String>)>> {
         let name = cursor.astring()?.to_str_lossy().into_owned();
         cursor.spaces();
         let value = cursor.nstring()?.map(|value| value.to_str_lossy().into_owned());
-        fields.push((name, value));
+        // RFC 2971 section 3.3 allows 30; each takes more room than its text.
+        if fields.len() < 100 {
+            fields.push((name, value));
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A new command or extension is one file and one line here: what it writes ([`Command::encode`]),
 //! which untagged data it takes for itself ([`Command::claims`]) and what it makes of them
-//! ([`Command::accept`]), what its end means ([`Command::finish`]), and the public method.
+//! ([`Command::accept`], [`Command::fetched`]), what its end means ([`Command::finish`]), and the public method.
 //!
 //! AUTHENTICATE is not among them: its exchange is carried by the core, between `connect` and
 //! `sasl`.
@@ -25,11 +25,11 @@ pub(crate) mod store;
 
 use bytes::Bytes;
 
-use super::proto::Effect;
 use super::proto::decode::Parsed;
 use super::proto::encode::Line;
 use super::proto::response::Response;
-use super::{Capabilities, Reply};
+use super::proto::{Claims, Effect};
+use super::{Capabilities, Message, Reply};
 use crate::Misuse;
 
 /// A command and its answer.
@@ -46,9 +46,9 @@ pub(crate) trait Command {
     /// An argument that cannot be sent.
     fn encode(&self, line: &mut Line, capabilities: &Capabilities) -> Result<(), Misuse>;
 
-    /// Whether an untagged response is meant for this command.
-    fn claims(_: &Response<'_>) -> bool {
-        false
+    /// Which untagged responses are meant for this command.
+    fn claims(&self) -> Claims {
+        Claims::Nothing
     }
 
     /// What it does to the session.
@@ -60,6 +60,9 @@ pub(crate) trait Command {
     fn accept(&mut self, _: &Response<'_>, _: &Bytes) -> Parsed<()> {
         Ok(())
     }
+
+    /// Takes what the server says of a message that the command has asked about.
+    fn fetched(&mut self, _: Message) {}
 
     /// Makes the output of an `OK`.
     fn finish(self, reply: Reply) -> Self::Output;

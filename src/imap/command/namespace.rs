@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::{Command, is_data};
 use crate::Misuse;
+use crate::imap::proto::Claims;
 use crate::imap::proto::decode::{Cursor, Parsed};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
@@ -87,8 +88,8 @@ impl Command for Namespace {
         Ok(())
     }
 
-    fn claims(response: &Response<'_>) -> bool {
-        is_data(response, "NAMESPACE")
+    fn claims(&self) -> Claims {
+        Claims::Data(|response| is_data(response, "NAMESPACE"))
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
@@ -125,7 +126,10 @@ fn prefixes(cursor: &mut Cursor<'_>) -> Parsed<Vec<NamespacePrefix>> {
         let prefix = MailboxName::from_wire(cursor.astring()?.to_bytes());
         cursor.spaces();
         let delimiter = cursor.nstring()?.and_then(|text| text.to_str_lossy().chars().next());
-        found.push(NamespacePrefix { prefix, delimiter });
+        // No server has more than some; each takes more room than its text.
+        if found.len() < 1000 {
+            found.push(NamespacePrefix { prefix, delimiter });
+        }
         cursor.spaces();
         while !cursor.eat(b')') {
             cursor.value()?;

@@ -10,10 +10,10 @@ use bytes::Bytes;
 
 use super::Command;
 use crate::Misuse;
-use crate::imap::proto::Effect;
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
+use crate::imap::proto::{Claims, Effect};
 use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
 
 /// A command to be written as it is: a verb and its arguments, parted by single spaces.
@@ -138,8 +138,11 @@ impl Command for Raw {
         })
     }
 
-    fn claims(response: &Response<'_>) -> bool {
-        matches!(response, Response::Data { .. } | Response::Numbered { .. })
+    fn claims(&self) -> Claims {
+        let untagged = |response: &Response<'_>| {
+            matches!(response, Response::Data { .. } | Response::Numbered { .. })
+        };
+        Claims::Data(untagged)
     }
 
     fn effect(&self) -> Effect {

@@ -47,7 +47,7 @@ fn run<C: Command>(command: C, script: &str, chunk: usize) -> Played<C::Output> 
             if let Some(command) = command.take() {
                 let mut line = core.line();
                 command.encode(&mut line, &core.capabilities().clone()).unwrap();
-                core.start(line, C::claims, command.effect()).unwrap();
+                core.start(line, command.claims(), command.effect()).unwrap();
                 running = Some(command);
             }
             flush(&mut core, &mut written);
@@ -67,6 +67,9 @@ fn run<C: Command>(command: C, script: &str, chunk: usize) -> Played<C::Output> 
                         if let Err(why) = command.accept(&Response::parse(&frame), &frame) {
                             core.keep_unparsed(frame, why);
                         }
+                    }
+                    Step::Fetched { .. } => {
+                        running.as_mut().unwrap().fetched(core.take_fetched().unwrap());
                     }
                     Step::Done { reply, .. } if reply.grants() => {
                         output = Some(Ok(running.take().unwrap().finish(reply)));

@@ -6,13 +6,10 @@
 //! S: A6 OK STORE completed
 //! ```
 
-use bytes::Bytes;
-
-use super::{Command, is_numbered};
+use super::Command;
 use crate::Misuse;
-use crate::imap::proto::decode::Parsed;
+use crate::imap::proto::Claims;
 use crate::imap::proto::encode::Line;
-use crate::imap::proto::response::Response;
 use crate::imap::{Capabilities, Error, Flag, Mailbox, Message, Reply, UidSet};
 
 /// A change of flags.
@@ -55,7 +52,8 @@ impl<'a> StoreFlags<'a> {
 
 impl Mailbox {
     /// Changes flags of messages. Gives what the server tells of their flags now; nothing if the
-    /// change is [`silent`](StoreFlags::silent). UIDs of messages that are gone are passed over by
+    /// change is [`silent`](StoreFlags::silent). What it tells of other messages meanwhile is found
+    /// among the events. UIDs of messages that are gone are passed over by
     /// the server without a word. An empty set changes nothing and asks nothing of the server.
     ///
     /// # Errors
@@ -95,15 +93,12 @@ impl Command for Store<'_> {
         Ok(())
     }
 
-    fn claims(response: &Response<'_>) -> bool {
-        is_numbered(response, "FETCH")
+    fn claims(&self) -> Claims {
+        Claims::Messages(self.uids.clone())
     }
 
-    fn accept(&mut self, response: &Response<'_>, frame: &Bytes) -> Parsed<()> {
-        if let Response::Numbered { number, rest, .. } = response {
-            self.changed.push(Message::parse(*number, frame.slice_ref(rest))?);
-        }
-        Ok(())
+    fn fetched(&mut self, message: Message) {
+        self.changed.push(message);
     }
 
     fn finish(self, _: Reply) -> Vec<Message> {
@@ -131,10 +126,13 @@ mod tests {
             S: * 1 FETCH (UID 2 FLAGS (\\Deleted \\Seen))
             S: * 9 EXISTS
             S: * 3 FETCH (FLAGS (\\Deleted) UID 4)
+            S: * 9 FETCH (FLAGS (\\Seen) UID 99)
             S: A1 OK STORE completed
         ";
         let change = || store(StoreFlags::add([Flag::Deleted, Flag::from("$Forwarded")]));
-        play(change, script, |played| {
+        play(change, script, |mut played| {
+            let Some(Event::Fetch(other)) = played.core.take_event() else { panic!() };
+            assert_eq!(other.uid().map(u32::from), Some(99));
             let changed = played.output.unwrap();
             let uids: Vec<_> = changed.iter().filter_map(Message::uid).map(u32::from).collect();
             assert_eq!(uids, [2, 4]);
@@ -166,7 +164,7 @@ mod tests {
             script,
             |mut played| {
                 assert!(played.output.unwrap().is_empty());
-                let Some(Event::Unparsed { frame, expected }) = played.core.take_event() else {
+                let Some(Event::Unparsed { frame, expected, .. }) = played.core.take_event() else {
                     panic!()
                 };
                 assert_eq!(&frame[..], b"* 1 FETCH nonsense\r\n");

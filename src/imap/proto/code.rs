@@ -223,9 +223,7 @@ impl Code {
             b"NOPERM" => Self::NoPerm,
             b"OVERQUOTA" => Self::OverQuota,
             b"PARSE" => Self::Parse,
-            b"PERMANENTFLAGS" => {
-                Self::PermanentFlags(Flags::new(arguments).map(Flag::into_owned).collect())
-            }
+            b"PERMANENTFLAGS" => Self::PermanentFlags(Flags::new(arguments).to_vec()),
             b"PRIVACYREQUIRED" => Self::PrivacyRequired,
             b"READ-ONLY" => Self::ReadOnly,
             b"READ-WRITE" => Self::ReadWrite,
@@ -365,6 +363,13 @@ mod tests {
         // Outlook.com (MailKit#555).
         assert_eq!(pairs("COPYUID 14  "), []);
         assert_eq!(pairs("COPYUID 1 1:4294967295 5"), [(1, 5)]);
+    }
+
+    #[test]
+    fn of_many_flags_a_thousand_are_kept() {
+        let code = format!("PERMANENTFLAGS ({})", "a ".repeat(20_000));
+        let Code::PermanentFlags(flags) = Code::parse(code.as_bytes()) else { panic!() };
+        assert_eq!(flags.len(), 1000);
     }
 
     #[test]

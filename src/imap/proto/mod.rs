@@ -6,7 +6,7 @@
 //!            + …      next piece of a command, or the SASL session's answer
 //!            tag …    ends the command ────────► Step::Done
 //!   frame ─► * data   state of the session: CAPABILITY, EXISTS, RECENT, FLAGS, response codes
-//!            * data   claimed by a command in flight ─► Step::Data
+//!            * data   claimed by a command in flight ─► Step::Data, Step::Fetched
 //!            * data   claimed by nobody, or unparsed ─► the events
 //! ```
 //!
@@ -21,6 +21,7 @@ pub(crate) mod encode;
 pub(crate) mod response;
 pub(crate) mod selected;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -31,10 +32,10 @@ use self::encode::{Line, Literals, Piece};
 use self::response::{Condition, Response};
 use self::selected::Selected;
 use super::event::{Data, Event, Events};
-use super::types::{Capabilities, MailboxName, Message};
+use super::types::{Capabilities, MailboxName, Message, UidSet};
 use super::{Code, Reply, Status};
 use crate::Limits;
-use crate::fault::{Fault, Unwritable};
+use crate::fault::{Fault, Unwritable, printable};
 use crate::machine::{Abandon, Machine, Wait};
 use crate::sasl;
 use crate::secret::Scrubber;
@@ -52,6 +53,9 @@ pub(crate) enum Step {
     Greeting(Reply),
     /// Untagged data that the command with this tag claims.
     Data { tag: Tag, frame: Bytes },
+    /// What the server says of a message that the command with this tag has asked about: see
+    /// [`Core::take_fetched`].
+    Fetched { tag: Tag },
     /// The tagged answer.
     Done { tag: Tag, reply: Reply },
     /// Something for a command that nobody waits for.
@@ -82,7 +86,27 @@ pub(crate) enum Effect {
 }
 
 /// Which untagged data a command takes for itself.
-pub(crate) type Claims = fn(&Response<'_>) -> bool;
+#[derive(Debug)]
+pub(crate) enum Claims {
+    /// None.
+    Nothing,
+    /// Those of which this is true.
+    Data(fn(&Response<'_>) -> bool),
+    /// What is said of these messages. Servers tell of others in between (RFC 9051 section 7), so
+    /// being a FETCH response is not enough.
+    Messages(UidSet),
+}
+
+impl Claims {
+    fn may_claim(&self, response: &Response<'_>) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Data(claims) => claims(response),
+            Self::Messages(_) => matches!(response, Response::Numbered { name, .. }
+                if name.eq_ignore_ascii_case(b"FETCH")),
+        }
+    }
+}
 
 /// The core.
 pub(crate) struct Core {
@@ -91,7 +115,7 @@ pub(crate) struct Core {
     framer: Framer,
     frame_limits: FrameLimits,
     /// What is not written yet of the commands in flight.
-    pieces: VecDeque<Piece>,
+    pieces: VecDeque<(Tag, Piece)>,
     queue: VecDeque<Pending>,
     greeting_expected: bool,
     session: Option<sasl::Session>,
@@ -105,8 +129,13 @@ pub(crate) struct Core {
     /// The mailbox that a CLOSE in flight will leave.
     leaving: Option<Selected>,
     events: Events,
+    /// What the last [`Step::Fetched`] is about. It is large, and steps are passed on with every
+    /// octet that comes.
+    fetched: Option<Message>,
     last_words: Option<Reply>,
     goodbyes: u32,
+    /// The server expects octets that will not be sent.
+    stuck: bool,
     tags: u32,
     /// Grows with everything that gives a wait its whole time anew.
     turn: u32,
@@ -147,8 +176,10 @@ impl Core {
             entering: None,
             leaving: None,
             events: Events::new(limits.events, limits.response),
+            fetched: None,
             last_words: None,
             goodbyes: 0,
+            stuck: false,
             tags: 0,
             turn: 0,
         }
@@ -186,7 +217,7 @@ impl Core {
         if let Some(Piece::Line(line)) = pieces.first_mut() {
             line.splice(..0, format!("A{} ", tag.0).into_bytes());
         }
-        self.pieces.extend(pieces);
+        self.pieces.extend(pieces.into_iter().map(|piece| (tag, piece)));
         self.pump();
         Ok(tag)
     }
@@ -211,7 +242,7 @@ impl Core {
         }
         self.scrubber = session.scrubber();
         self.session = Some(session);
-        Ok(self.enqueue(|_| false, Effect::Authenticate))
+        Ok(self.enqueue(Claims::Nothing, Effect::Authenticate))
     }
 
     fn enqueue(&mut self, claims: Claims, effect: Effect) -> Tag {
@@ -254,6 +285,19 @@ impl Core {
         self.selected.as_ref()
     }
 
+    /// Whether the server would take another command for one.
+    pub(crate) const fn takes_commands(&self) -> bool {
+        !self.stuck && self.last_words.is_none()
+    }
+
+    /// Whether the server may have stored a message, and has not answered for it: all of it was
+    /// sent.
+    pub(crate) fn may_have_stored(&self) -> bool {
+        self.output.is_empty()
+            && self.pieces.is_empty()
+            && self.queue.iter().any(|pending| pending.effect == Effect::Upload)
+    }
+
     /// What it said with BYE.
     pub(crate) const fn last_words(&self) -> Option<&Reply> {
         self.last_words.as_ref()
@@ -270,32 +314,43 @@ impl Core {
         self.input.unread().len()
     }
 
-    /// Keeps an event for the user. The buffer that its octets arrived in is not kept with it.
+    /// The message of the last [`Step::Fetched`].
+    pub(crate) const fn take_fetched(&mut self) -> Option<Message> {
+        self.fetched.take()
+    }
+
+    /// Keeps an event for the user.
     pub(crate) fn keep(&mut self, event: Event) {
-        self.events.push(match event {
-            Event::Fetch(message) => Event::Fetch(message.into_owned()),
-            Event::Data(Data { name, rest }) => {
-                Event::Data(Data { name, rest: Bytes::copy_from_slice(&rest) })
-            }
-            Event::Unparsed { frame, expected } => {
-                Event::Unparsed { frame: self.scrubber.clean(&frame).into_owned().into(), expected }
-            }
-            event => event,
-        });
+        self.events.push(event);
     }
 
     pub(crate) fn keep_unparsed(&mut self, frame: Bytes, why: Malformed) {
-        self.keep(Event::Unparsed { frame, expected: why.0 });
+        self.keep(Event::Unparsed { octets: frame.len(), frame, expected: why.0 });
     }
 
+    /// The oldest event. What the server said is searched for secrets here, and not when it comes:
+    /// a flood of nonsense that nobody looks at must cost little.
     pub(crate) fn take_event(&mut self) -> Option<Event> {
-        self.events.pop()
+        let clean = |octets: Bytes| match self.scrubber.clean(&octets) {
+            Cow::Owned(cleaned) => cleaned.into(),
+            Cow::Borrowed(_) => octets,
+        };
+        Some(match self.events.pop()? {
+            Event::Data(Data { name, rest }) => Event::Data(Data {
+                name: printable(&self.scrubber.clean_str(name.as_bytes())).to_ascii_uppercase(),
+                rest: clean(rest),
+            }),
+            Event::Unparsed { frame, octets, expected } => {
+                Event::Unparsed { frame: clean(frame), octets, expected }
+            }
+            event => event,
+        })
     }
 
     /// Writes what may be written now, a message in chunks.
     fn pump(&mut self) {
         while self.output.unsent().len() < Self::CHUNK {
-            match self.pieces.front_mut() {
+            match self.pieces.front_mut().map(|(_, piece)| piece) {
                 None | Some(Piece::Wait) => return,
                 Some(Piece::Line(line)) => {
                     // `start` has looked for what could make this fail.
@@ -324,7 +379,7 @@ impl Core {
                 let number = tag.strip_prefix(b"A").and_then(parse_u32);
                 let at = self.queue.iter().position(|pending| Some(pending.tag.0) == number);
                 if let Some(pending) = at.and_then(|at| self.queue.remove(at)) {
-                    return Ok(Some(self.done(pending, &condition)));
+                    return self.done(pending, &condition).map(Some);
                 }
                 self.keep_unparsed(frame, Malformed("the tag of a command in flight"));
             }
@@ -372,7 +427,7 @@ impl Core {
 
     /// `+`: the rest of a command may come, or the SASL exchange goes on.
     fn invited(&mut self, text: &[u8], frame: &Bytes) -> Result<(), Fault> {
-        if self.pieces.front() == Some(&Piece::Wait) {
+        if matches!(self.pieces.front(), Some((_, Piece::Wait))) {
             self.pieces.pop_front();
             self.turn = self.turn.wrapping_add(1);
             self.pump();
@@ -392,6 +447,9 @@ impl Core {
     fn status(&mut self, condition: &Condition<'_>) -> Option<Step> {
         let reply = Reply::new(condition, &self.scrubber);
         let stateful = self.heed(&reply);
+        if reply.code() == Some(&Code::Closed) {
+            self.begin_anew();
+        }
         if reply.status() == Status::Bye {
             self.goodbyes += 1;
             self.last_words = Some(reply);
@@ -420,7 +478,6 @@ impl Core {
                     state.apply(code);
                 }
             }
-            // The mailbox that was selected before, which SELECT has made us forget.
             Some(Code::Closed) => {}
             _ => return false,
         }
@@ -432,6 +489,15 @@ impl Core {
         self.entering.as_mut().or(self.selected.as_mut())
     }
 
+    /// What came before CLOSED was about the mailbox that SELECT leaves; all that follows is about
+    /// the one it enters (RFC 7162 section 3.2.11).
+    fn begin_anew(&mut self) {
+        if let Some(entering) = &mut self.entering {
+            *entering = Selected::new(entering.name.clone(), entering.examined);
+            self.events.forget_messages();
+        }
+    }
+
     fn set_capabilities(&mut self, capabilities: Capabilities) {
         self.capabilities = capabilities;
         self.capabilities_named += 1;
@@ -439,54 +505,119 @@ impl Core {
 
     /// Hands data to the command that claims them, or keeps them for the user.
     fn data(&mut self, response: &Response<'_>, frame: &Bytes) -> Option<Step> {
-        if let Some(pending) = self.queue.iter().find(|pending| (pending.claims)(response)) {
-            if pending.abandoned {
-                return Some(Step::Discarded);
-            }
-            if pending.effect == Effect::Stream {
-                self.turn = self.turn.wrapping_add(1);
-            }
-            return Some(Step::Data { tag: pending.tag, frame: frame.clone() });
-        }
+        let claimant = self.queue.iter().position(|pending| pending.claims.may_claim(response));
+        let pending = claimant.and_then(|at| self.queue.get(at));
         match *response {
-            Response::Numbered { number, name, rest } if name.eq_ignore_ascii_case(b"FETCH") => {
-                match Message::parse(number, frame.slice_ref(rest)) {
-                    Ok(message) => self.keep(Event::Fetch(message)),
-                    Err(why) => self.keep_unparsed(frame.clone(), why),
+            Response::Numbered { number, name, rest }
+                if name.eq_ignore_ascii_case(b"FETCH")
+                    && !matches!(pending, Some(Pending { claims: Claims::Data(_), .. })) =>
+            {
+                let message = match Message::parse(number, frame.slice_ref(rest)) {
+                    Ok(message) => message,
+                    Err(why) => {
+                        self.keep_unparsed(frame.clone(), why);
+                        return None;
+                    }
+                };
+                match pending {
+                    Some(pending) if self.asked_about(pending, &message) => {
+                        self.fetched = (!pending.abandoned).then_some(message);
+                        self.claimed(claimant, |tag| Step::Fetched { tag })
+                    }
+                    _ => {
+                        self.keep(Event::Fetch(message));
+                        None
+                    }
                 }
+            }
+            _ if claimant.is_some() => {
+                self.claimed(claimant, |tag| Step::Data { tag, frame: frame.clone() })
             }
             Response::Numbered { number, name, .. } if name.eq_ignore_ascii_case(b"EXPUNGE") => {
                 self.keep(Event::Expunge(number));
+                None
             }
-            Response::Data { name, rest } => {
-                let name = String::from_utf8_lossy(name).to_ascii_uppercase();
+            Response::Data { name, rest } if name.len() + rest.len() <= Event::KEPT => {
+                let name = String::from_utf8_lossy(name).into_owned();
                 self.keep(Event::Data(Data { name, rest: frame.slice_ref(rest) }));
+                None
             }
-            _ => self.keep_unparsed(frame.clone(), Malformed("EXISTS, EXPUNGE or FETCH")),
+            Response::Data { .. } => {
+                self.keep_unparsed(
+                    frame.clone(),
+                    Malformed("less data, for nobody asked for them"),
+                );
+                None
+            }
+            _ => {
+                self.keep_unparsed(frame.clone(), Malformed("EXISTS, EXPUNGE or FETCH"));
+                None
+            }
         }
-        None
+    }
+
+    /// The step for the command that claims something.
+    fn claimed(&mut self, claimant: Option<usize>, step: impl FnOnce(Tag) -> Step) -> Option<Step> {
+        let pending = claimant.and_then(|at| self.queue.get(at))?;
+        if pending.abandoned {
+            return Some(Step::Discarded);
+        }
+        if pending.effect == Effect::Stream {
+            self.turn = self.turn.wrapping_add(1);
+        }
+        Some(step(pending.tag))
+    }
+
+    /// Whether a command has asked about this message. A response without a UID answers no UID
+    /// command (RFC 9051 section 6.4.9).
+    fn asked_about(&self, pending: &Pending, message: &Message) -> bool {
+        let Claims::Messages(set) = &pending.claims else { return false };
+        // `n:*` asks about the last message, whatever its UID.
+        let is_last = || self.selected.as_ref().is_none_or(|state| message.seq() >= state.exists);
+        message.uid().is_some_and(|uid| set.contains(uid) || set.names_the_last() && is_last())
     }
 
     /// The tagged answer has come: what it means for the session.
-    fn done(&mut self, pending: Pending, condition: &Condition<'_>) -> Step {
+    fn done(&mut self, pending: Pending, condition: &Condition<'_>) -> Result<Step, Fault> {
         let reply = Reply::new(condition, &self.scrubber);
         let granted = reply.grants();
         if !self.heed(&reply) && granted && calls_for_attention(&reply) {
             self.keep(Event::Notice(reply.clone()));
         }
-        // A literal that the server did not invite is not sent (RFC 9051 section 7.6); one that
-        // needed no invitation is expected to come to its end.
-        if self.queue.is_empty() {
-            let uninvited = self.pieces.iter().position(|piece| *piece == Piece::Wait);
-            self.pieces.truncate(uninvited.unwrap_or(self.pieces.len()));
-        }
+        self.end_pieces(&pending, &reply)?;
         match pending.effect {
             // A SELECT that fails leaves no mailbox selected (RFC 9051 section 6.3.2).
             Effect::Select { .. } => self.selected = self.entering.take().filter(|_| granted),
             Effect::Unselect => self.selected = self.leaving.take().filter(|_| !granted),
             _ => {}
         }
-        if pending.abandoned { Step::Discarded } else { Step::Done { tag: pending.tag, reply } }
+        Ok(match pending.abandoned {
+            true => Step::Discarded,
+            false => Step::Done { tag: pending.tag, reply },
+        })
+    }
+
+    /// A command was answered: nothing more of it is sent. What the server does not wait for it
+    /// would take for commands.
+    ///
+    /// # Errors
+    /// The server claims to have done what it has not been told yet.
+    fn end_pieces(&mut self, pending: &Pending, reply: &Reply) -> Result<(), Fault> {
+        let unsent = self.pieces.iter().find(|(tag, _)| *tag == pending.tag);
+        // An upload is alone in its flight.
+        let leaving = pending.effect == Effect::Upload && !self.output.is_empty();
+        if unsent.is_none() && !leaving {
+            return Ok(());
+        }
+        if reply.grants() {
+            const WANTED: &str = "no answer before the end of the command";
+            return Err(Fault::unexpected(WANTED, reply.to_string().as_bytes()));
+        }
+        // A literal that the server did not invite is not sent (RFC 9051 section 7.6). Of one that
+        // was begun it may still read the rest, or not.
+        self.stuck |= leaving || !matches!(unsent, Some((_, Piece::Wait)));
+        self.pieces.retain(|(tag, _)| *tag != pending.tag);
+        Ok(())
     }
 }
 
@@ -536,7 +667,7 @@ impl Machine for Core {
             None => Wait::Rest,
             Some(Effect::Authenticate) => Wait::Sasl,
             Some(Effect::Upload)
-                if self.pieces.front().is_some_and(|piece| *piece != Piece::Wait) =>
+                if self.pieces.front().is_some_and(|(_, piece)| *piece != Piece::Wait) =>
             {
                 Wait::Transfer
             }
@@ -600,19 +731,23 @@ mod tests {
     }
 
     fn fetch(core: &mut Core) -> Tag {
-        let claims: Claims = |response| matches!(response, Response::Numbered { .. });
-        start(core, "UID FETCH 1:* (FLAGS)", claims, Effect::Stream)
+        fetch_of(core, "1:*")
+    }
+
+    fn fetch_of(core: &mut Core, set: &str) -> Tag {
+        let claims = Claims::Messages(UidSet::parse(set).unwrap());
+        start(core, &format!("UID FETCH {set} (FLAGS)"), claims, Effect::Stream)
     }
 
     fn select(core: &mut Core, name: &str) -> Tag {
         let effect = Effect::Select { name: name.into(), read_only: false };
-        start(core, &format!("SELECT {name}"), |_| false, effect)
+        start(core, &format!("SELECT {name}"), Claims::Nothing, effect)
     }
 
     fn upload(core: &mut Core, octets: usize) -> Tag {
         let mut line = core.line();
         line.raw("APPEND x ").message(vec![b'm'; octets].into(), false).unwrap();
-        core.start(line, |_| false, Effect::Upload).unwrap()
+        core.start(line, Claims::Nothing, Effect::Upload).unwrap()
     }
 
     fn selected(core: &Core) -> Option<String> {
@@ -640,7 +775,9 @@ mod tests {
 
         let next = fetch(&mut core);
         let steps = hear(&mut core, "* 3 FETCH (UID 3 FLAGS ())\r\nA3 OK done\r\n");
-        let [Step::Data { tag, .. }, Step::Done { .. }] = &steps[..] else { panic!("{steps:?}") };
+        let [Step::Fetched { tag, .. }, Step::Done { .. }] = &steps[..] else {
+            panic!("{steps:?}")
+        };
         assert_eq!(*tag, next);
     }
 
@@ -663,7 +800,7 @@ mod tests {
         let mut core = core();
         select(&mut core, "A");
         hear(&mut core, "A1 OK done\r\n");
-        start(&mut core, "CLOSE", |_| false, Effect::Unselect);
+        start(&mut core, "CLOSE", Claims::Nothing, Effect::Unselect);
         assert_eq!(selected(&core), None);
         hear(&mut core, "A2 NO cannot\r\n");
         assert_eq!(selected(&core).as_deref(), Some("A"));
@@ -696,7 +833,7 @@ mod tests {
     #[test]
     fn lines_that_make_no_sense_are_events_and_the_session_goes_on() {
         let mut core = core();
-        start(&mut core, "NOOP", |_| false, Effect::None);
+        start(&mut core, "NOOP", Claims::Nothing, Effect::None);
         // Exchange 2003 (libetpan#45), and a `+` that nothing called for (MailKit#852).
         let steps =
             hear(&mut core, "CAPABILITY completed.\r\n+ \r\nB7 OK?\r\nA9 OK x\r\nA1 OK done\r\n");
@@ -713,8 +850,8 @@ mod tests {
     #[test]
     fn the_answers_of_one_flight_find_their_commands() {
         let mut core = core();
-        let capability = start(&mut core, "CAPABILITY", |_| false, Effect::None);
-        let namespace = start(&mut core, "NAMESPACE", |_| false, Effect::None);
+        let capability = start(&mut core, "CAPABILITY", Claims::Nothing, Effect::None);
+        let namespace = start(&mut core, "NAMESPACE", Claims::Nothing, Effect::None);
         assert_eq!(written(&mut core), "A1 CAPABILITY\r\nA2 NAMESPACE\r\n");
         let steps = hear(&mut core, "A2 OK two\r\n* CAPABILITY IMAP4rev1 IDLE\r\nA1 OK one\r\n");
         let [Step::Done { tag: first, .. }, Step::Done { tag: second, .. }] = &steps[..] else {
@@ -746,13 +883,179 @@ mod tests {
     }
 
     #[test]
-    fn a_message_announced_without_waiting_is_sent_whole_though_refused() {
+    fn a_message_refused_before_its_first_octet_leaves_the_session_good() {
+        let mut core = core();
+        upload(&mut core, 200_000);
+        assert_eq!(written(&mut core), "A1 APPEND x {200000}\r\n");
+        hear(&mut core, "A1 NO [TOOBIG] too large\r\n");
+        assert!(core.takes_commands());
+        start(&mut core, "NOOP", Claims::Nothing, Effect::None);
+        assert_eq!(written(&mut core), "A2 NOOP\r\n");
+    }
+
+    #[test]
+    fn nothing_is_sent_behind_a_message_that_was_refused_on_its_way() {
+        let refuse = |core: &mut Core| {
+            hear(core, "A1 NO [TOOBIG] too large\r\n");
+            assert!(core.pieces.is_empty() && !core.takes_commands());
+        };
+        // In pieces that wait for room in the send buffer.
         let mut core = core();
         hear(&mut core, "* CAPABILITY LITERAL+\r\n");
         upload(&mut core, 200_000);
-        hear(&mut core, "A1 NO [TOOBIG] too large\r\n");
-        start(&mut core, "NOOP", |_| false, Effect::None);
-        assert!(written(&mut core).ends_with("mmm\r\nA2 NOOP\r\n"));
+        refuse(&mut core);
+        // In the send buffer.
+        for sent in [0, 5, 20] {
+            let mut core = self::core();
+            hear(&mut core, "* CAPABILITY LITERAL+\r\n");
+            upload(&mut core, 3);
+            core.output().sent(sent);
+            refuse(&mut core);
+        }
+        // Invited.
+        let mut core = self::core();
+        upload(&mut core, 200_000);
+        written(&mut core);
+        hear(&mut core, "+ go\r\n");
+        refuse(&mut core);
+    }
+
+    #[test]
+    fn a_message_cannot_be_stored_before_it_was_sent() {
+        for (capabilities, sent) in [("IMAP4rev1", 0), ("IMAP4rev1", 17), ("LITERAL+", 20)] {
+            let mut core = core();
+            hear(&mut core, &format!("* CAPABILITY {capabilities}\r\n"));
+            upload(&mut core, 3);
+            core.output().sent(sent);
+            core.input.push(b"A1 OK [APPENDUID 1 7] done\r\n");
+            assert_eq!(
+                core.poll().unwrap_err().to_string(),
+                "expected no answer before the end of the command, the server sent \
+                 `OK [APPENDUID 1 7] done`"
+            );
+            assert!(!core.may_have_stored());
+        }
+    }
+
+    #[test]
+    fn a_message_may_be_stored_from_its_last_octet_on_until_it_is_answered_for() {
+        let mut core = core();
+        upload(&mut core, 3);
+        assert!(!core.may_have_stored());
+        written(&mut core);
+        assert!(!core.may_have_stored());
+        hear(&mut core, "+ go\r\n");
+        core.output().sent("mmm\r".len());
+        assert!(!core.may_have_stored());
+        core.output().sent("\n".len());
+        assert!(core.may_have_stored());
+        hear(&mut core, "A1 OK done\r\n");
+        assert!(!core.may_have_stored());
+    }
+
+    #[test]
+    fn a_message_that_is_not_in_the_set_is_an_event() {
+        let mut core = core();
+        select(&mut core, "A");
+        hear(&mut core, "* 9 EXISTS\r\nA1 OK\r\n");
+        let uids = |core: &mut Core, answer: &str| {
+            core.input.push(answer.as_bytes());
+            let mut uids = Vec::new();
+            while let Some(step) = core.poll().unwrap() {
+                assert!(matches!(step, Step::Fetched { .. }), "{step:?}");
+                uids.extend(core.take_fetched().unwrap().uid().map(Uid::get));
+            }
+            uids
+        };
+        let answer = "* 3 FETCH (UID 5 FLAGS ())\r\n* 4 FETCH (FLAGS (\\Seen))\r\n\
+            * 8 FETCH (UID 40 FLAGS ())\r\n* 9 FETCH (UID 99 FLAGS ())\r\n";
+        for (set, tag, claimed) in [
+            ("5", "A2", &[5][..]),
+            ("1:20,99", "A3", &[5, 99]),
+            ("50:*", "A4", &[99]),
+            // The last message is meant, although its UID is less (RFC 9051 section 6.4.9).
+            ("500:*", "A5", &[99]),
+            ("*", "A6", &[99]),
+        ] {
+            fetch_of(&mut core, set);
+            assert_eq!(uids(&mut core, answer), claimed, "{set}");
+            hear(&mut core, &format!("{tag} OK\r\n"));
+            let events = std::iter::from_fn(|| core.take_event()).count();
+            assert_eq!(events, 4 - claimed.len(), "{set}");
+        }
+    }
+
+    #[test]
+    fn of_a_dropped_fetch_only_the_messages_it_asked_for_are_thrown_away() {
+        let mut core = core();
+        fetch_of(&mut core, "5");
+        core.abandon();
+        let steps = hear(&mut core, "* 1 FETCH (UID 5)\r\n* 9 FETCH (UID 99)\r\nA1 OK\r\n");
+        assert!(matches!(steps[..], [Step::Discarded, Step::Discarded]), "{steps:?}");
+        let Some(Event::Fetch(message)) = core.take_event() else { panic!() };
+        assert_eq!(message.uid(), Uid::new(99));
+        assert!(core.take_event().is_none());
+    }
+
+    #[test]
+    fn what_came_before_closed_is_forgotten() {
+        let mut core = core();
+        select(&mut core, "A");
+        hear(&mut core, "* 9 EXISTS\r\nA1 OK\r\n");
+        select(&mut core, "B");
+        hear(
+            &mut core,
+            "* 3 EXPUNGE\r\n* 8 EXISTS\r\n* 2 FETCH (FLAGS ())\r\n* OK [UIDNEXT 70] x\r\n\
+             * OK [CLOSED] x\r\n* 5 EXISTS\r\n* 5 EXPUNGE\r\nA2 OK\r\n",
+        );
+        let state = core.selected().unwrap();
+        assert_eq!((state.exists, state.uid_next), (4, None));
+        assert!(matches!(core.take_event(), Some(Event::Expunge(5))));
+        assert!(core.take_event().is_none());
+    }
+
+    #[test]
+    fn a_number_that_no_message_has_is_no_message() {
+        let mut core = core();
+        select(&mut core, "A");
+        hear(&mut core, "* 3 EXISTS\r\n* 0 RECENT\r\nA1 OK\r\n");
+        hear(&mut core, "* 0 EXPUNGE\r\n* 0 FETCH (UID 1)\r\n");
+        assert_eq!(core.selected().unwrap().exists, 3);
+        for _ in 0..2 {
+            assert!(matches!(core.take_event(), Some(Event::Unparsed { .. })));
+        }
+    }
+
+    #[test]
+    fn of_what_nobody_asked_for_the_beginning_is_kept_and_is_free_of_secrets() {
+        let token = "EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAAW9s8zQ1kX7yT5uR2vN4mK6hG";
+        let mut core = core();
+        let session = sasl::Session::xoauth2("a@b.c", token, &[]).unwrap();
+        core.authenticate(session, true).unwrap();
+        hear(&mut core, "A1 OK in\r\n");
+        let long = format!("{token} ").repeat(1000);
+        for (line, name) in [
+            (format!("* 1 BOGUS {token}"), None),
+            (format!("* 1 BOGUS {long}"), None),
+            (format!("* QUOTA {token}"), Some("QUOTA")),
+            (format!("* QUOTA {long}"), None),
+            (format!("* {token}x"), Some("[SECRET]X")),
+        ] {
+            hear(&mut core, &format!("{line}\r\n"));
+            let shown = match core.take_event() {
+                Some(Event::Unparsed { frame, octets, .. }) => {
+                    assert_eq!(octets, line.len() + 2);
+                    assert!(frame.len() <= Event::KEPT && name.is_none());
+                    frame
+                }
+                Some(Event::Data(data)) => {
+                    assert_eq!(Some(data.name()), name);
+                    data.rest
+                }
+                other => panic!("{other:?}"),
+            };
+            assert!(!String::from_utf8_lossy(&shown).contains(&token[..16]), "{shown:?}");
+        }
     }
 
     #[test]
@@ -771,7 +1074,7 @@ mod tests {
     #[test]
     fn a_dropped_login_or_starttls_costs_the_connection() {
         let mut core = core();
-        start(&mut core, "STARTTLS", |_| false, Effect::StartTls);
+        start(&mut core, "STARTTLS", Claims::Nothing, Effect::StartTls);
         assert_eq!(core.abandon(), Abandon::Close);
         let mut core = self::core();
         core.authenticate(sasl::Session::xoauth2("a@b.c", "T", &[]).unwrap(), true).unwrap();
@@ -863,7 +1166,7 @@ mod tests {
     #[test]
     fn a_server_that_says_goodbye_twice_is_gone() {
         let mut core = core();
-        start(&mut core, "NOOP", |_| false, Effect::None);
+        start(&mut core, "NOOP", Claims::Nothing, Effect::None);
         assert!(hear(&mut core, "* BYE Session invalidated - AccessTokenExpired\r\n").is_empty());
         assert!(core.last_words().unwrap().says_token_expired());
         assert!(matches!(hear(&mut core, "* BYE\r\n")[..], [Step::Gone]));
@@ -880,7 +1183,7 @@ mod tests {
     #[test]
     fn an_alert_in_an_ok_reaches_the_user() {
         let mut core = core();
-        start(&mut core, "NOOP", |_| false, Effect::None);
+        start(&mut core, "NOOP", Claims::Nothing, Effect::None);
         hear(&mut core, "A1 OK [ALERT] System shutdown in 10 minutes\r\n");
         assert!(matches!(core.take_event(), Some(Event::Notice(_))));
     }

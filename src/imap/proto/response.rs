@@ -117,6 +117,10 @@ fn untagged(after_star: &[u8]) -> Parsed<Response<'_>> {
     let number = parse_u32(word).ok_or(Malformed("a message number of 32 bits"))?;
     cursor.spaces();
     let name = cursor.atom().map_err(|_| Malformed("a response name"))?;
+    let counts = name.eq_ignore_ascii_case(b"EXISTS") || name.eq_ignore_ascii_case(b"RECENT");
+    if number == 0 && !counts {
+        return Err(Malformed("a message number of at least 1"));
+    }
     Ok(Response::Numbered { number, name, rest: cursor.rest().trim_ascii_start() })
 }
 
@@ -289,13 +293,15 @@ mod tests {
     #[test]
     fn stray_lines_are_unparsed_with_a_reason() {
         // Exchange 2003 (libetpan#45), a greeting of SmarterMail (MailKit#1100), nothing at all.
-        let stray: [&[u8]; 6] = [
+        let stray: [&[u8]; 8] = [
             b"CAPABILITY completed.\r\n",
             b"421 Server is busy\r\n",
             b"\r\n",
             b"*\r\n",
             b"* 99999999999 EXISTS\r\n",
             b"* 5\r\n",
+            b"* 0 EXPUNGE\r\n",
+            b"* 0 FETCH (UID 1)\r\n",
         ];
         for wire in stray {
             assert!(matches!(Response::parse(wire), Response::Unparsed(_)), "{wire:?}");

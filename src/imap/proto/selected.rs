@@ -54,7 +54,7 @@ impl Selected {
     /// `* FLAGS (…)`.
     pub(crate) fn set_flags(&mut self, rest: &[u8]) {
         if Cursor::new(rest).peek() == Some(b'(') {
-            self.flags = Flags::new(rest).map(Flag::into_owned).collect();
+            self.flags = Flags::new(rest).to_vec();
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::fault::printable;
+
 /// The capabilities of a server (RFC 9051 section 7.2.2), known or not.
 ///
 /// ```
@@ -71,7 +73,10 @@ impl From<&str> for Capabilities {
             if !joined.is_empty() && word != "+" {
                 joined.push(' ');
             }
-            joined.push_str(word);
+            match word.contains(char::is_control) {
+                true => joined.push_str(&printable(word)),
+                false => joined.push_str(word),
+            }
         }
         Self { words: joined }
     }
@@ -112,5 +117,15 @@ mod tests {
     #[test]
     fn octets_that_are_no_text_do_no_harm() {
         assert!(Capabilities::parse(b"\xff\xfe IDLE").has("IDLE"));
+        assert_eq!(
+            Capabilities::parse(b"A\x1b[2J\0 IDLE").to_string(),
+            "A\u{fffd}[2J\u{fffd} IDLE"
+        );
+    }
+
+    #[test]
+    fn a_long_list_takes_no_more_memory_than_its_text() {
+        let words = b" a".repeat(10_000);
+        assert!(Capabilities::parse(&words).words.capacity() <= words.len());
     }
 }

@@ -137,6 +137,13 @@ impl<'a> Flags<'a> {
         Self { list }
     }
 
+    /// The flags in a list about a whole mailbox, free of the response. It holds at most 1,000:
+    /// servers allow some hundreds of keywords at most, and a flag takes more room than its name.
+    pub(crate) fn to_vec(&self) -> Vec<Flag<'static>> {
+        const MOST: usize = 1000;
+        self.clone().take(MOST).map(Flag::into_owned).collect()
+    }
+
     /// Whether this flag is among those not yet read.
     pub fn contains(&self, flag: &Flag<'_>) -> bool {
         self.clone().any(|other| other == *flag)
@@ -190,6 +197,12 @@ mod tests {
         assert_eq!(flags("(\\HasNoChildren \\)"), ["\\HasNoChildren"]);
         assert_eq!(flags("(\"\\Seen\" NIL $Junk)"), ["\\Seen", "$Junk"]);
         assert_eq!(flags("()"), [""; 0]);
+    }
+
+    #[test]
+    fn of_many_flags_a_thousand_are_kept() {
+        let list = format!("({})", "a ".repeat(100_000));
+        assert_eq!(Flags::new(list.as_bytes()).to_vec().len(), 1000);
     }
 
     #[test]

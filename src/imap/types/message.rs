@@ -42,11 +42,14 @@ impl Message {
         Ok(message)
     }
 
+    /// Each takes more room than its text, and no request asks for so many.
+    const MOST_ITEMS: usize = 10_000;
+
     fn read(&mut self) -> Parsed<()> {
         let octets = self.frame.len();
         let mut cursor = Cursor::new(&self.frame);
         cursor.expect(b'(', "a list of items")?;
-        loop {
+        for _ in 0..Self::MOST_ITEMS {
             cursor.spaces();
             if cursor.eat(b')') {
                 return Ok(());
@@ -78,6 +81,7 @@ impl Message {
                 }
             }
         }
+        Err(Malformed("the end of the list of items"))
     }
 
     /// Its sequence number at the moment the server sent this.
@@ -383,6 +387,13 @@ mod tests {
         assert_eq!(message.uid(), Uid::new(5));
         assert_eq!(message.unparsed(), Some(&b" BODY[] {99}\r\nshort)"[..]));
         assert!(Message::parse(1, Bytes::from_static(b"garbage")).is_err());
+    }
+
+    #[test]
+    fn of_items_without_end_the_first_are_kept() {
+        let message = message(&format!("(UID 5 {}FLAGS ())", "A B ".repeat(20_000)));
+        assert_eq!((message.uid(), message.items().count()), (Uid::new(5), 10_000));
+        assert!(message.unparsed().unwrap().ends_with(b" FLAGS ())"));
     }
 
     #[test]

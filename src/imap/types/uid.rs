@@ -107,6 +107,11 @@ impl UidSet {
         self.0.contains(uid.get())
     }
 
+    /// Whether `*` is in it, on either side of a range: the last message, whatever its UID.
+    pub(crate) const fn names_the_last(&self) -> bool {
+        self.0.open.is_some()
+    }
+
     /// The closed ranges it is made of, in ascending order; an open one, `n:*`, is not among them.
     pub fn ranges(&self) -> impl Iterator<Item = RangeInclusive<Uid>> + '_ {
         self.0.closed.iter().filter_map(|(first, last)| Some(Uid::new(*first)?..=Uid::new(*last)?))
@@ -240,7 +245,10 @@ impl NumberSet {
 
     fn contains(&self, number: u32) -> bool {
         self.open.is_some_and(|first| first != 0 && number >= first)
-            || self.closed.iter().any(|(first, last)| (*first..=*last).contains(&number))
+            || self
+                .closed
+                .get(self.closed.partition_point(|(_, last)| *last < number))
+                .is_some_and(|(first, _)| *first <= number)
     }
 
     fn parse(text: &[u8]) -> Option<Self> {

@@ -1,0 +1,245 @@
+//! What a malicious or broken IMAP server can do.
+
+use std::time::Duration;
+
+use mailbearer::imap::{AppendOptions, Error, Event, Fetch, Uid};
+use mailbearer::{Failure, ImapClient, Limits, Protocol, Retry, Timeouts, net};
+use tokio::io::AsyncWriteExt;
+
+use super::{Far, TOKEN, connector};
+
+/// By AUTHENTICATE, so that the session knows a token.
+async fn logged_in_imap(timeouts: Timeouts) -> (ImapClient, Far) {
+    let (connector, mut far) = connector(Protocol::Imap, ImapClient::builder);
+    let connector = connector.timeouts(timeouts);
+    let server = async {
+        far.say("* OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2] hi\r\n").await;
+        far.line().await;
+        far.say("+ \r\n").await;
+        far.line().await;
+        far.say("A1 OK [CAPABILITY IMAP4rev1] in\r\n").await;
+    };
+    let (client, ()) = tokio::join!(connector.connect(), server);
+    (client.unwrap(), far)
+}
+
+/// OK to APPEND although nothing of the literal was invited or sent.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_was_not_written_is_not_reported_as_stored() {
+    let (mut client, mut far) = logged_in_imap(Timeouts::default()).await;
+    let server = async {
+        far.line().await;
+        far.say("A2 OK [APPENDUID 1 7] done\r\n").await;
+    };
+    let (stored, ()) =
+        tokio::join!(client.append("Sent", "hello\r\n", AppendOptions::new()), server);
+    assert!(stored.is_err(), "{stored:?}");
+}
+
+/// The server has the whole message, then breaks the protocol.
+#[tokio::test(start_paused = true)]
+async fn an_append_that_ends_in_a_protocol_error_may_have_been_done() {
+    let (mut client, mut far) = logged_in_imap(Timeouts::default()).await;
+    let server = async {
+        far.line().await;
+        far.say("+ go\r\n").await;
+        far.line().await;
+        far.line().await;
+        far.say(vec![b'x'; 100_000]).await;
+    };
+    let (stored, ()) =
+        tokio::join!(client.append("Sent", "hello\r\n", AppendOptions::new()), server);
+    let error = stored.unwrap_err();
+    assert_eq!(error.retry(), Retry::MayDuplicate, "{error}");
+}
+
+/// The connection was closed before APPEND was written.
+#[tokio::test(start_paused = true)]
+async fn an_append_on_a_connection_that_was_closed_before_can_be_repeated() {
+    let (mut client, far) = logged_in_imap(Timeouts::default()).await;
+    drop(far);
+    let error = client.append("Sent", "hello\r\n", AppendOptions::new()).await.unwrap_err();
+    assert_eq!(error.retry(), Retry::Reconnect, "{error}");
+}
+/// EXPUNGE of the old mailbox, before CLOSED.
+#[tokio::test(start_paused = true)]
+async fn what_came_before_closed_is_about_the_old_mailbox() {
+    let (mut client, mut far) = logged_in_imap(Timeouts::default()).await;
+    let server = async {
+        far.line().await;
+        far.say("* 9 EXISTS\r\nA2 OK\r\n").await;
+        far.line().await;
+        far.say("* 3 EXPUNGE\r\n* OK [CLOSED] old one closed\r\n* 5 EXISTS\r\nA3 OK\r\n").await;
+    };
+    let client = async {
+        client.select("A").await.unwrap();
+        let mailbox = client.select("B").await.unwrap();
+        (mailbox.exists(), mailbox.take_event())
+    };
+    let ((exists, event), ()) = tokio::join!(client, server);
+    assert_eq!(exists, 5);
+    assert!(event.is_none(), "{event:?}");
+}
+/// Another message's flags change meanwhile. Dovecot, Cyrus and Exchange name the UID there, too.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_not_in_the_set_is_an_event() {
+    let (mut client, mut far) = logged_in_imap(Timeouts::default()).await;
+    let server = async {
+        far.line().await;
+        far.say("* 9 EXISTS\r\nA2 OK\r\n").await;
+        far.line().await;
+        far.say("* 9 FETCH (UID 99 FLAGS (\\Seen))\r\n* 5 FETCH (UID 5 FLAGS ())\r\nA3 OK\r\n")
+            .await;
+    };
+    let client = async {
+        let inbox = client.select("INBOX").await.unwrap();
+        let uid = Uid::new(5).unwrap();
+        let messages = inbox.uid_fetch(uid, Fetch::flags()).await.unwrap();
+        messages.collect().await.unwrap()
+    };
+    let (messages, ()) = tokio::join!(client, server);
+    let uids: Vec<_> = messages.iter().map(|message| message.uid().unwrap().get()).collect();
+    assert_eq!(uids, [5]);
+}
+#[tokio::test(start_paused = true)]
+async fn an_append_whose_answer_was_lost_to_an_expired_token_may_have_been_done() {
+    let (mut client, mut far) = logged_in_imap(Timeouts::default()).await;
+    let server = async {
+        far.line().await;
+        far.say("+ go\r\n").await;
+        far.line().await;
+        far.line().await;
+        far.say("* BYE Session invalidated - AccessTokenExpired\r\n").await;
+        drop(far);
+    };
+    let (stored, ()) =
+        tokio::join!(client.append("Sent", "hello\r\n", AppendOptions::new()), server);
+    let error = stored.unwrap_err();
+    assert_eq!(error.retry(), Retry::MayDuplicate, "{error}");
+}
+#[tokio::test(start_paused = true)]
+async fn the_largest_literal_is_an_error_under_the_largest_limit() {
+    let limits = Limits::default().message(u64::MAX);
+    let (connector, mut far) = connector(Protocol::Imap, ImapClient::builder);
+    let connector = connector.limits(limits);
+    let server = async {
+        far.say("* PREAUTH hi\r\n").await;
+        far.line().await;
+        far.say("* 1 FETCH (BODY[] {18446744073709551615}\r\nxxxx)\r\nA1 OK\r\n").await;
+        drop(far);
+    };
+    let (client, ()) = tokio::join!(connector.connect(), server);
+    assert!(client.is_err());
+}
+
+/// OK while a message that needed no invitation is on its way: what is left of it must not be read
+/// as commands.
+#[tokio::test(start_paused = true)]
+async fn an_answer_in_the_midst_of_a_message_costs_the_connection() {
+    for answer in ["A2 OK [APPENDUID 1 7] done", "A2 NO [TOOBIG] no"] {
+        let (mut client, mut far) = logged_in_imap(Timeouts::default()).await;
+        let message = "A3 DELETE INBOX\r\n".repeat(100_000);
+        let octets = message.len();
+        let server = async {
+            far.line().await;
+            far.say("* CAPABILITY IMAP4rev1 LITERAL+\r\nA2 OK\r\n").await;
+            let command = far.line().await;
+            far.say(format!("{}\r\n", answer.replace("A2", "A3"))).await;
+            // The client hears it while the pipe is full.
+            tokio::task::yield_now().await;
+            let mut read = 0;
+            loop {
+                match far.line().await.len() {
+                    0 => return (command, read),
+                    line => read += line + 2,
+                }
+            }
+        };
+        let client = async {
+            client.noop().await.unwrap();
+            let error = client.append("Sent", message, AppendOptions::new()).await.unwrap_err();
+            assert!(!error.connection_usable(), "{error:?}");
+            assert_ne!(error.retry(), Retry::MayDuplicate);
+            let next = client.noop().await.unwrap_err();
+            assert_eq!(next.retry(), Retry::Reconnect, "{next}");
+            drop(client);
+        };
+        let ((), (command, read)) = tokio::join!(client, server);
+        assert_eq!(command, format!("A3 APPEND Sent {{{octets}+}}"));
+        assert!(read < octets);
+    }
+}
+
+/// The server said goodbye while nobody asked, and does not close.
+#[tokio::test(start_paused = true)]
+async fn after_a_goodbye_nothing_is_sent() {
+    for goodbyes in ["* BYE one\r\n", "* BYE one\r\n* BYE two\r\n"] {
+        let (mut client, mut far) = logged_in_imap(Timeouts::default()).await;
+        let server = async {
+            far.line().await;
+            far.say(format!("A2 OK\r\n{goodbyes}")).await;
+            far.line().await
+        };
+        let client = async {
+            client.noop().await.unwrap();
+            let error = client.noop().await.unwrap_err();
+            assert!(matches!(error, Error::Closed { reply: Some(_), .. }), "{error:?}");
+            assert_eq!(error.retry(), Retry::Reconnect);
+            assert!(format!("{client:?}").contains("open: false"));
+            drop(client);
+        };
+        let ((), sent) = tokio::join!(client, server);
+        assert_eq!(sent, "");
+    }
+}
+
+/// A flood of untagged data in place of the answer.
+#[tokio::test(start_paused = true)]
+async fn a_flood_does_not_outlast_the_deadline() {
+    let timeouts = Timeouts::default().reply(Duration::from_secs(10));
+    let (mut client, mut far) = logged_in_imap(timeouts).await;
+    let flood = tokio::spawn(async move {
+        let mut seconds = 0;
+        while seconds < 1000 && far.stream.write_all(b"* OK hi\r\n* 1 BOGUS\r\n").await.is_ok() {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            seconds += 1;
+        }
+        seconds
+    });
+    let error = client.noop().await.unwrap_err();
+    drop(client);
+    assert!(matches!(error, Error::Net { source: net::Error::Deadline { .. }, .. }), "{error:?}");
+    let seconds = flood.await.unwrap();
+    assert!(seconds < 20, "{seconds} seconds");
+}
+
+/// A megabyte that is not understood, with the token in it.
+#[tokio::test(start_paused = true)]
+async fn of_a_large_response_that_is_not_understood_the_beginning_is_kept() {
+    let (mut client, mut far) = logged_in_imap(Timeouts::default()).await;
+    let octets = 1_000_000;
+    let response = format!("* 1 BOGUS {{{octets}}}\r\n");
+    let server = async {
+        far.line().await;
+        far.say(&response).await;
+        far.say(&format!("{TOKEN} ").repeat(octets / 64)[..octets]).await;
+        far.say("\r\nA2 OK\r\n").await;
+    };
+    let (answer, ()) = tokio::join!(client.noop(), server);
+    answer.unwrap();
+    let Some(Event::Unparsed { frame, octets: all, .. }) = client.take_event() else { panic!() };
+    assert_eq!(all, response.len() + octets + 2);
+    assert!(frame.starts_with(response.as_bytes()) && frame.len() <= 4096);
+    assert!(!String::from_utf8_lossy(&frame).contains(&TOKEN[..16]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_flags_without_end_a_thousand_are_kept() {
+    let (mut client, mut far) = logged_in_imap(Timeouts::default()).await;
+    let server = async {
+        far.line().await;
+        far.say(format!("* FLAGS ({})\r\nA2 OK\r\n", "a ".repeat(20_000))).await;
+    };
+    let (mailbox, ()) = tokio::join!(client.select("INBOX"), server);
+    assert_eq!(mailbox.unwrap().flags().len(), 1000);
+}
