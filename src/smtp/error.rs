@@ -49,7 +49,7 @@ pub enum Error {
     Closed {
         /// What was going on.
         stage: Stage,
-        /// Its last words, if it said any: a 421.
+        /// Its last words, if it said any: a 421, or any reply that nobody had asked for.
         reply: Option<Reply<'static>>,
         /// During authentication, the octets of the token or password: servers close on those
         /// that are too long for them.
@@ -169,6 +169,8 @@ impl Failure for Error {
                 receipt,
                 ..
             } if receipt.refused().any(|refused| refused.is_transient()) => Retry::Later(None),
+            // Nobody had asked: it came before the command, of which nothing was done.
+            Self::Closed { reply: Some(reply), .. } if reply.code() != 421 => Retry::Reconnect,
             Self::Refused { reply, .. } | Self::Closed { reply: Some(reply), .. } => {
                 match meaning(reply) {
                     Meaning::Credential => Retry::RefreshToken,
@@ -313,6 +315,8 @@ mod tests {
         for (error, retry) in [
             (closed(noop, Some("421 4.4.2 Timeout exceeded")), Retry::Reconnect),
             (closed(noop, Some("421 4.3.2 Service not active")), Retry::Later(None)),
+            (closed(noop, Some("554 5.0.0 Idle for too long")), Retry::Reconnect),
+            (closed(noop, Some("451 4.7.0 Timeout waiting for client input")), Retry::Reconnect),
             (closed(noop, None), Retry::Reconnect),
             (closed(Stage::Greeting, None), Retry::Later(None)),
             (closed(Stage::Auth, None), Retry::Later(None)),

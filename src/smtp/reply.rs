@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::fault::Fault;
-use crate::secret::Scrubber;
 
 /// What the server answered, in its own words.
 ///
@@ -55,7 +54,7 @@ impl<'a> Reply<'a> {
 
     /// Whether the server waits for more before it decides: 3xx.
     pub const fn is_intermediate(&self) -> bool {
-        self.head.code / 100 == 3
+        self.head.is_intermediate()
     }
 
     /// Whether the server calls its refusal a passing one: 4xx.
@@ -66,11 +65,6 @@ impl<'a> Reply<'a> {
     /// Whether the server calls its refusal final: 5xx.
     pub const fn is_permanent(&self) -> bool {
         self.head.code / 100 == 5
-    }
-
-    /// The same reply without what it echoes of a secret.
-    pub(crate) fn scrubbed(&self, scrubber: &Scrubber) -> Reply<'static> {
-        Reply::new(self.head, scrubber.clean_str(self.text.as_bytes()))
     }
 
     /// The same reply with words of its own.
@@ -151,6 +145,10 @@ pub(crate) struct Head {
 impl Head {
     pub(crate) const fn is_positive(self) -> bool {
         self.code / 100 == 2
+    }
+
+    pub(crate) const fn is_intermediate(self) -> bool {
+        self.code / 100 == 3
     }
 }
 

@@ -261,6 +261,37 @@ mod tests {
     }
 
     #[test]
+    fn the_token_is_taken_out_of_whatever_is_said_after_the_login_too() {
+        let logged_in = || {
+            let mut core = Core::after_greeting(true, &Limits::default());
+            core.auth(Box::new(xoauth2()), true).unwrap();
+            let dialogue = format!("C: AUTH XOAUTH2 {RESPONSE}\n S: 235 in");
+            play(&mut core, &dialogue, usize::MAX, |_, _| {}).unwrap();
+            core
+        };
+        let mut core = logged_in();
+        core.input().push(format!("354 {TOKEN}\r\n").as_bytes());
+        core.poll().unwrap();
+        assert_eq!(core.last_words().unwrap().to_string(), "354 [secret]");
+
+        let mut core = logged_in();
+        core.input().push(format!("half {TOKEN}").as_bytes());
+        assert_eq!(
+            core.check_quiet(),
+            Err(Fault::unexpected("nothing, as no command was sent", b"half [secret]"))
+        );
+
+        let mut core = logged_in();
+        core.command("NOOP").unwrap();
+        core.output().sent(6);
+        core.input().push(format!("334 {TOKEN}\r\n").as_bytes());
+        assert_eq!(
+            core.poll().map(drop),
+            Err(Fault::unexpected("an SMTP reply other than 3xx", b"334 [secret]"))
+        );
+    }
+
+    #[test]
     fn a_421_during_the_login_ends_the_session() {
         let mut core = Core::after_greeting(true, &Limits::default());
         core.auth(Box::new(xoauth2()), false).unwrap();

@@ -35,6 +35,11 @@ impl SmtpClient {
     /// or taken away, so the names of hidden recipients belong into the envelope only. Exchange
     /// Online and Gmail file what is sent in the sender's folder of sent messages themselves.
     ///
+    /// Octets above 127 are sent as they are, and announced if the server has 8BITMIME (RFC 6152).
+    /// If it has not, they are sent all the same: the message is not converted, and such a server
+    /// may cut off the eighth bit. Encode it (quoted-printable, base64) where that matters; see
+    /// [`Extensions::eight_bit_mime`](crate::smtp::Extensions::eight_bit_mime).
+    ///
     /// # Errors
     /// [`Error::Refused`] if the server refused the sender, every recipient or the message: nothing
     /// was delivered, and the receipt says what was answered to whom. If it accepted one recipient

@@ -13,8 +13,11 @@
 pub(crate) mod script;
 pub(crate) mod transaction;
 
+use std::borrow::Cow;
+
 use crate::fault::{Fault, Unwritable};
 use crate::machine::{Abandon, Machine, Wait};
+use crate::secret::Scrubber;
 use crate::smtp::receipt::Receipt;
 use crate::smtp::reply::{Head, Reply, ReplyParser};
 use crate::wire::{Input, Output};
@@ -36,6 +39,8 @@ pub(crate) struct Core {
     replies: u32,
     /// Octets of one line of a reply.
     longest_line: usize,
+    /// Knows the credential, which a server may quote as long as the session lasts.
+    scrubber: Scrubber,
     /// How a message ended that nobody waited for any longer.
     left_behind: Option<Sent>,
     last_words: Option<Reply<'static>>,
@@ -100,6 +105,7 @@ impl Core {
             in_flight: InFlight::Rest,
             replies: 0,
             longest_line: limits.line,
+            scrubber: Scrubber::default(),
             left_behind: None,
             last_words: None,
             step: transaction::MAIL,
@@ -130,6 +136,7 @@ impl Core {
             }
             None => self.output.command(line.as_bytes())?,
         }
+        self.scrubber = session.scrubber();
         self.in_flight = InFlight::Auth(session);
         Ok(())
     }
@@ -218,7 +225,10 @@ impl Core {
         match self.input.unread() {
             [] => Ok(()),
             [b'4', b'2', b'1', ..] => self.poll().map(drop),
-            unread => Err(Fault::unexpected("nothing, as no command was sent", unread)),
+            unread => {
+                let fault = Fault::unexpected("nothing, as no command was sent", unread);
+                Err(scrubbed(fault, &self.scrubber))
+            }
         }
     }
 
@@ -238,16 +248,21 @@ impl Core {
         if !self.parser.within_reply() {
             self.mark = words.len();
         }
-        let parsed = self.parser.line(line, words).map_err(|fault| self.scrubbed(fault))?;
+        let parsed =
+            self.parser.line(line, words).map_err(|fault| scrubbed(fault, &self.scrubber))?;
         let Some(head) = parsed else { return Ok(None) };
         self.replies = self.replies.wrapping_add(1);
-        self.replied(head)
+        self.replied(head).map_err(|fault| scrubbed(fault, &self.scrubber))
     }
 
     fn replied(&mut self, head: Head) -> Result<Option<Event>, Fault> {
         match &mut self.in_flight {
             InFlight::Sending(transaction) => {
                 self.step = transaction.stage();
+                // The words of a go-ahead are for nobody.
+                if !head.is_intermediate() {
+                    scrub(transaction.words(), self.mark, &self.scrubber);
+                }
                 let next = transaction.replied(head, self.mark, &mut self.output)?;
                 Ok(self.after_transaction(next))
             }
@@ -269,6 +284,15 @@ impl Core {
                     InFlight::Auth(session) => Ok(Some(Event::Authenticated(reply, session))),
                     _ => Ok(None),
                 }
+            }
+            InFlight::Greeting | InFlight::Command if head.is_intermediate() => {
+                // It would take the next command for what it waits for.
+                let reply = self.take_reply(head).to_string();
+                Err(Fault::unexpected("an SMTP reply other than 3xx", reply.as_bytes()))
+            }
+            InFlight::Command if !self.output.is_empty() => {
+                let reply = self.take_reply(head).to_string();
+                Err(Fault::unexpected("no reply before the command was sent", reply.as_bytes()))
             }
             InFlight::Greeting | InFlight::Command => {
                 self.in_flight = InFlight::Rest;
@@ -312,21 +336,27 @@ impl Core {
     }
 
     fn take_reply(&mut self, head: Head) -> Reply<'static> {
-        let reply = Reply::new(head, std::mem::take(&mut self.words));
-        match &self.in_flight {
-            InFlight::Auth(session) => reply.scrubbed(&session.scrubber()),
-            _ => reply,
-        }
+        scrub(&mut self.words, 0, &self.scrubber);
+        Reply::new(head, std::mem::take(&mut self.words))
     }
+}
 
-    /// A server may quote the line it did not like.
-    fn scrubbed(&self, fault: Fault) -> Fault {
-        match (fault, &self.in_flight) {
-            (Fault::Unexpected { expected, got }, InFlight::Auth(session)) => {
-                Fault::Unexpected { expected, got: session.scrubber().clean_str(got.as_bytes()) }
-            }
-            (fault, _) => fault,
+/// A server may quote the line it did not like.
+fn scrubbed(fault: Fault, scrubber: &Scrubber) -> Fault {
+    match fault {
+        Fault::Unexpected { expected, got } => {
+            Fault::Unexpected { expected, got: scrubber.clean_str(got.as_bytes()) }
         }
+        fault => fault,
+    }
+}
+
+/// Takes echoes of the credential out of the words since `mark`.
+fn scrub(words: &mut String, mark: usize, scrubber: &Scrubber) {
+    let Some(since) = words.get(mark..) else { return };
+    if let Cow::Owned(clean) = scrubber.clean(since.as_bytes()) {
+        words.truncate(mark);
+        words.push_str(&String::from_utf8_lossy(&clean));
     }
 }
 

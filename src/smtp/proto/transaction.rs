@@ -151,10 +151,18 @@ impl Transaction {
             return Ok(self.closing(head, mark));
         }
         // RFC 5321 section 4.3.2: 3xx answers DATA and nothing else here.
-        if head.code / 100 == 3 && self.step != Step::Data {
+        if head.is_intermediate() && self.step != Step::Data {
             return Err(self.unexpected("an SMTP reply other than 3xx", head, mark));
         }
+        let unsent = !output.is_empty();
         match self.step {
+            // The rest of the flight may still be on its way.
+            Step::Mail | Step::Rcpt(_) if unsent && !self.pipelining => {
+                Err(self.unexpected("no reply before the command was sent", head, mark))
+            }
+            Step::Data if unsent => {
+                Err(self.unexpected("no reply before DATA was sent", head, mark))
+            }
             Step::Mail => self.sender_answered(head, mark, output),
             Step::Rcpt(n) => self.recipient_answered(n, head, mark, output),
             Step::Data => self.data_answered(head, mark, output),
@@ -167,22 +175,22 @@ impl Transaction {
                 self.receipt.decided(head, mark);
                 Ok(Next::Over { refused: Some(MESSAGE), at_rest: false })
             }
-            Step::End if !output.is_empty() && head.is_positive() => {
+            Step::End if unsent && head.is_positive() => {
                 Err(self.unexpected("no reply before the message ended", head, mark))
             }
             Step::End => {
                 self.receipt.decided(head, mark);
-                let at_rest = output.is_empty();
+                let at_rest = !unsent;
                 let refused = if head.is_positive() { None } else { Some(MESSAGE) };
                 Ok(Next::Over { refused, at_rest })
             }
             Step::LoneDot => {
                 self.receipt.forget(mark);
-                Ok(self.over(true))
+                Ok(self.over(!unsent))
             }
             Step::Reset => {
                 self.receipt.forget(mark);
-                Ok(self.over(head.is_positive()))
+                Ok(self.over(head.is_positive() && !unsent))
             }
         }
     }
@@ -333,7 +341,7 @@ impl Transaction {
         if head.is_positive() {
             return Err(self.unexpected("354 or a refusal of DATA", head, mark));
         }
-        let go_ahead = head.code / 100 == 3;
+        let go_ahead = head.is_intermediate();
         let somebody = self.sender_accepted && self.receipt.any_accepted();
         if go_ahead || !somebody {
             self.receipt.forget(mark);
@@ -905,6 +913,84 @@ mod tests {
         let receipt = core.lost().unwrap();
         assert_eq!((receipt.accepted().count(), receipt.reply()), (3, None));
         assert!(core.lost().is_none());
+    }
+
+    /// Hears whole lines while nothing is written.
+    fn hear(core: &mut Core, lines: &str) -> Result<Option<Event>, Fault> {
+        core.input().push(lines.replace('|', "\r\n").as_bytes());
+        core.poll()
+    }
+
+    #[test]
+    fn what_answers_a_command_before_it_was_sent_is_a_fault() {
+        let early = |pipelining, lines: &str| {
+            let mut core = begun(pipelining);
+            let fault = hear(&mut core, lines).unwrap_err().to_string();
+            (fault, core.step())
+        };
+        assert_eq!(
+            early(false, "550 No|"),
+            (
+                "expected no reply before the command was sent, the server sent `550 No`".into(),
+                MAIL
+            )
+        );
+        assert_eq!(
+            early(true, "250 OK|250 One|250 Two|250 Three|354 Go|"),
+            ("expected no reply before DATA was sent, the server sent `354 Go`".into(), DATA)
+        );
+    }
+
+    #[test]
+    fn what_answers_the_way_back_before_it_was_sent_leaves_no_connection() {
+        let refused = "250 OK|550 One|550 Two|550 Three|";
+        for last in ["354 Go|250 Early|", "554 Nobody|250 Early|"] {
+            let mut core = begun(true);
+            leave(&mut core, usize::MAX);
+            let Some(Event::Sent(sent)) = hear(&mut core, &format!("{refused}{last}")).unwrap()
+            else {
+                panic!("not over after {last}");
+            };
+            assert_eq!(told(&sent), "refused RCPT TO [550, 550, 550] 550 One unusable");
+            assert!(!core.takes_commands());
+        }
+    }
+
+    #[test]
+    fn what_comes_before_the_whole_message_was_written_is_no_verdict_on_it() {
+        for left in 0..3 {
+            for (reply, expected) in [
+                ("250 Early|", None),
+                ("554 No|", Some("refused the message [250, 250, 250] 554 No unusable")),
+            ] {
+                let mut core = in_content();
+                core.end_content();
+                leave(&mut core, left);
+                let heard = hear(&mut core, reply);
+                match (heard, expected) {
+                    (Ok(Some(Event::Sent(sent))), Some(expected)) => {
+                        assert_eq!(told(&sent), expected);
+                        assert!(!core.takes_commands());
+                    }
+                    (Err(Fault::Unexpected { .. }), None) => assert!(core.lost().is_none()),
+                    (heard, _) => panic!("{reply}: {heard:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_fault_is_about_the_command_whose_answer_was_waited_for() {
+        for (replies, step) in [
+            ("354 Go|", MAIL),
+            ("250 OK|354 Go|", RCPT),
+            ("250 OK|250 One|250 Two|250 Three|250 What|", DATA),
+        ] {
+            let mut core = begun(true);
+            leave(&mut core, usize::MAX);
+            hear(&mut core, replies).unwrap_err();
+            assert_eq!(core.step(), step);
+        }
     }
 
     #[test]
