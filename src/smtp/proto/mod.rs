@@ -259,8 +259,7 @@ impl Core {
         match &mut self.in_flight {
             InFlight::Sending(transaction) => {
                 self.step = transaction.stage();
-                // The words of a go-ahead are for nobody.
-                if !head.is_intermediate() {
+                if transaction.keeps_words(head) {
                     scrub(transaction.words(), self.mark, &self.scrubber);
                 }
                 let next = transaction.replied(head, self.mark, &mut self.output)?;

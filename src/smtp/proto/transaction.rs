@@ -128,6 +128,12 @@ impl Transaction {
         self.receipt.words()
     }
 
+    /// Whether anybody will see the words of a reply that comes now: those of a go-ahead and of an
+    /// accepted sender are forgotten.
+    pub(crate) fn keeps_words(&self, head: Head) -> bool {
+        !(head.is_intermediate() || head.is_positive() && self.step == Step::Mail)
+    }
+
     pub(crate) fn content(&mut self, piece: &[u8], output: &mut Output) {
         let stuffer = &mut self.stuffer;
         output.content(|buffer| stuffer.stuff(piece, buffer));
