@@ -5,7 +5,7 @@
 //! | a program that may sign in again at each start, or a test | [`MemoryStore`] |
 //! | a machine whose files only you can read | [`FileStore`] |
 //! | a desktop with a keyring | `KeyringStore` (feature `keyring`) |
-//! | a database that several machines share | implement [`TokenStore`] |
+//! | a database that several machines share | implement [`TokenStore`], as `examples/with-redis` does |
 //!
 //! # Rotation
 //!
