@@ -2,10 +2,12 @@
 
 mod api;
 mod embedded;
+#[cfg(feature = "oauth")]
 mod grants;
 mod hostile;
 mod layering;
 mod mutated;
+#[cfg(feature = "oauth")]
 mod oauth_server;
 mod real_bed;
 mod real_certificates;
