@@ -5,7 +5,7 @@
 //! | a program that may sign in again at each start, or a test | [`MemoryStore`] |
 //! | a machine whose files only you can read | [`FileStore`] |
 //! | a desktop with a keyring | `KeyringStore` (feature `keyring`) |
-//! | a database that several machines share | implement [`TokenStore`], as `examples/with-redis` does |
+//! | a database that several machines share | implement [`TokenStore`]: see `examples/with-redis` |
 //!
 //! # Rotation
 //!
@@ -52,10 +52,10 @@ use crate::BoxFuture;
 ///
 /// # Where it is called
 ///
-/// Tokens are renewed, and a new sign-in is stored, on a small Tokio runtime of the crate's own: one
-/// thread, which goes on when a caller gives up or the program's runtime ends, since the only copy
-/// of a rotated refresh token is then in memory. [`load`](Self::load) is called on the caller's
-/// runtime too. So an implementation
+/// Tokens are renewed, and a new sign-in is stored, on a small Tokio runtime of the crate's own:
+/// one thread, which goes on when a caller gives up or the program's runtime ends, since the only
+/// copy of a rotated refresh token is then in memory. [`load`](Self::load) is called on the
+/// caller's runtime too. So an implementation
 ///
 /// - may find neither the program's runtime by `Handle::current()` nor its thread-locals and
 ///   task-locals,
