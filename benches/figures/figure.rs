@@ -23,6 +23,9 @@ pub(crate) enum Unit {
     Allocations,
     Octets,
     Crates,
+    /// Over HTTP.
+    #[cfg(feature = "oauth")]
+    Requests,
     /// Cost for each octet of something large over that of something small: 1 is linear.
     Growth,
     /// Time over that of a hand-written floor in the same run.
@@ -92,6 +95,8 @@ impl fmt::Display for Unit {
             Self::Allocations => "allocations",
             Self::Octets => "octets",
             Self::Crates => "crates",
+            #[cfg(feature = "oauth")]
+            Self::Requests => "requests",
             Self::Growth => "growth",
             Self::TimesFloor => "times-floor",
         })

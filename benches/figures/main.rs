@@ -13,6 +13,8 @@ mod figure;
 mod instructions;
 mod link;
 mod replay;
+#[cfg(feature = "oauth")]
+mod requests;
 mod round_trips;
 mod server;
 mod wall;
@@ -21,6 +23,8 @@ mod workloads;
 use std::process::ExitCode;
 
 use figure::Limit::{AtMost, Goal};
+#[cfg(feature = "oauth")]
+use figure::Unit::Requests;
 use figure::Unit::{
     Allocations, Crates, Growth, Instructions, Octets, RoundTrips, TimesFloor, Writes,
 };
@@ -79,7 +83,10 @@ const FIGURES: &[Figure] = &[
     figure("pop/unstuffing_growth", Growth, AtMost(1.2), || growth(&pop::RETR_10_KIB_BY_OCTETS, &pop::RETR_1_MIB_BY_OCTETS)),
     figure("pop/retr_25_mib_time", TimesFloor, Limit::None, wall::pop_retr),
 
-    figure("token/cached_hit_instructions", Instructions, AtMost(2_500.0), || instructions::each(&token::HIT, 1000)),
+    // Each caller that did not wait for the answer to another would be one more.
+    #[cfg(feature = "oauth")]
+    figure("token/thousand_callers_requests", Requests, AtMost(1.0), requests::of_a_thousand_callers),
+    figure("token/cached_hit_instructions", Instructions, AtMost(2_000.0), || instructions::each(&token::HIT, 1000)),
     figure("token/cached_hit_allocations", Allocations, AtMost(1.0), || allocations::each(&token::HIT)),
     figure("token/cached_hit_one_for_all_allocations", Allocations, AtMost(1.0), || allocations::each(&token::HIT_ONE_FOR_ALL)),
 

@@ -19,6 +19,20 @@ use crate::secret::Secret;
 /// An implementation verifies certificates, does not follow redirects (the request carries a
 /// credential), and need not have a deadline: the flows have one and drop the future.
 ///
+/// # Where it is called
+///
+/// What renews the tokens of a user ([`SignedIn`](super::SignedIn)) is sent on a small Tokio
+/// runtime of the crate's own, one thread that goes on when a caller gives up or the program's
+/// runtime ends: an answer that nobody reads would be a rotated refresh token lost. All other
+/// requests are sent on the caller's runtime. So an implementation
+///
+/// - may find neither the program's runtime by `Handle::current()` nor its thread-locals and
+///   task-locals,
+/// - does not use a pooled connection again whose runtime has ended,
+/// - does not block: all renewals of the process share that thread.
+///
+/// The futures are `Send`, as [`BoxFuture`] demands.
+///
 /// # Example
 ///
 /// A client that answers from memory, for a test that needs no network:

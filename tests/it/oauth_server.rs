@@ -3,12 +3,17 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mailbearer::imap::{AppendOptions, Fetch, UidSet};
 use mailbearer::token::store::{MemoryStore, TokenStore};
 use mailbearer::token::{
     AuthorizationCode, Certificate, ClientCredential, ClientCredentials, DeviceCode, ErrorKind,
-    Purpose, RefreshToken, Rejection, SignedIn, SigningAlgorithm, TokenEvent, TokenRequest,
+    Purpose, RefreshToken, Rejection, SignedIn, SigningAlgorithm, StaticToken, TokenError,
+    TokenEvent, TokenRequest,
 };
-use mailbearer::{AccessToken, Auth, Endpoint, Protocol, Security, Stage, TokenProvider};
+use mailbearer::{
+    AccessToken, Auth, BoxFuture, Connector, Endpoint, Failure, ImapClient, Protocol, Retry,
+    Security, Stage, TokenProvider,
+};
 
 use crate::support::oidc::{Browser, Choice, OAuthServer};
 use crate::support::opened::Way;
@@ -24,7 +29,7 @@ fn request() -> TokenRequest {
 async fn renewed(
     tokens: &impl TokenProvider,
     old: &AccessToken,
-) -> Result<AccessToken, mailbearer::token::TokenError> {
+) -> Result<AccessToken, TokenError> {
     tokens.rejected(old, Rejection::Expired).await;
     tokens.token(&request().with_purpose(Purpose::Retry)).await
 }
@@ -202,11 +207,13 @@ async fn a_user_signs_in_on_another_device() {
         .unwrap();
     let mut prompt = device.start().await.unwrap();
     assert!(prompt.message().contains(prompt.user_code()));
-    // The first poll finds that nobody has signed in yet.
-    let pending = tokio::time::timeout(Duration::from_millis(1500), prompt.wait()).await;
-    assert!(pending.is_err());
     let url = prompt.verification_uri_complete().unwrap().to_owned();
+    let user_code = prompt.user_code().to_owned();
     let person = tokio::task::spawn_blocking(move || {
+        // Nobody signs in before the program has been told to wait.
+        while server.told_to_wait(&user_code) == 0 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         Browser::default().sign_in(&url, "alice", Choice::Approve)
     });
     let tokens = prompt.wait().await.unwrap();
@@ -260,6 +267,96 @@ async fn a_sign_in_does_not_open_the_mailbox_of_another() {
     let auth = Auth::xoauth2(bed.mailbox("another"), tokens);
     let error = Way::to(endpoint, bed).open(auth).await.unwrap_err();
     assert_eq!(error.stage(), Stage::Auth, "{error}");
+}
+
+#[tokio::test]
+async fn a_session_that_outlives_its_token_is_followed_by_one_with_a_new_token() {
+    let bed = Bed::start();
+    bed.also_ask(|token| OAuthServer::start().introspect(token));
+    let mailbox = bed.mailbox("outlived");
+    let signed_in = sign_in_as(&mailbox, "native-brief", &MemoryStore::default()).await;
+    let tokens = Watched { tokens: signed_in, given: Arc::default() };
+    let endpoint = bed.endpoint(Server::Introspection, Protocol::Imap, Security::ImplicitTls);
+    let way = Way::to(endpoint.clone(), bed);
+    let auth = Auth::xoauth2(&mailbox, tokens.clone());
+    let connector = way.apply(ImapClient::builder(endpoint)).auth(auth);
+
+    let mut imap = connected(&connector).await;
+    let first = tokens.last();
+    let message = b"Subject: before\r\n\r\n".to_vec();
+    imap.append("INBOX", message.clone(), AppendOptions::new()).await.unwrap();
+    assert_eq!(imap.select("INBOX").await.unwrap().exists(), 1);
+
+    expired(&first).await;
+    let refused = way.imap(Auth::xoauth2(&mailbox, StaticToken::new(first.expose()))).await;
+    assert_eq!(refused.unwrap_err().stage(), Stage::Auth);
+    // Dovecot asks about a token at the login only.
+    imap.selected().unwrap().noop().await.unwrap();
+    bed.end_sessions(Server::Introspection, &mailbox);
+    let error = imap.selected().unwrap().noop().await.unwrap_err();
+    assert_eq!(error.retry(), Retry::Reconnect, "{error}");
+
+    let mut imap = connected(&connector).await;
+    assert!(!tokens.last().same(&first));
+    let inbox = imap.select("INBOX").await.unwrap();
+    let read = inbox.uid_fetch(UidSet::all(), Fetch::body()).await.unwrap();
+    let read = read.collect().await.unwrap();
+    assert_eq!(read.iter().map(|one| one.body()).collect::<Vec<_>>(), [Some(&*message)]);
+    imap.logout().await.unwrap();
+}
+
+/// Remembers what it hands on.
+#[derive(Clone)]
+struct Watched {
+    tokens: SignedIn,
+    given: Arc<Mutex<Vec<AccessToken>>>,
+}
+
+impl Watched {
+    fn last(&self) -> AccessToken {
+        self.given.lock().unwrap().last().unwrap().clone()
+    }
+}
+
+impl TokenProvider for Watched {
+    fn token<'a>(
+        &'a self,
+        request: &'a TokenRequest,
+    ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
+        Box::pin(async move {
+            let token = self.tokens.token(request).await?;
+            self.given.lock().unwrap().push(token.clone());
+            Ok(token)
+        })
+    }
+
+    fn rejected<'a>(&'a self, token: &'a AccessToken, why: Rejection) -> BoxFuture<'a, ()> {
+        self.tokens.rejected(token, why)
+    }
+}
+
+/// Connects, however slow the machine: a token of two seconds may expire on its way.
+async fn connected(connector: &Connector<ImapClient>) -> ImapClient {
+    for _ in 0..20 {
+        match connector.connect().await {
+            Ok(client) => return client,
+            Err(error) => assert_eq!(error.stage(), Stage::Auth, "{error}"),
+        }
+    }
+    panic!("every token had expired before it was shown");
+}
+
+/// Waits until the server says that the token is of no use any more.
+async fn expired(token: &AccessToken) {
+    for _ in 0..600 {
+        let shown = token.expose().to_owned();
+        let asked = move || OAuthServer::start().introspect(&shown);
+        if tokio::task::spawn_blocking(asked).await.unwrap().contains(r#""active":false"#) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the token does not expire");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 //! | a program that may sign in again at each start, or a test | [`MemoryStore`] |
 //! | a machine whose files only you can read | [`FileStore`] |
 //! | a desktop with a keyring | `KeyringStore` (feature `keyring`) |
-//! | a database that several machines share | implement [`TokenStore`] |
+//! | a database that several machines share | implement [`TokenStore`]: see `examples/with-redis` |
 //!
 //! # Rotation
 //!
@@ -49,6 +49,21 @@ use crate::BoxFuture;
 ///
 /// A key is any text, chosen by the provider that signs in: it names the server, the client and
 /// the account. What is stored are secrets that open mailboxes.
+///
+/// # Where it is called
+///
+/// Tokens are renewed, and a new sign-in is stored, on a small Tokio runtime of the crate's own:
+/// one thread, which goes on when a caller gives up or the program's runtime ends, since the only
+/// copy of a rotated refresh token is then in memory. [`load`](Self::load) is called on the
+/// caller's runtime too. So an implementation
+///
+/// - may find neither the program's runtime by `Handle::current()` nor its thread-locals and
+///   task-locals,
+/// - keeps no connection that a task of one runtime serves, unless it opens another when that ends,
+/// - does not block: all renewals of the process share that thread.
+///
+/// The futures are `Send`, as [`BoxFuture`] demands. `tracing` spans and subscribers are those of
+/// the caller.
 ///
 /// # Example
 ///

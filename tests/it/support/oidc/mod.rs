@@ -71,6 +71,12 @@ impl OAuthServer {
         self.post("/token/introspection", &form).1
     }
 
+    /// How often a program was told that the user with this code has not signed in yet.
+    pub(crate) fn told_to_wait(&self, user_code: &str) -> usize {
+        let answer = Browser::default().send(&self.url(&format!("/pending/{user_code}")), None);
+        answer.body.parse().expect("a number")
+    }
+
     fn try_start() -> Result<Self, String> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/oidc");
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oidc");

@@ -105,10 +105,22 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
 });
 
 // The server leaves the pace to the default of RFC 8628, five seconds. Tests have less patience.
+// They also ask how often somebody was told that the user has not signed in yet.
+const codes = new Map();
+const pending = new Map();
 provider.use(async (ctx, next) => {
+  if (ctx.path.startsWith('/pending/')) {
+    ctx.body = String(pending.get(ctx.path.slice('/pending/'.length)) ?? 0);
+    return;
+  }
   await next();
   if (ctx.path === '/device/auth' && ctx.body?.device_code) {
+    codes.set(ctx.body.device_code, ctx.body.user_code);
     ctx.body = { ...ctx.body, interval: 1 };
+  }
+  if (ctx.path === '/token' && ctx.body?.error === 'authorization_pending') {
+    const code = codes.get(ctx.oidc.params.device_code);
+    pending.set(code, (pending.get(code) ?? 0) + 1);
   }
 });
 

@@ -148,6 +148,16 @@ impl Bed {
             .unwrap_or_else(|why| panic!("lending failed: {why}\n{}", self.logs()));
     }
 
+    /// Ends the sessions of this mailbox, as an administrator may.
+    #[cfg(feature = "oauth")]
+    pub(crate) fn end_sessions(&self, server: Server, mailbox: &str) {
+        let main = format!("dovecot-{}/dovecot.conf", server.name());
+        let doveadm = &mut Command::new("doveadm");
+        doveadm.arg("-c").arg(self.state.path().join(main)).args(["kick", mailbox]);
+        run(doveadm, &self.state.path().join("log").join(format!("kick-{mailbox}")))
+            .unwrap_or_else(|why| panic!("nothing was ended: {why}\n{}", self.logs()));
+    }
+
     /// The root that the good certificates lead to.
     pub(crate) fn ca_pem(&self) -> &str {
         &self.ca_pem
