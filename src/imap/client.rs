@@ -48,6 +48,12 @@ impl ImapClient {
         Self { mailbox: Mailbox::new(session) }
     }
 
+    /// Whether a command can still be sent, as far as is known without asking the server: for pools
+    /// that hand out connections.
+    pub const fn is_open(&self) -> bool {
+        self.mailbox.session.is_open()
+    }
+
     /// What the server has last said that it can do.
     pub const fn capabilities(&self) -> &Capabilities {
         self.mailbox.session.core().capabilities()
@@ -80,7 +86,7 @@ impl fmt::Debug for ImapClient {
         let selected = self.mailbox.session.core().selected();
         f.debug_struct("ImapClient")
             .field("selected", &selected.map(|selected| &selected.name))
-            .field("open", &self.mailbox.session.is_open())
+            .field("open", &self.is_open())
             .finish_non_exhaustive()
     }
 }

@@ -57,9 +57,10 @@ impl PopClient {
         &self.capabilities
     }
 
-    /// Whether a command can still be sent, as far as is known without asking the server.
-    pub const fn is_open(&self) -> bool {
-        self.driver.is_open()
+    /// Whether a command can still be sent, as far as is known without asking the server: for pools
+    /// that hand out connections.
+    pub fn is_open(&self) -> bool {
+        self.driver.is_open() && self.driver.core().last_words().is_none()
     }
 
     /// The size of the maildrop at login.
@@ -92,7 +93,7 @@ impl fmt::Debug for PopClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PopClient")
             .field("maildrop", &self.maildrop)
-            .field("open", &self.driver.is_open())
+            .field("open", &self.is_open())
             .finish_non_exhaustive()
     }
 }

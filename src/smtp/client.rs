@@ -46,6 +46,12 @@ impl SmtpClient {
         Self { driver, extensions, outcome: None }
     }
 
+    /// Whether a command can still be sent, as far as is known without asking the server: for pools
+    /// that hand out connections.
+    pub fn is_open(&self) -> bool {
+        self.driver.is_open() && self.driver.core().takes_commands()
+    }
+
     /// What the server announced after TLS.
     pub const fn extensions(&self) -> &Extensions {
         &self.extensions
@@ -133,7 +139,7 @@ impl fmt::Debug for SmtpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SmtpClient")
             .field("extensions", &self.extensions)
-            .field("open", &(self.driver.is_open() && self.driver.core().takes_commands()))
+            .field("open", &self.is_open())
             .finish_non_exhaustive()
     }
 }

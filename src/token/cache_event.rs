@@ -57,8 +57,8 @@ pub enum CacheEvent {
     },
     /// A server refused a token that was handed out.
     Refused,
-    /// A token was refused that had just been fetched in place of a refused one. It is handed out
-    /// again: asking for more of them at once would not help.
+    /// A token was refused, and several had just been fetched in place of refused ones. It is handed
+    /// out again: asking for more of them at once would not help.
     NotForced,
     /// The provider asked to be left alone for a while, and so the caller got its last error.
     HeldBack {

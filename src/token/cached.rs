@@ -38,9 +38,9 @@ use crate::{BoxFuture, Failure, Protocol, Retry};
 /// - However many callers wait, one request is under way. An error goes to all who wait for it,
 ///   and is forgotten, unless it says how long to wait: until then, but for an hour at most, it is
 ///   the answer to all who need a new token.
-/// - A refused token is replaced by another once. If that one is refused too within half a minute,
-///   it is handed out again rather than replaced: many requests for tokens in a short time make a
-///   server refuse them all.
+/// - A refused token is replaced by another, and that one too if it is refused, three times within
+///   half a minute at most. Then the last is handed out again rather than replaced: many requests
+///   for tokens in a short time make a server refuse them all.
 /// - The request runs in a task of its own on the caller's Tokio runtime. A caller that gives up
 ///   does not stop it. If the runtime ends first, a waiter on another runtime starts again. (A
 ///   current-thread runtime outside `block_on` stands still without having ended, and those who
@@ -185,6 +185,7 @@ impl<P: TokenProvider + 'static> Cached<P> {
                 return Found::UnderWay(flight.clone());
             }
             if let Some(forced) = slot.forced.as_ref().filter(|forced| forced.until > now)
+                && forced.times >= Store::MOST_FORCED
                 && forced.held.remaining(now) >= request.min_lifetime()
             {
                 return Found::Forced(forced.held.token.clone());
@@ -341,10 +342,13 @@ struct Slot {
     forced: Option<Forced>,
 }
 
-/// A token that was fetched because another was refused. Only looked at when it is refused too.
+/// The last token that was fetched because another was refused. Only looked at when it is refused
+/// too.
 struct Forced {
     held: Held,
-    /// No other is fetched in its place before this.
+    /// How many were fetched so until then.
+    times: u32,
+    /// When counting begins anew.
     until: Instant,
 }
 
@@ -353,6 +357,8 @@ impl Store {
     /// How long a token that is still good is left alone after a refresh failed.
     const PAUSE: Duration = Duration::from_secs(30);
     const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+    /// How many refused tokens are replaced within one pause.
+    const MOST_FORCED: u32 = 3;
 
     fn refuse(&mut self, token: &AccessToken) {
         for slot in self.slots.values_mut() {
@@ -395,8 +401,14 @@ impl Store {
                 _ => None,
             };
             if let Some(held) = held {
-                slot.forced = (purpose == Purpose::Retry)
-                    .then(|| Forced { held: held.clone(), until: now + Self::PAUSE });
+                let before = slot.forced.take().filter(|forced| forced.until > now);
+                let times = before.as_ref().map_or(0, |before| before.times) + 1;
+                slot.forced = (purpose == Purpose::Retry).then(|| Forced {
+                    held: held.clone(),
+                    // A provider that gives what was refused has no other.
+                    times: if refused { Self::MOST_FORCED } else { times },
+                    until: before.map_or_else(|| now + Self::PAUSE, |before| before.until),
+                });
                 slot.held = (!refused).then_some(held);
             }
         }
@@ -957,20 +969,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_token_that_was_fetched_for_a_refused_one_and_refused_too_is_not_replaced_at_once() {
+    async fn refused_tokens_are_replaced_three_times_in_half_a_minute_at_most() {
         let Setup { tokens, source, .. } = setup();
-        let first = tokens.token(&request()).await.unwrap();
-        tokens.rejected(&first, Rejection::Expired).await;
-        let second = tokens.token(&retry()).await.unwrap();
-        assert_eq!(second.expose(), "t2");
-        tokens.rejected(&second, Rejection::Expired).await;
+        let mut refused = tokens.token(&request()).await.unwrap();
+        for next in ["t2", "t3", "t4"] {
+            tokens.rejected(&refused, Rejection::Expired).await;
+            refused = tokens.token(&retry()).await.unwrap();
+            assert_eq!(refused.expose(), next);
+        }
+        tokens.rejected(&refused, Rejection::Expired).await;
         // The connections that come now are told by the same token that there is no other.
         for asked in [retry(), request(), retry()] {
-            assert_eq!(get(&tokens, asked).await, "t2");
+            assert_eq!(get(&tokens, asked).await, "t4");
         }
-        assert_eq!(source.fetched(), 2);
+        assert_eq!(source.fetched(), 4);
         advance(Duration::from_secs(31)).await;
-        assert_eq!(get(&tokens, request()).await, "t3");
+        assert_eq!(get(&tokens, request()).await, "t5");
     }
 
     #[tokio::test(start_paused = true)]

@@ -176,7 +176,7 @@ async fn calls_that_are_dropped_leave_the_next_its_own_answer() {
     let server = server().await;
     server.deliver(ME, MESSAGE);
     let mut client = imap(&server, ME).await.unwrap();
-    assert!(cut(client.select("Sent"), 1).await.is_none());
+    assert!(cut(client.select("Sent"), 1).await.is_none() && client.is_open());
     assert!(client.selected().is_none(), "what is selected is not known before the answer");
     client.noop().await.unwrap();
     assert_eq!(client.ensure_selected("INBOX").await.unwrap().exists(), 1);
@@ -192,6 +192,7 @@ async fn calls_that_are_dropped_leave_the_next_its_own_answer() {
     // DATA went out with the recipients: a message that was begun is taken back by closing only.
     let error = client.noop().await.unwrap_err();
     assert_eq!((error.retry(), error.connection_usable()), (Retry::Reconnect, false));
+    assert!(!client.is_open());
     assert!(client.take_outcome().is_none() && server.messages(SHARED).is_empty());
 }
 
