@@ -156,7 +156,8 @@ impl Core {
     pub(crate) fn check_quiet(&mut self) -> Result<(), Fault> {
         self.unasked()?;
         match self.input.unread() {
-            [] => Ok(()),
+            // The first half of a farewell: refused or closed, the next command fails either way.
+            [] | [b'-', ..] => Ok(()),
             unread => Err(Fault::unexpected("nothing, as no command was sent", unread)),
         }
     }
