@@ -77,7 +77,10 @@ impl PopClient {
         let core = self.driver.core_mut();
         // Half a line at rest would become the first half of the next answer.
         core.check_quiet().map_err(|fault| Error::Protocol { stage, fault })?;
-        if core.last_words().is_some() {
+        if let Err(broken) = self.driver.settle().await {
+            return Err(Error::broken(&self.driver, stage, broken));
+        }
+        if self.driver.core().last_words().is_some() {
             return Err(Error::broken(&self.driver, stage, net::Error::Closed.into()));
         }
         let started = self.driver.core_mut().start(&command.encode(), command.shape());

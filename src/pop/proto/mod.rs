@@ -34,6 +34,8 @@ pub(crate) enum Shape {
     Message,
     /// The SASL exchange up to its final status line.
     Sasl,
+    /// A status line that nothing asked for, before the server closes.
+    Farewell,
 }
 
 /// A whole answer.
@@ -156,8 +158,12 @@ impl Core {
     pub(crate) fn check_quiet(&mut self) -> Result<(), Fault> {
         self.unasked()?;
         match self.input.unread() {
-            // The first half of a farewell: refused or closed, the next command fails either way.
-            [] | [b'-', ..] => Ok(()),
+            [] => Ok(()),
+            // The first half of a farewell. The rest is waited for as for an answer.
+            [b'-', ..] => {
+                self.queue.push_back(Pending { shape: Shape::Farewell, abandoned: false });
+                Ok(())
+            }
             unread => Err(Fault::unexpected("nothing, as no command was sent", unread)),
         }
     }
@@ -268,6 +274,9 @@ impl Machine for Core {
             let unread = self.unread();
             if let Some(response) = self.read(shape)? {
                 self.queue.pop_front();
+                if shape == Shape::Farewell {
+                    self.last_words = Some(response.reply.clone());
+                }
                 return Ok(Some(response));
             }
             // Something was taken, so it was a challenge, and more may wait behind it.

@@ -35,3 +35,23 @@ async fn what_came_before_a_command_is_not_its_answer() {
     let (stat, line) = tokio::join!(client, server);
     assert!(stat.is_err() || stat.as_ref().unwrap().messages() == 1, "{stat:?} {line:?}");
 }
+
+/// Half a farewell before the command: no answer that follows may go to another command.
+#[tokio::test(start_paused = true)]
+async fn half_a_farewell_before_a_command_is_waited_for_and_nothing_is_sent() {
+    let (mut client, mut far) = logged_in_pop().await;
+    let server = async {
+        far.line().await;
+        far.say("+OK\r\n-E").await;
+        let line = tokio::time::timeout(Duration::from_secs(1), far.line()).await;
+        far.say("RR idle\r\n").await;
+        line
+    };
+    let client = async {
+        client.noop().await.unwrap();
+        client.stat().await
+    };
+    let (stat, line) = tokio::join!(client, server);
+    assert!(line.is_err(), "sent: {line:?}");
+    assert!(stat.unwrap_err().to_string().contains("-ERR idle"));
+}
