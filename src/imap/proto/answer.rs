@@ -1,0 +1,272 @@
+//! What a response means to the session, and whose it is.
+
+use bytes::Bytes;
+
+use super::decode::{Malformed, parse_u32};
+use super::encode::Piece;
+use super::response::{Condition, Response};
+use super::selected::Selected;
+use super::{Claims, Core, Effect, Pending, Step, Tag};
+use crate::fault::Fault;
+use crate::imap::event::{Data, Event};
+use crate::imap::types::{Capabilities, Message};
+use crate::imap::{Code, Reply, Status};
+
+impl Core {
+    pub(super) fn take(&mut self, frame: Bytes) -> Result<Option<Step>, Fault> {
+        let response = Response::parse(&frame);
+        if std::mem::take(&mut self.greeting_expected) {
+            return self.greeted(&response, &frame).map(Some);
+        }
+        match response {
+            Response::Continue { text } => self.invited(text, &frame)?,
+            Response::Tagged { tag, condition } => {
+                let number = tag.strip_prefix(b"A").and_then(parse_u32);
+                let at = self.queue.iter().position(|pending| Some(pending.tag.0) == number);
+                if let Some(pending) = at.and_then(|at| self.queue.remove(at)) {
+                    return self.done(pending, &condition).map(Some);
+                }
+                self.keep_unparsed(frame, Malformed("the tag of a command in flight"));
+            }
+            Response::Status(condition) => return Ok(self.status(&condition)),
+            Response::Numbered { number, name, .. } => {
+                if let Some(state) = self.state() {
+                    state.count(number, name);
+                }
+                let counted = [&b"EXISTS"[..], b"RECENT"];
+                if !counted.iter().any(|counted| name.eq_ignore_ascii_case(counted)) {
+                    return Ok(self.data(&response, &frame));
+                }
+            }
+            Response::Data { name, rest } => {
+                if name.eq_ignore_ascii_case(b"CAPABILITY") {
+                    self.set_capabilities(Capabilities::parse(rest));
+                } else if name.eq_ignore_ascii_case(b"FLAGS") {
+                    if let Some(state) = self.state() {
+                        state.set_flags(rest);
+                    }
+                } else {
+                    return Ok(self.data(&response, &frame));
+                }
+            }
+            Response::Unparsed(why) => self.keep_unparsed(frame, why),
+        }
+        Ok(None)
+    }
+
+    fn greeted(&mut self, response: &Response<'_>, frame: &[u8]) -> Result<Step, Fault> {
+        let line = self.scrubber.clean(frame.trim_ascii_end());
+        let condition = match response {
+            Response::Status(condition) => *condition,
+            // SmarterMail turns people away as if it spoke SMTP: `421 Server is busy`
+            // (MailKit#1100).
+            _ if line.starts_with(b"4") => {
+                Condition { status: Status::Bye, code: None, text: frame.trim_ascii_end() }
+            }
+            _ => return Err(Fault::unexpected("an IMAP greeting", &line)),
+        };
+        let reply = Reply::new(&condition, &self.scrubber);
+        self.heed(&reply);
+        Ok(Step::Greeting(reply))
+    }
+
+    /// `+`: the rest of a command may come, or the SASL exchange goes on.
+    fn invited(&mut self, text: &[u8], frame: &Bytes) -> Result<(), Fault> {
+        if matches!(self.pieces.front(), Some((_, Piece::Wait))) {
+            self.pieces.pop_front();
+            self.turn = self.turn.wrapping_add(1);
+            self.pump();
+            return Ok(());
+        }
+        let running = self.queue.iter().any(|pending| pending.effect == Effect::Authenticate);
+        let Some(session) = self.session.as_mut().filter(|_| running) else {
+            // Exchange sends some that nothing called for (MailKit#852).
+            self.keep_unparsed(frame.clone(), Malformed("no continuation, for none was awaited"));
+            return Ok(());
+        };
+        let answer = session.respond(text.trim_ascii()).map_err(|_| Fault::EndlessChallenge)?;
+        // What cannot be written was refused when the exchange began.
+        self.output.secret(b"", &answer).map_err(|_| Fault::EndlessChallenge)
+    }
+
+    fn status(&mut self, condition: &Condition<'_>) -> Option<Step> {
+        let reply = Reply::new(condition, &self.scrubber);
+        let stateful = self.heed(&reply);
+        if reply.code() == Some(&Code::Closed) {
+            self.begin_anew();
+        }
+        if reply.status() == Status::Bye {
+            self.goodbyes += 1;
+            self.last_words = Some(reply);
+            return (self.goodbyes > 1).then_some(Step::Gone);
+        }
+        if !stateful {
+            self.keep(Event::Notice(reply));
+        }
+        None
+    }
+
+    /// Takes what a response code says about the session. True if there was such a code.
+    fn heed(&mut self, reply: &Reply) -> bool {
+        match reply.code() {
+            Some(Code::Capability(capabilities)) => self.set_capabilities(capabilities.clone()),
+            Some(
+                code @ (Code::PermanentFlags(_)
+                | Code::UidValidity(_)
+                | Code::UidNext(_)
+                | Code::Unseen(_)
+                | Code::HighestModSeq(_)
+                | Code::ReadOnly
+                | Code::ReadWrite),
+            ) => {
+                if let Some(state) = self.state() {
+                    state.apply(code);
+                }
+            }
+            Some(Code::Closed) => {}
+            _ => return false,
+        }
+        true
+    }
+
+    /// The mailbox that untagged data are about.
+    fn state(&mut self) -> Option<&mut Selected> {
+        self.entering.as_mut().or(self.selected.as_mut())
+    }
+
+    /// What came before CLOSED was about the mailbox that SELECT leaves; all that follows is about
+    /// the one it enters (RFC 7162 section 3.2.11).
+    fn begin_anew(&mut self) {
+        if let Some(entering) = &mut self.entering {
+            *entering = Selected::new(entering.name.clone(), entering.examined);
+            self.events.forget_messages();
+        }
+    }
+
+    fn set_capabilities(&mut self, capabilities: Capabilities) {
+        self.capabilities = capabilities;
+        self.capabilities_named += 1;
+    }
+
+    /// Hands data to the command that claims them, or keeps them for the user.
+    fn data(&mut self, response: &Response<'_>, frame: &Bytes) -> Option<Step> {
+        let claimant = self.queue.iter().position(|pending| pending.claims.may_claim(response));
+        let pending = claimant.and_then(|at| self.queue.get(at));
+        match *response {
+            Response::Numbered { number, name, rest }
+                if name.eq_ignore_ascii_case(b"FETCH")
+                    && !matches!(pending, Some(Pending { claims: Claims::Data(_), .. })) =>
+            {
+                let message = match Message::parse(number, frame.slice_ref(rest)) {
+                    Ok(message) => message,
+                    Err(why) => {
+                        self.keep_unparsed(frame.clone(), why);
+                        return None;
+                    }
+                };
+                match pending {
+                    Some(pending) if self.asked_about(pending, &message) => {
+                        self.fetched = (!pending.abandoned).then_some(message);
+                        self.claimed(claimant, |tag| Step::Fetched { tag })
+                    }
+                    _ => {
+                        self.keep(Event::Fetch(message));
+                        None
+                    }
+                }
+            }
+            _ if claimant.is_some() => {
+                self.claimed(claimant, |tag| Step::Data { tag, frame: frame.clone() })
+            }
+            Response::Numbered { number, name, .. } if name.eq_ignore_ascii_case(b"EXPUNGE") => {
+                self.keep(Event::Expunge(number));
+                None
+            }
+            Response::Data { name, rest } if name.len() + rest.len() <= Event::KEPT => {
+                let name = String::from_utf8_lossy(name).into_owned();
+                self.keep(Event::Data(Data { name, rest: frame.slice_ref(rest) }));
+                None
+            }
+            Response::Data { .. } => {
+                self.keep_unparsed(
+                    frame.clone(),
+                    Malformed("less data, for nobody asked for them"),
+                );
+                None
+            }
+            _ => {
+                self.keep_unparsed(frame.clone(), Malformed("EXISTS, EXPUNGE or FETCH"));
+                None
+            }
+        }
+    }
+
+    /// The step for the command that claims something.
+    fn claimed(&mut self, claimant: Option<usize>, step: impl FnOnce(Tag) -> Step) -> Option<Step> {
+        let pending = claimant.and_then(|at| self.queue.get(at))?;
+        if pending.abandoned {
+            return Some(Step::Discarded);
+        }
+        if pending.effect == Effect::Stream {
+            self.turn = self.turn.wrapping_add(1);
+        }
+        Some(step(pending.tag))
+    }
+
+    /// Whether a command has asked about this message. A response without a UID answers no UID
+    /// command (RFC 9051 section 6.4.9).
+    fn asked_about(&self, pending: &Pending, message: &Message) -> bool {
+        let Claims::Messages(set) = &pending.claims else { return false };
+        // `n:*` asks about the last message, whatever its UID.
+        let is_last = || self.selected.as_ref().is_none_or(|state| message.seq() >= state.exists);
+        message.uid().is_some_and(|uid| set.contains(uid) || set.names_the_last() && is_last())
+    }
+
+    /// The tagged answer has come: what it means for the session.
+    fn done(&mut self, pending: Pending, condition: &Condition<'_>) -> Result<Step, Fault> {
+        let reply = Reply::new(condition, &self.scrubber);
+        let granted = reply.grants();
+        if !self.heed(&reply) && granted && calls_for_attention(&reply) {
+            self.keep(Event::Notice(reply.clone()));
+        }
+        self.end_pieces(&pending, &reply)?;
+        match pending.effect {
+            // A SELECT that fails leaves no mailbox selected (RFC 9051 section 6.3.2).
+            Effect::Select { .. } => self.selected = self.entering.take().filter(|_| granted),
+            Effect::Unselect => self.selected = self.leaving.take().filter(|_| !granted),
+            _ => {}
+        }
+        Ok(match pending.abandoned {
+            true => Step::Discarded,
+            false => Step::Done { tag: pending.tag, reply },
+        })
+    }
+
+    /// A command was answered: nothing more of it is sent. What the server does not wait for it
+    /// would take for commands.
+    ///
+    /// # Errors
+    /// The server claims to have done what it has not been told yet.
+    fn end_pieces(&mut self, pending: &Pending, reply: &Reply) -> Result<(), Fault> {
+        let unsent = self.pieces.iter().find(|(tag, _)| *tag == pending.tag);
+        // An upload is alone in its flight.
+        let leaving = pending.effect == Effect::Upload && !self.output.is_empty();
+        if unsent.is_none() && !leaving {
+            return Ok(());
+        }
+        if reply.grants() {
+            const WANTED: &str = "no answer before the end of the command";
+            return Err(Fault::unexpected(WANTED, reply.to_string().as_bytes()));
+        }
+        // A literal that the server did not invite is not sent (RFC 9051 section 7.6). Of one that
+        // was begun it may still read the rest, or not.
+        self.stuck |= leaving || !matches!(unsent, Some((_, Piece::Wait)));
+        self.pieces.retain(|(tag, _)| *tag != pending.tag);
+        Ok(())
+    }
+}
+
+/// Whether the user should see the words behind an `OK` (RFC 9051 section 7.1, RFC 5530).
+fn calls_for_attention(reply: &Reply) -> bool {
+    matches!(reply.code(), Some(Code::Alert | Code::ContactAdmin | Code::OverQuota))
+}
