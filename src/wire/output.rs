@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+#[cfg(feature = "smtp")]
+use memchr::memchr;
 use memchr::memchr3;
 use zeroize::Zeroize;
 
@@ -74,6 +76,15 @@ impl Output {
         }
         buffer.extend_from_slice(b"\r\n");
         Ok(())
+    }
+
+    /// Moves the first command line of `lines` here. Nothing is moved if there is none.
+    #[cfg(feature = "smtp")]
+    pub(crate) fn command_from(&mut self, lines: &mut Self) {
+        let Some(end) = memchr(b'\n', lines.unsent()) else { return };
+        self.make_room(end + 1);
+        self.buffer.expose_mut().extend_from_slice(&lines.unsent()[..=end]);
+        lines.sent(end + 1);
     }
 
     /// Where the next line will begin, for [`take_back`](Self::take_back).

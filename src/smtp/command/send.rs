@@ -16,7 +16,8 @@
 
 use crate::Stage;
 use crate::machine::Machine;
-use crate::smtp::proto::transaction::{MAIL, MESSAGE, Parameters, Transaction};
+use crate::smtp::proto::parameters::Parameters;
+use crate::smtp::proto::transaction::{MAIL, MESSAGE, Transaction};
 use crate::smtp::proto::{Event, Sent};
 use crate::smtp::{Body, Envelope, Error, Receipt, SmtpClient};
 

@@ -9,6 +9,7 @@
 //! A 421 may come at any time, in place of any reply, and ends the session (RFC 5321 section
 //! 3.8). It is an event of its own, so no command needs to know.
 
+pub(crate) mod parameters;
 #[cfg(test)]
 pub(crate) mod script;
 pub(crate) mod transaction;
