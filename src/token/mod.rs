@@ -36,7 +36,6 @@
 //! is another mailbox name with the same provider.
 
 mod access_token;
-mod cache_event;
 mod cached;
 mod error;
 mod fixed;
@@ -61,8 +60,7 @@ mod token_endpoint;
 use std::sync::Arc;
 
 pub use access_token::{AccessToken, MalformedToken};
-pub use cache_event::CacheEvent;
-pub use cached::Cached;
+pub use cached::{CacheEvent, Cached};
 pub use error::TokenError;
 pub use fixed::StaticToken;
 pub use from_fn::{FromFn, FromFnWith, from_fn, from_fn_with};

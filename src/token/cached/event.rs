@@ -1,10 +1,11 @@
 //! What a cache of tokens did.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Retry;
 
-/// Something that a [`Cached`](super::Cached) did, for an application's own metrics. It holds no
+/// Something that a [`Cached`](crate::token::Cached) did, for an application's own metrics. It holds no
 /// secret. A token handed out from memory is no event.
 ///
 /// # Example
@@ -65,4 +66,22 @@ pub enum CacheEvent {
         /// How much of the while is left.
         left: Duration,
     },
+}
+
+/// Where events go.
+#[derive(Clone, Default)]
+pub(super) struct Events(Option<Arc<Listener>>);
+
+type Listener = dyn Fn(&CacheEvent) + Send + Sync;
+
+impl Events {
+    pub(super) fn new(listener: impl Fn(&CacheEvent) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(listener)))
+    }
+
+    pub(super) fn tell(&self, event: CacheEvent) {
+        if let Some(listener) = &self.0 {
+            listener(&event);
+        }
+    }
 }

@@ -1,0 +1,600 @@
+//! What a cache does, with a provider that counts, and time that is paused.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::advance;
+
+use super::slots::Held;
+use super::*;
+use crate::{Endpoint, Failure, Retry};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Gives `t1`, `t2`, … or whatever was put in, counts, and can be held up.
+struct Source {
+    fetched: AtomicUsize,
+    lifetime: Duration,
+    answers: Mutex<VecDeque<Outcome>>,
+    gate: Semaphore,
+    asked: Mutex<Vec<TokenRequest>>,
+    refused: Mutex<Vec<(AccessToken, Rejection)>>,
+    started: mpsc::UnboundedSender<()>,
+}
+
+struct Setup {
+    tokens: Cached<Arc<Source>>,
+    source: Arc<Source>,
+    started: mpsc::UnboundedReceiver<()>,
+}
+
+/// Tokens that live for an hour, given at once.
+fn setup() -> Setup {
+    setup_with(HOUR, Semaphore::MAX_PERMITS)
+}
+
+fn setup_with(lifetime: Duration, permits: usize) -> Setup {
+    let (sender, started) = mpsc::unbounded_channel();
+    let source = Arc::new(Source {
+        fetched: AtomicUsize::new(0),
+        lifetime,
+        answers: Mutex::default(),
+        gate: Semaphore::new(permits),
+        asked: Mutex::default(),
+        refused: Mutex::default(),
+        started: sender,
+    });
+    Setup { tokens: Cached::new(source.clone()), source, started }
+}
+
+impl Source {
+    fn fetched(&self) -> usize {
+        self.fetched.load(Ordering::SeqCst)
+    }
+
+    fn will_answer(&self, outcome: Outcome) {
+        self.answers.lock().unwrap().push_back(outcome);
+    }
+}
+
+impl TokenProvider for Source {
+    fn token<'a>(&'a self, request: &'a TokenRequest) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let number = self.fetched.fetch_add(1, Ordering::SeqCst) + 1;
+            self.asked.lock().unwrap().push(request.clone());
+            let _ = self.started.send(());
+            self.gate.acquire().await.unwrap().forget();
+            let answer = self.answers.lock().unwrap().pop_front();
+            answer.unwrap_or_else(|| {
+                Ok(AccessToken::new(format!("t{number}")).with_lifetime(self.lifetime))
+            })
+        })
+    }
+
+    fn rejected<'a>(&'a self, token: &'a AccessToken, why: Rejection) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            self.refused.lock().unwrap().push((token.clone(), why));
+        })
+    }
+}
+
+fn request() -> TokenRequest {
+    TokenRequest::new(Endpoint::imap("mail.example.net"), "m").with_min_lifetime(5 * MINUTE)
+}
+
+fn retry() -> TokenRequest {
+    request().with_purpose(Purpose::Retry)
+}
+
+async fn get(tokens: &Cached<Arc<Source>>, request: TokenRequest) -> String {
+    tokens.token(&request).await.unwrap().expose().to_owned()
+}
+
+/// Lets every task that can run do so.
+async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_fetched_once_and_handed_out_again() {
+    let Setup { tokens, source, .. } = setup();
+    assert_eq!(get(&tokens, request()).await, "t1");
+    assert_eq!(get(&tokens.clone(), request()).await, "t1");
+    assert_eq!(source.fetched(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_callers_wait_for_one_fetch() {
+    let Setup { tokens, source, mut started } = setup_with(HOUR, 0);
+    let callers: Vec<_> = (0..100)
+        .map(|_| {
+            let tokens = tokens.clone();
+            tokio::spawn(async move { get(&tokens, request()).await })
+        })
+        .collect();
+    started.recv().await.unwrap();
+    settle().await;
+    source.gate.add_permits(1);
+    for caller in callers {
+        assert_eq!(caller.await.unwrap(), "t1");
+    }
+    assert_eq!(source.fetched(), 1);
+}
+
+#[test]
+fn callers_on_many_threads_wait_for_one_fetch() {
+    let Setup { tokens, source, mut started } = setup_with(HOUR, 0);
+    let runtime = Builder::new_multi_thread().worker_threads(4).build().unwrap();
+    runtime.block_on(async {
+        let callers: Vec<_> = (0..100)
+            .map(|_| {
+                let tokens = tokens.clone();
+                tokio::spawn(async move { get(&tokens, request()).await })
+            })
+            .collect();
+        started.recv().await.unwrap();
+        source.gate.add_permits(1);
+        for caller in callers {
+            assert_eq!(caller.await.unwrap(), "t1");
+        }
+    });
+    assert_eq!(source.fetched(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_gives_up_does_not_stop_the_refresh() {
+    let Setup { tokens, source, mut started } = setup_with(HOUR, 0);
+    let caller = tokio::spawn({
+        let tokens = tokens.clone();
+        async move { get(&tokens, request()).await }
+    });
+    started.recv().await.unwrap();
+    caller.abort();
+    assert!(caller.await.unwrap_err().is_cancelled());
+    source.gate.add_permits(1);
+    settle().await;
+    assert_eq!(get(&tokens, request()).await, "t1");
+    assert_eq!(source.fetched(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_goes_to_all_who_wait_and_is_forgotten() {
+    let Setup { tokens, source, mut started } = setup_with(HOUR, 0);
+    source.will_answer(Err(TokenError::later("down")));
+    let callers: Vec<_> = (0..3)
+        .map(|_| {
+            let tokens = tokens.clone();
+            tokio::spawn(async move { tokens.token(&request()).await })
+        })
+        .collect();
+    started.recv().await.unwrap();
+    settle().await;
+    source.gate.add_permits(2);
+    for caller in callers {
+        let error = caller.await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "getting an access token failed: down");
+    }
+    assert_eq!(source.fetched(), 1);
+    assert_eq!(get(&tokens, request()).await, "t2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_just_fetched_is_handed_out_whatever_its_lifetime() {
+    let Setup { tokens, source, .. } = setup_with(MINUTE, Semaphore::MAX_PERMITS);
+    assert_eq!(get(&tokens, request()).await, "t1");
+    // It was good enough once, but is not handed out again.
+    assert_eq!(get(&tokens, request()).await, "t2");
+    // Unless less is asked of it.
+    let modest = request().with_min_lifetime(MINUTE / 2);
+    assert_eq!(get(&tokens, modest).await, "t2");
+    assert_eq!(source.fetched(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_too_old_for_the_request_is_replaced_before_it_is_handed_out() {
+    let Setup { tokens, .. } = setup();
+    assert_eq!(get(&tokens, request()).await, "t1");
+    advance(HOUR - 5 * MINUTE + Duration::from_secs(1)).await;
+    assert_eq!(get(&tokens, request()).await, "t2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn within_the_margin_the_old_token_is_handed_out_while_a_new_one_is_fetched() {
+    let Setup { tokens, source, mut started } = setup_with(HOUR, 1);
+    assert_eq!(get(&tokens, request()).await, "t1");
+    started.recv().await.unwrap();
+    // Ten minutes are the least lifetime and the margin; the jitter can only be more.
+    advance(HOUR - 10 * MINUTE + Duration::from_secs(1)).await;
+    assert_eq!(get(&tokens, request()).await, "t1");
+    started.recv().await.unwrap();
+    assert_eq!(get(&tokens, request()).await, "t1");
+    source.gate.add_permits(1);
+    settle().await;
+    assert_eq!(get(&tokens, request()).await, "t2");
+    assert_eq!(source.fetched(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_ahead_of_time_is_never_a_retry() {
+    let Setup { tokens, source, .. } = setup();
+    get(&tokens, request()).await;
+    advance(HOUR - 9 * MINUTE).await;
+    // Another token than this one was refused: it is handed out, and renewed as usual.
+    assert_eq!(get(&tokens, retry()).await, "t1");
+    settle().await;
+    assert_eq!(source.asked.lock().unwrap()[1].purpose(), Purpose::Connect);
+}
+
+#[tokio::test(start_paused = true)]
+async fn outside_margin_and_jitter_nothing_is_fetched() {
+    let Setup { tokens, source, .. } = setup();
+    assert_eq!(get(&tokens, request()).await, "t1");
+    advance(HOUR - 16 * MINUTE).await;
+    assert_eq!(get(&tokens, request()).await, "t1");
+    settle().await;
+    assert_eq!(source.fetched(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_margin_leaves_two_thirds_of_a_short_life() {
+    let Setup { tokens, source, .. } = setup_with(12 * MINUTE, Semaphore::MAX_PERMITS);
+    assert_eq!(get(&tokens, request()).await, "t1");
+    advance(2 * MINUTE).await;
+    assert_eq!(get(&tokens, request()).await, "t1");
+    settle().await;
+    assert_eq!(source.fetched(), 1);
+}
+
+#[test]
+fn jitter_is_drawn_once_for_each_token() {
+    let token = AccessToken::new("t").with_lifetime(24 * HOUR);
+    let leads: Vec<_> = (0..64).map(|_| Held::new(&token, HOUR).lead).collect();
+    assert!(leads.iter().all(|lead| (HOUR..2 * HOUR).contains(lead)), "{leads:?}");
+    assert!(leads.iter().any(|lead| *lead != leads[0]), "{leads:?}");
+
+    let held = Held::new(&token, HOUR);
+    let now = Instant::now();
+    let turns = (0..100_000_u64).map(|second| now + Duration::from_secs(second));
+    let due: Vec<_> = turns.map(|at| held.is_due(at, Duration::ZERO)).collect();
+    assert!(due.is_sorted() && !due[0] && due[99_999]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_renewal_is_not_seen_and_is_tried_again_after_a_pause() {
+    let Setup { tokens, source, .. } = setup();
+    get(&tokens, request()).await;
+    advance(HOUR - 9 * MINUTE).await;
+    source.will_answer(Err(TokenError::later("down")));
+    assert_eq!(get(&tokens, request()).await, "t1");
+    settle().await;
+    assert_eq!(get(&tokens, request()).await, "t1");
+    settle().await;
+    assert_eq!(source.fetched(), 2);
+    advance(Duration::from_secs(31)).await;
+    assert_eq!(get(&tokens, request()).await, "t1");
+    settle().await;
+    assert_eq!(get(&tokens, request()).await, "t3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_asks_to_wait_is_left_alone_so_long() {
+    let Setup { tokens, source, .. } = setup();
+    source.will_answer(Err(TokenError::later("busy").with_retry_after(MINUTE)));
+    assert!(tokens.token(&request()).await.is_err());
+    advance(MINUTE / 4).await;
+    for asked in [request(), retry()] {
+        let error = tokens.token(&asked).await.unwrap_err();
+        assert_eq!(error.retry(), Retry::Later(Some(MINUTE * 3 / 4)));
+    }
+    assert_eq!(source.fetched(), 1);
+    // Another service is not meant.
+    let elsewhere = TokenRequest::new(Endpoint::smtp("another.example.net"), "m");
+    assert_eq!(get(&tokens, elsewhere).await, "t2");
+    advance(MINUTE * 3 / 4).await;
+    assert_eq!(get(&tokens, request()).await, "t3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_without_a_waiting_time_does_not_hold_up_the_next_caller() {
+    let Setup { tokens, source, .. } = setup();
+    source.will_answer(Err(TokenError::later("busy")));
+    assert!(tokens.token(&request()).await.is_err());
+    assert_eq!(get(&tokens, request()).await, "t2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_left_alone_for_ever() {
+    let Setup { tokens, source, .. } = setup();
+    source.will_answer(Err(TokenError::later("busy").with_retry_after(Duration::MAX)));
+    assert!(tokens.token(&request()).await.is_err());
+    assert!(tokens.token(&request()).await.is_err());
+    advance(HOUR).await;
+    assert_eq!(get(&tokens, request()).await, "t2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_says_when_to_renew_it_is_renewed_then() {
+    let Setup { tokens, source, .. } = setup();
+    let day = 24 * HOUR;
+    let long = AccessToken::new("long").with_lifetime(day).with_refresh_in(day / 2);
+    source.will_answer(Ok(long));
+    assert_eq!(get(&tokens, request()).await, "long");
+    advance(day / 2 - MINUTE).await;
+    assert_eq!(get(&tokens, request()).await, "long");
+    settle().await;
+    assert_eq!(source.fetched(), 1);
+    advance(7 * MINUTE).await;
+    assert_eq!(get(&tokens, request()).await, "long");
+    settle().await;
+    assert_eq!(get(&tokens, request()).await, "t2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_ahead_of_time_asks_for_a_token_that_lives_longer() {
+    let Setup { tokens, source, .. } = setup();
+    get(&tokens, request()).await;
+    advance(HOUR - 9 * MINUTE).await;
+    get(&tokens, request()).await;
+    settle().await;
+    let wanted = source.asked.lock().unwrap()[1].min_lifetime();
+    assert!(wanted > 9 * MINUTE - Duration::from_secs(1) && wanted < 10 * MINUTE, "{wanted:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_tell_what_the_cache_did() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let Setup { tokens, source, .. } = setup();
+    let tokens = tokens.on_event({
+        let told = told.clone();
+        move |event| told.lock().unwrap().push(event.clone())
+    });
+    let said = || std::mem::take(&mut *told.lock().unwrap());
+    let brief = AccessToken::new("brief").with_expiry(std::time::SystemTime::now());
+    source.will_answer(Ok(brief.clone()));
+    get(&tokens, request()).await;
+    let none = Duration::ZERO;
+    let fetched = |lifetime| CacheEvent::Fetched { ahead: false, lifetime, took: none };
+    let short = CacheEvent::ShortLived { lifetime: none, wanted: 5 * MINUTE };
+    assert_eq!(said(), [fetched(Some(none)), short]);
+
+    source.will_answer(Ok(AccessToken::new("endless")));
+    get(&tokens, request()).await;
+    get(&tokens, request()).await;
+    assert_eq!(said(), [fetched(None)]);
+
+    tokens.rejected(&AccessToken::new("endless"), Rejection::Expired).await;
+    source.will_answer(Err(TokenError::later("busy").with_retry_after(MINUTE)));
+    assert!(tokens.token(&request()).await.is_err());
+    assert!(tokens.token(&request()).await.is_err());
+    let retry = Retry::Later(Some(MINUTE));
+    let failed = CacheEvent::Failed { ahead: false, retry, took: none };
+    assert_eq!(said(), [CacheEvent::Refused, failed, CacheEvent::HeldBack { left: MINUTE }]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_tokens_are_replaced_three_times_in_half_a_minute_at_most() {
+    let Setup { tokens, source, .. } = setup();
+    let mut refused = tokens.token(&request()).await.unwrap();
+    for next in ["t2", "t3", "t4"] {
+        tokens.rejected(&refused, Rejection::Expired).await;
+        refused = tokens.token(&retry()).await.unwrap();
+        assert_eq!(refused.expose(), next);
+    }
+    tokens.rejected(&refused, Rejection::Expired).await;
+    // The connections that come now are told by the same token that there is no other.
+    for asked in [retry(), request(), retry()] {
+        assert_eq!(get(&tokens, asked).await, "t4");
+    }
+    assert_eq!(source.fetched(), 4);
+    advance(Duration::from_secs(31)).await;
+    assert_eq!(get(&tokens, request()).await, "t5");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_token_is_replaced_and_the_provider_is_told() {
+    let Setup { tokens, source, .. } = setup();
+    let first = tokens.token(&request()).await.unwrap();
+    let why = Rejection::Refused { reply: "535 5.7.3".into() };
+    tokens.rejected(&first, why.clone()).await;
+    assert_eq!(get(&tokens, retry()).await, "t2");
+    assert_eq!(source.asked.lock().unwrap()[1].purpose(), Purpose::Retry);
+    let refused = source.refused.lock().unwrap();
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].0.same(&first));
+    assert_eq!(refused[0].1, why);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_rejection_leaves_the_token_that_took_its_place() {
+    let Setup { tokens, source, .. } = setup();
+    let first = tokens.token(&request()).await.unwrap();
+    // Three connections were refused with the same token, one after the other.
+    for _ in 0..3 {
+        tokens.rejected(&first, Rejection::Expired).await;
+        assert_eq!(get(&tokens, retry()).await, "t2");
+    }
+    assert_eq!(source.fetched(), 2);
+    assert_eq!(source.refused.lock().unwrap().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_that_is_given_again_is_not_kept() {
+    let Setup { tokens, source, .. } = setup();
+    let first = tokens.token(&request()).await.unwrap();
+    tokens.rejected(&first, Rejection::Expired).await;
+    source.will_answer(Ok(first.clone()));
+    assert_eq!(get(&tokens, retry()).await, "t1");
+    // Not asked for again at once, but not for long either.
+    assert_eq!(get(&tokens, retry()).await, "t1");
+    assert_eq!(source.fetched(), 2);
+    advance(Duration::from_secs(31)).await;
+    assert_eq!(get(&tokens, retry()).await, "t3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_does_not_take_the_refused_token_from_a_refresh_begun_before() {
+    let Setup { tokens, source, mut started } = setup_with(HOUR, 1);
+    let first = tokens.token(&request()).await.unwrap();
+    started.recv().await.unwrap();
+    advance(HOUR - 9 * MINUTE).await;
+    // A renewal ahead of time is under way and will bring the same token again.
+    assert_eq!(get(&tokens, request()).await, "t1");
+    started.recv().await.unwrap();
+    source.will_answer(Ok(first.clone()));
+    tokens.rejected(&first, Rejection::Expired).await;
+    let again = tokio::spawn({
+        let tokens = tokens.clone();
+        async move { get(&tokens, retry()).await }
+    });
+    settle().await;
+    source.gate.add_permits(2);
+    assert_eq!(again.await.unwrap(), "t3");
+    assert_eq!(source.asked.lock().unwrap()[2].purpose(), Purpose::Retry);
+}
+
+#[test]
+fn if_the_runtime_of_the_refresh_ends_a_waiter_on_another_starts_again() {
+    let Setup { tokens, source, mut started } = setup_with(HOUR, 0);
+    let (first, second) = (runtime(), runtime());
+    let lost = first.spawn({
+        let tokens = tokens.clone();
+        async move { get(&tokens, request()).await }
+    });
+    first.block_on(started.recv()).unwrap();
+    second.block_on(async {
+        let waiters: Vec<_> = (0..10)
+            .map(|_| {
+                let tokens = tokens.clone();
+                tokio::spawn(async move { get(&tokens, request()).await })
+            })
+            .collect();
+        settle().await;
+        assert_eq!(source.fetched(), 1);
+        first.shutdown_background();
+        started.recv().await.unwrap();
+        source.gate.add_permits(1);
+        for waiter in waiters {
+            assert_eq!(waiter.await.unwrap(), "t2");
+        }
+        assert!(lost.await.unwrap_err().is_cancelled());
+    });
+    assert_eq!(source.fetched(), 2);
+}
+
+#[test]
+fn a_caller_whose_own_runtime_ends_gets_an_error_and_leaves_no_refresh_behind() {
+    let Setup { tokens, source, .. } = setup();
+    let first = runtime();
+    let request = request();
+    let mut call = pin!(tokens.token(&request));
+    let mut context = Context::from_waker(Waker::noop());
+    {
+        let _inside = first.enter();
+        assert!(call.as_mut().poll(&mut context).is_pending());
+    }
+    drop(first);
+    let Poll::Ready(Err(error)) = call.as_mut().poll(&mut context) else {
+        panic!("the runtime of the refresh is gone");
+    };
+    assert_eq!(error.retry(), Retry::Later(None));
+    assert_eq!(runtime().block_on(get(&tokens, request.clone())), "t1");
+    assert_eq!(source.fetched(), 1);
+}
+
+#[test]
+fn starting_on_a_runtime_that_has_ended_is_an_error_and_no_deadlock() {
+    let Setup { tokens, .. } = setup();
+    let ended = runtime();
+    let handle = ended.handle().clone();
+    drop(ended);
+    let _inside = handle.enter();
+    let request = request();
+    let mut call = pin!(tokens.token(&request));
+    let answer = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(answer, Poll::Ready(Err(_))));
+}
+
+#[test]
+fn without_a_runtime_there_is_an_error_and_no_panic() {
+    let Setup { tokens, .. } = setup();
+    let request = request();
+    let mut call = pin!(tokens.token(&request));
+    let answer = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(answer, Poll::Ready(Err(_))));
+    assert_eq!(runtime().block_on(get(&tokens, request.clone())), "t1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_panics_is_an_error_for_all_who_wait() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let tokens = Cached::new(crate::token::from_fn_with(calls.clone(), |calls, _| async move {
+        if calls.fetch_add(1, Ordering::SeqCst) == 0 {
+            panic!("a bug in the provider, on purpose");
+        }
+        Ok(AccessToken::new("t"))
+    }));
+    let (one, two) = (request(), request());
+    let (first, second) = tokio::join!(tokens.token(&one), tokens.token(&two));
+    for outcome in [first, second] {
+        let error = outcome.unwrap_err().to_string();
+        assert_eq!(error, "getting an access token failed: the token provider panicked");
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+    assert!(tokens.token(&request()).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn mailboxes_share_a_token_and_services_do_not() {
+    let Setup { tokens, .. } = setup();
+    let at = |endpoint, mailbox| TokenRequest::new(endpoint, mailbox);
+    assert_eq!(get(&tokens, at(Endpoint::imap("a"), "one")).await, "t1");
+    assert_eq!(get(&tokens, at(Endpoint::imap("a"), "two")).await, "t1");
+    assert_eq!(get(&tokens, at(Endpoint::imap("b"), "one")).await, "t2");
+    assert_eq!(get(&tokens, at(Endpoint::smtp("a"), "one")).await, "t3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_decides_which_requests_share_a_token() {
+    let at = |endpoint, mailbox| TokenRequest::new(endpoint, mailbox);
+    let tokens = setup().tokens.per_mailbox();
+    assert_eq!(get(&tokens, at(Endpoint::imap("a"), "one")).await, "t1");
+    assert_eq!(get(&tokens, at(Endpoint::imap("a"), "two")).await, "t2");
+    assert_eq!(get(&tokens, at(Endpoint::imap("a"), "one")).await, "t1");
+    let tokens = setup().tokens.one_token_for_all();
+    assert_eq!(get(&tokens, at(Endpoint::imap("a"), "one")).await, "t1");
+    assert_eq!(get(&tokens, at(Endpoint::smtp("b"), "two")).await, "t1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_of_expired_tokens_do_not_pile_up() {
+    let tokens = setup().tokens.per_mailbox();
+    for mailbox in 0..50 {
+        get(&tokens, TokenRequest::new(Endpoint::imap("a"), format!("{mailbox}"))).await;
+    }
+    assert_eq!(lock(&tokens.store).slots.len(), 50);
+    advance(HOUR).await;
+    get(&tokens, request()).await;
+    assert_eq!(lock(&tokens.store).slots.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_unknown_lifetime_is_kept_until_it_is_refused() {
+    let Setup { tokens, source, .. } = setup();
+    source.will_answer(Ok(AccessToken::new("endless")));
+    assert_eq!(get(&tokens, request()).await, "endless");
+    advance(1000 * HOUR).await;
+    assert_eq!(get(&tokens, request()).await, "endless");
+    tokens.rejected(&AccessToken::new("endless"), Rejection::Expired).await;
+    assert_eq!(get(&tokens, request()).await, "t2");
+}
