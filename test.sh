@@ -2,7 +2,7 @@
 # Everything the project checks, in the order in which it fails soonest.
 #
 # Wants Debian 12 with Rust (rustfmt and clippy included), and root: it installs Dovecot, Postfix,
-# Node and valgrind if they are missing, and the tests start servers of their own on loopback.
+# Node, Redis and valgrind if they are missing, and the tests start servers of their own on loopback.
 # Servers that the machine runs already are not touched.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -14,7 +14,7 @@ most_crates=31
 main() {
     step 'Programs'
     [ "$(id -u)" = 0 ] || fail 'the tests start Dovecot and Postfix, which want root'
-    install_missing gcc libc6-dev openssl valgrind postfix \
+    install_missing gcc libc6-dev openssl valgrind postfix redis-server \
         dovecot-core dovecot-imapd dovecot-pop3d dovecot-submissiond dovecot-lmtpd
     # The OAuth server of the tests; a Node that is there already will do, from 18 on.
     { command -v node && command -v npm; } >/dev/null || install_missing nodejs npm
@@ -42,6 +42,24 @@ main() {
 
     step 'Tests'
     cargo test --locked --all-features
+
+    step 'Examples with dependencies of their own'
+    in_example with-reqwest cargo test --locked
+    in_example with-redis ./test.sh
+}
+
+# Runs a command in an example that is a workspace of its own, so that what it needs is no dependency
+# of the crate's tests. All of them build in one folder: what one has compiled the next need not.
+in_example() {
+    local name=$1
+    shift
+    echo "-- examples/$name: $*"
+    (
+        export CARGO_TARGET_DIR=$PWD/target/examples-apart
+        cd "examples/$name"
+        cargo fmt --check
+        "$@"
+    )
 }
 
 step() {

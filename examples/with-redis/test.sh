@@ -19,6 +19,7 @@ start_redis() {
     local attempt
     for attempt in 1 2 3 4 5; do
         port=$((20000 + RANDOM % 12000))
+        : >"$folder/log"
         # With fewer promises than these, Redis can forget a token that it has taken.
         redis-server --bind 127.0.0.1 --port "$port" --dir "$folder" \
             --appendonly yes --appendfsync always --save '' >"$folder/log" 2>&1 &
