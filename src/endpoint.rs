@@ -160,6 +160,13 @@ impl Endpoint {
         self.profile = profile;
         self
     }
+
+    /// The same service, of which this SMTP extension is not used; see [`Profile::without`].
+    #[cfg(feature = "smtp")]
+    pub const fn without(mut self, extension: crate::smtp::Extension) -> Self {
+        self.profile = self.profile.without(extension);
+        self
+    }
 }
 
 impl fmt::Display for Endpoint {
@@ -176,6 +183,8 @@ pub struct Profile {
     inline_auth: bool,
     least_token_lifetime: Duration,
     demands_id: bool,
+    /// SMTP extensions that are not to be used, a bit each.
+    smtp_off: u16,
 }
 
 impl Profile {
@@ -186,6 +195,7 @@ impl Profile {
             inline_auth: false,
             least_token_lifetime: Duration::from_secs(5 * 60),
             demands_id: false,
+            smtp_off: 0,
         }
     }
 
@@ -214,6 +224,31 @@ impl Profile {
     pub const fn with_id_demanded(mut self, demanded: bool) -> Self {
         self.demands_id = demanded;
         self
+    }
+
+    /// Never use this SMTP extension, though the server offers it: for servers that have it wrong.
+    ///
+    /// ```
+    /// use mailbearer::{Endpoint, Profile, smtp::Extension};
+    ///
+    /// let profile = Profile::generic().without(Extension::Chunking).without(Extension::BinaryMime);
+    /// let endpoint = Endpoint::smtp("mail.example.net").with_profile(profile);
+    /// ```
+    #[cfg(feature = "smtp")]
+    pub const fn without(mut self, extension: crate::smtp::Extension) -> Self {
+        self.smtp_off |= extension.bit();
+        self
+    }
+
+    /// Whether this SMTP extension is not to be used; see [`without`](Self::without).
+    #[cfg(feature = "smtp")]
+    pub const fn is_without(&self, extension: crate::smtp::Extension) -> bool {
+        self.smtp_off & extension.bit() != 0
+    }
+
+    #[cfg(feature = "smtp")]
+    pub(crate) const fn smtp_off(&self) -> u16 {
+        self.smtp_off
     }
 
     /// A short name, for traces and errors.

@@ -10,7 +10,7 @@ use crate::{Fault, Protocol, Stage};
 use super::client::reply;
 use super::command::{auth, ehlo};
 use super::proto::{Core, Event};
-use super::{Error, Extensions, Reply, SmtpClient};
+use super::{Error, Extension, Extensions, Reply, SmtpClient};
 
 impl Client for SmtpClient {}
 
@@ -54,6 +54,9 @@ impl Establish for SmtpClient {
             false => Core::before_greeting(protection.confidential, &settings.limits),
         };
         let mut session = Opening::new(stream, core, settings);
+        if settings.endpoint.profile().is_without(Extension::EnhancedStatusCodes) {
+            session.driver.core_mut().leave_enhanced_codes();
+        }
         if !protection.greeted {
             session.greeting().await?;
         }
@@ -86,7 +89,8 @@ impl Opening {
     async fn ehlo(&mut self, settings: &Settings) -> Result<Extensions, Error> {
         let line = ehlo::line(settings.ehlo_name.as_deref())?;
         let reply = self.command(&line, Stage::Capabilities).await?;
-        Ok(Extensions::from_reply(&reply))
+        let off = settings.endpoint.profile().smtp_off();
+        Ok(Extensions::from_reply(&reply).without(off))
     }
 
     async fn authenticate(&mut self, settings: &Settings, login: Login) -> Result<(), Error> {

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use crate::smtp::extension::SessionLimits;
+
 /// The sender and the recipients of one message, as the server hears them.
 ///
 /// They are not read from the message, and the message need not name them: that is how blind
@@ -83,12 +85,54 @@ impl Envelope {
     pub fn to_only<T: AsRef<str>>(&self, recipients: impl IntoIterator<Item = T>) -> Option<Self> {
         let named: Vec<T> = recipients.into_iter().collect();
         let named: HashSet<&str> = named.iter().map(AsRef::as_ref).collect();
-        let from = self.reverse_path();
-        let mut rest = Self { text: from.to_owned(), ends: vec![from.len()] };
+        let mut rest = self.to_nobody();
         for address in self.recipients().filter(|address| named.contains(address)) {
             rest.push(address);
         }
         (rest.ends.len() > 1).then_some(rest)
+    }
+
+    /// Envelopes with at most so many recipients each, which together have all of them, in their
+    /// order. For servers that take fewer at a time: High Volume Email takes 50.
+    pub fn split(&self, most: usize) -> Vec<Self> {
+        self.divided(most.max(1), usize::MAX)
+    }
+
+    /// Envelopes that keep within what a server said it takes in one message (LIMITS, RFC 9422),
+    /// and together have all recipients.
+    pub fn split_within(&self, limits: &SessionLimits) -> Vec<Self> {
+        let most = |limit: Option<u32>| {
+            limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+        };
+        self.divided(most(limits.recipients), most(limits.domains))
+    }
+
+    fn divided(&self, most: usize, most_domains: usize) -> Vec<Self> {
+        let mut parts: Vec<(Self, HashSet<String>)> = Vec::new();
+        for address in self.recipients() {
+            let domain = domain(address).to_ascii_lowercase();
+            // The last part only: an order that was kept is worth more than one message saved.
+            match parts.last_mut() {
+                Some((part, domains))
+                    if part.recipients().len() < most
+                        && (domains.contains(&domain) || domains.len() < most_domains) =>
+                {
+                    part.push(address);
+                    domains.insert(domain);
+                }
+                _ => {
+                    let mut part = self.to_nobody();
+                    part.push(address);
+                    parts.push((part, HashSet::from([domain])));
+                }
+            }
+        }
+        parts.into_iter().map(|(part, _)| part).collect()
+    }
+
+    fn to_nobody(&self) -> Self {
+        let from = self.reverse_path();
+        Self { text: from.to_owned(), ends: vec![from.len()] }
     }
 
     /// Octets of all addresses together.
@@ -178,6 +222,11 @@ pub enum AddressFlaw {
     /// More than 256 octets with its angle brackets, RFC 5321 section 4.5.3.1.3.
     #[error("it is longer than 254 octets")]
     Long,
+}
+
+/// What follows the last `@`; nothing for `postmaster`.
+pub(crate) fn domain(address: &str) -> &str {
+    address.rsplit_once('@').map_or("", |(_, domain)| domain)
 }
 
 /// Whether `address` is a Mailbox of RFC 5321 section 4.1.2, with what RFC 6531 section 3.3 adds.
@@ -384,6 +433,27 @@ mod tests {
         assert_eq!(some.reverse_path(), "a@b.example");
         assert_eq!(some.recipients().collect::<Vec<_>>(), ["c@d.example", "g@h.example"]);
         assert_eq!(all.to_only(["stranger@x.example"]), None);
+    }
+
+    #[test]
+    fn an_envelope_is_split_into_parts_that_the_server_takes() {
+        let all =
+            ["a@one.example", "b@two.example", "c@ONE.example", "d@three.example", "e@one.example"];
+        let envelope = Envelope::new("me@x.example", all).unwrap();
+        let told = |parts: Vec<Envelope>| -> Vec<String> {
+            assert!(parts.iter().all(|part| part.reverse_path() == "me@x.example"));
+            let names = |part: &Envelope| part.recipients().map(|to| &to[..1]).collect::<String>();
+            parts.iter().map(names).collect()
+        };
+        assert_eq!(told(envelope.split(2)), ["ab", "cd", "e"]);
+        assert_eq!(told(envelope.split(5)), ["abcde"]);
+        assert_eq!(told(envelope.split(0)), ["a", "b", "c", "d", "e"]);
+        let mut limits = SessionLimits::default();
+        assert_eq!(told(envelope.split_within(&limits)), ["abcde"]);
+        limits.domains = Some(2);
+        assert_eq!(told(envelope.split_within(&limits)), ["abc", "de"]);
+        limits.recipients = Some(2);
+        assert_eq!(told(envelope.split_within(&limits)), ["ab", "cd", "e"]);
     }
 
     proptest! {

@@ -10,7 +10,7 @@ use crate::net::driver::{Broken, Driver};
 use crate::token::TokenError;
 use crate::{AuthError, Failure, Fault, Misuse, Retry, Stage, net};
 
-use super::meaning::{Meaning, meaning};
+use super::meaning;
 use super::proto::{Core, Sent};
 use super::{Receipt, Reply};
 
@@ -168,17 +168,14 @@ impl Failure for Error {
                 stage: Stage::Command(super::proto::transaction::RCPT),
                 receipt,
                 ..
-            } if receipt.refused().any(|refused| refused.is_transient()) => Retry::Later(None),
+            } if receipt.refused().any(|refused| refused.is_transient()) => {
+                let transient = receipt.refused().filter(|refused| refused.is_transient());
+                Retry::Later(transient.filter_map(|refused| meaning::wait(&refused.reply())).max())
+            }
             // Nobody had asked: it came before the command, of which nothing was done.
             Self::Closed { reply: Some(reply), .. } if reply.code() != 421 => Retry::Reconnect,
             Self::Refused { reply, .. } | Self::Closed { reply: Some(reply), .. } => {
-                match meaning(reply) {
-                    Meaning::Credential => Retry::RefreshToken,
-                    Meaning::Policy | Meaning::MailboxNotOpened => Retry::Administrator,
-                    Meaning::Later => Retry::Later(None),
-                    Meaning::Idle => Retry::Reconnect,
-                    Meaning::Syntax | Meaning::Final => Retry::Never,
-                }
+                meaning::retry(reply)
             }
             Self::Auth(error) => error.retry(),
             Self::Unknown { .. } => Retry::MayDuplicate,
@@ -247,6 +244,8 @@ impl Judge for Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::smtp::Envelope;
     use crate::smtp::reply::ReplyParser;
@@ -287,6 +286,9 @@ mod tests {
         assert_eq!(all_refused(&["550 No", "451 4.7.1 Later"]).retry(), Retry::Later(None));
         assert_eq!(all_refused(&["550 No", "552 Too many"]).retry(), Retry::Later(None));
         assert_eq!(all_refused(&["550 No", "551 No"]).retry(), Retry::Never);
+        let hints =
+            ["450 4.7.1 try again in 2 minutes", "450 Greylisted, retry in 300 s", "451 No"];
+        assert_eq!(all_refused(&hints).retry(), Retry::Later(Some(Duration::from_secs(300))));
     }
 
     #[test]

@@ -16,7 +16,7 @@
 //! | `command` | one file a command: the exchange, its public method |
 //! | `proto` | the core: replies paired with commands, the transaction, the SASL exchange; no IO |
 //! | `reply`, `extension`, `envelope`, `receipt`, `body` | values that outlive a command |
-//! | `meaning` | what replies really mean |
+//! | `meaning`, `hint` | what replies really mean, and how long they ask to wait |
 //! | `error` | [`Error`] |
 
 mod body;
@@ -26,8 +26,10 @@ mod connect;
 mod envelope;
 mod error;
 mod extension;
+mod hint;
 mod meaning;
 mod proto;
+mod queue_id;
 mod receipt;
 mod reply;
 
@@ -35,6 +37,6 @@ pub use body::Body;
 pub use client::SmtpClient;
 pub use envelope::{AddressFlaw, Envelope, EnvelopeError};
 pub use error::Error;
-pub use extension::Extensions;
+pub use extension::{Extension, Extensions, SessionLimits};
 pub use receipt::{Receipt, RecipientReply};
 pub use reply::{EnhancedCode, Reply};

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::smtp::envelope::Envelope;
-use crate::smtp::reply::{Head, Reply};
+use crate::smtp::queue_id;
+use crate::smtp::reply::{EnhancedCode, Head, Reply};
 
 /// The server's answer to one message.
 ///
@@ -47,12 +48,25 @@ impl Receipt {
     }
 
     /// The name the server gave the message in its queue, where it is one of the servers that say
-    /// so in a known way (Postfix, Exim). It is what its administrator searches the log for.
+    /// so in a known way: Postfix, Exim, Exchange, Gmail, Dovecot, Sendmail, Amazon SES. It is what
+    /// its administrator searches the log for.
+    ///
+    /// Exchange Online has no other name for a submitted message than its
+    /// [`message_id`](Self::message_id). The words themselves are in [`reply`](Self::reply).
     pub fn queue_id(&self) -> Option<&str> {
-        let words = self.last.filter(|answer| answer.head.is_positive())?.words.of(&self.text);
-        let id = ["queued as ", " id="].iter().find_map(|mark| words.split_once(mark))?.1;
-        let id = id.split(|c: char| c.is_whitespace() || c == ')').next()?;
-        (!id.is_empty()).then_some(id)
+        queue_id::queue_id(self.last_words()?)
+    }
+
+    /// The Message-ID that the server says the message has, without its angle brackets. Exchange
+    /// says so, and replaces the one that was sent; by this one the message is found in a trace.
+    pub fn message_id(&self) -> Option<&str> {
+        queue_id::message_id(self.last_words()?)
+    }
+
+    /// The words of the reply that accepted the message.
+    fn last_words(&self) -> Option<&str> {
+        let last = self.last.filter(|answer| answer.head.is_positive())?;
+        Some(last.words.of(&self.text))
     }
 
     /// A receipt without answers, with room for what answers to this envelope usually take.
@@ -154,9 +168,15 @@ impl<'a> RecipientReply<'a> {
     }
 
     /// Whether the same recipient may be accepted later: 4xx, and 552, by which older servers mean
-    /// too many recipients at a time (RFC 5321 section 4.5.3.1.10).
+    /// too many recipients at a time (RFC 5321 section 4.5.3.1.10), unless the code behind it says
+    /// something else (RFC 3463: 5.5.3 is too many recipients, 5.2.2 a full mailbox).
     pub const fn is_transient(&self) -> bool {
-        self.answer.head.code / 100 == 4 || self.answer.head.code == 552
+        let head = self.answer.head;
+        let too_many = match head.enhanced {
+            Some(EnhancedCode { subject, detail, .. }) => subject == 5 && detail == 3,
+            None => true,
+        };
+        head.code / 100 == 4 || head.code == 552 && too_many
     }
 }
 
@@ -214,7 +234,7 @@ impl Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::smtp::reply::{EnhancedCode, ReplyParser};
+    use crate::smtp::reply::ReplyParser;
 
     fn envelope() -> Envelope {
         Envelope::new("me@contoso.example", ["ann@a.example", "bob@b.example", "eve@c.example"])
@@ -285,12 +305,13 @@ mod tests {
     #[test]
     fn too_many_recipients_may_be_tried_later_though_the_code_says_5() {
         let mut receipt = Receipt::for_envelope(&envelope());
-        for (n, line) in ["552 Too many recipients", "550 No"].into_iter().enumerate() {
+        let lines = ["552 Too many recipients", "552 5.2.2 Mailbox full", "552 5.5.3 Too many"];
+        for (n, line) in lines.into_iter().enumerate() {
             let (head, mark) = hear(&mut receipt, line);
             receipt.answered(n, head, mark);
         }
         let transient: Vec<bool> = receipt.refused().map(|r| r.is_transient()).collect();
-        assert_eq!(transient, [true, false]);
+        assert_eq!(transient, [true, false, true]);
     }
 
     #[test]
@@ -305,18 +326,17 @@ mod tests {
     }
 
     #[test]
-    fn queue_ids_of_postfix_and_exim_are_found() {
-        let id = |line: &str| {
+    fn only_a_message_that_was_accepted_has_a_name() {
+        let told = |line: &str| {
             let mut receipt = Receipt::for_envelope(&envelope());
             let (head, mark) = hear(&mut receipt, line);
             receipt.decided(head, mark);
-            receipt.queue_id().map(str::to_owned)
+            (receipt.queue_id().map(str::to_owned), receipt.message_id().map(str::to_owned))
         };
-        assert_eq!(id("250 2.0.0 Ok: queued as 4XyZ1").as_deref(), Some("4XyZ1"));
-        assert_eq!(id("250 OK id=1rB2cD-0003ef-Gh").as_deref(), Some("1rB2cD-0003ef-Gh"));
-        assert_eq!(id("250 2.0.0 OK  1700000000 abc.12 - gsmtp"), None);
-        assert_eq!(id("250 2.0.0 queued as "), None);
-        assert_eq!(id("554 5.0.0 not queued as X"), None);
+        assert_eq!(told("250 2.0.0 Ok: queued as 4XyZ1"), (Some("4XyZ1".into()), None));
+        let exchange = told("250 2.6.0 <a@b.example> [InternalId=7, Hostname=x] Queued mail");
+        assert_eq!(exchange, (Some("7".into()), Some("a@b.example".into())));
+        assert_eq!(told("554 5.0.0 not queued as X"), (None, None));
     }
 
     #[test]

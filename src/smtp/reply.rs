@@ -31,6 +31,11 @@ impl<'a> Reply<'a> {
     }
 
     /// The enhanced status code (RFC 3463), if the server sent one.
+    ///
+    /// It is read whether or not the server announced ENHANCEDSTATUSCODES: refusals that come
+    /// before EHLO is answered have codes too, and some servers never announce them. What looks like
+    /// one and is none can be left in the words by switching the
+    /// [extension](crate::smtp::Extension::EnhancedStatusCodes) off.
     pub const fn enhanced(&self) -> Option<EnhancedCode> {
         self.head.enhanced
     }
@@ -45,6 +50,18 @@ impl<'a> Reply<'a> {
     /// The words, line by line, without codes. There is at least one line; it may be empty.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         self.text.split('\n')
+    }
+
+    /// The lines with the enhanced status code of each. RFC 2034 has the same code in every line; a
+    /// server that gives several reasons in one reply may use one for each.
+    pub fn coded_lines(&self) -> impl Iterator<Item = (Option<EnhancedCode>, &str)> {
+        self.lines().map(|line| {
+            let own = self.head.enhanced.and_then(|_| EnhancedCode::cut(line.as_bytes()));
+            match own.and_then(|(code, rest)| Some((code, line.get(line.len() - rest.len()..)?))) {
+                Some((code, words)) => (Some(code), words),
+                None => (self.head.enhanced, line),
+            }
+        })
     }
 
     /// Whether the server did what was asked: 2xx.
@@ -163,13 +180,20 @@ pub(crate) struct ReplyParser {
     octets: usize,
     most_lines: usize,
     most_octets: usize,
+    /// Enhanced codes stay in the words.
+    plain: bool,
 }
 
 impl ReplyParser {
     /// RFC 5321 section 4.5.3.1.5 says 512 octets for one line and nothing for their number. What
     /// is beyond these limits is no reply but an attack or another protocol.
     pub(crate) const fn new(most_octets: usize, most_lines: usize) -> Self {
-        Self { head: None, lines: 0, octets: 0, most_lines, most_octets }
+        Self { head: None, lines: 0, octets: 0, most_lines, most_octets, plain: false }
+    }
+
+    /// From now on a code behind the code is words like others.
+    pub(crate) const fn leave_enhanced_codes(&mut self) {
+        self.plain = true;
     }
 
     /// Takes the next line, without its line end, and appends its words to `text`. After the last
@@ -199,6 +223,7 @@ impl ReplyParser {
         let mut words = words;
         // RFC 2034 section 4: the code stands in every line of a multi-line reply.
         if code / 100 != 3
+            && !self.plain
             && let Some((enhanced, rest)) = EnhancedCode::cut(words)
             && *head.enhanced.get_or_insert(enhanced) == enhanced
         {
@@ -207,7 +232,7 @@ impl ReplyParser {
         push_printable(text, words);
 
         if last {
-            *self = Self::new(self.most_octets, self.most_lines);
+            *self = Self { plain: self.plain, ..Self::new(self.most_octets, self.most_lines) };
             Ok(Some(head))
         } else {
             self.head = Some(head);
@@ -327,6 +352,26 @@ mod tests {
         let reply = parse(&["550-5.1.1 no such user", "550 5.7.1 and no relay"]).unwrap();
         assert_eq!(reply.enhanced(), Some(EnhancedCode::new(5, 1, 1)));
         assert_eq!(reply.text(), "no such user\n5.7.1 and no relay");
+        assert_eq!(
+            reply.coded_lines().collect::<Vec<_>>(),
+            [
+                (Some(EnhancedCode::new(5, 1, 1)), "no such user"),
+                (Some(EnhancedCode::new(5, 7, 1)), "and no relay")
+            ]
+        );
+        let plain = parse(&["250-mail.test", "250 2.5 GiB"]).unwrap();
+        assert!(plain.coded_lines().all(|(code, _)| code.is_none()));
+    }
+
+    #[test]
+    fn codes_that_are_none_can_be_left_in_the_words() {
+        let mut parser = ReplyParser::default();
+        parser.leave_enhanced_codes();
+        for _ in 0..2 {
+            let mut text = String::new();
+            let head = parser.line(b"250 2.1.5 Ok", &mut text).unwrap().unwrap();
+            assert_eq!((head.enhanced, text.as_str()), (None, "2.1.5 Ok"));
+        }
     }
 
     #[test]

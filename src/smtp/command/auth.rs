@@ -19,7 +19,7 @@
 
 use crate::auth::{AuthCause, AuthError};
 use crate::sasl;
-use crate::smtp::meaning::{Meaning, meaning};
+use crate::smtp::meaning::{Meaning, meaning, wait};
 use crate::smtp::reply::Reply;
 
 /// What the final answer to AUTH means. `inline`: the initial response stood on the command line.
@@ -46,7 +46,7 @@ fn cause(reply: &Reply<'_>, meaning: Meaning, challenge: Option<Option<&str>>) -
         Meaning::Credential => AuthCause::Credential,
         Meaning::MailboxNotOpened => AuthCause::NotConnected,
         Meaning::Policy => AuthCause::Policy,
-        Meaning::Later | Meaning::Idle => AuthCause::Temporary(None),
+        Meaning::Later | Meaning::Idle => AuthCause::Temporary(wait(reply)),
         Meaning::Syntax => AuthCause::Malformed,
         Meaning::Final if reply.code() == 535 => match (reply.enhanced(), challenge) {
             // RFC 6750 section 3.1: another token would have the same scopes.

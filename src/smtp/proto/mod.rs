@@ -122,6 +122,11 @@ impl Core {
         Ok(())
     }
 
+    /// From now on a code behind the code of a reply is words like others.
+    pub(crate) const fn leave_enhanced_codes(&mut self) {
+        self.parser.leave_enhanced_codes();
+    }
+
     /// Begins AUTH. `inline`: the initial response stands on the command line.
     pub(crate) fn auth(
         &mut self,
