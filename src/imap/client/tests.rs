@@ -1,3 +1,5 @@
+mod lists;
+
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -46,7 +48,11 @@ pub(crate) fn scripted(script: &str) -> (DuplexStream, JoinHandle<()>) {
 
 /// A client that is logged in, and its server.
 async fn client(script: &str) -> (ImapClient, JoinHandle<()>) {
-    let capabilities = "IMAP4rev1 UIDPLUS UNSELECT LITERAL+";
+    client_of("IMAP4rev1 UIDPLUS UNSELECT LITERAL+", script).await
+}
+
+/// A client that is logged in to a server of these capabilities.
+async fn client_of(capabilities: &str, script: &str) -> (ImapClient, JoinHandle<()>) {
     let (stream, server) =
         scripted(&format!("S: * PREAUTH [CAPABILITY {capabilities}] hi\n{script}"));
     let settings = Settings::new(Endpoint::imap("mail.example"));

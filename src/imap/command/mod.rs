@@ -10,18 +10,24 @@
 pub(crate) mod append;
 pub(crate) mod capability;
 pub(crate) mod close;
+pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod expunge;
 pub(crate) mod fetch;
 pub(crate) mod id;
+pub(crate) mod list;
 pub(crate) mod logout;
 pub(crate) mod namespace;
 pub(crate) mod noop;
 pub(crate) mod raw;
+pub(crate) mod rename;
 #[cfg(test)]
 pub(crate) mod script;
 pub(crate) mod select;
 pub(crate) mod starttls;
+pub(crate) mod status;
 pub(crate) mod store;
+pub(crate) mod subscribe;
 
 use bytes::Bytes;
 

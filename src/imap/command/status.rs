@@ -1,0 +1,323 @@
+//! STATUS, RFC 9051 section 6.3.11.
+//!
+//! ```text
+//! C: A7 STATUS "Sent Items" (MESSAGES UIDNEXT)
+//! S: * STATUS "Sent Items" (MESSAGES 231 UIDNEXT 44292)
+//! S: A7 OK STATUS completed
+//! ```
+
+use std::borrow::Cow;
+use std::fmt;
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+
+use super::{Command, is_data};
+use crate::Misuse;
+use crate::imap::proto::Claims;
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u64};
+use crate::imap::proto::encode::Line;
+use crate::imap::proto::response::Response;
+use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply, Uid};
+
+/// What to ask about a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StatusItem {
+    /// `MESSAGES`: how many messages there are.
+    Messages,
+    /// `RECENT`: how many of them no session has seen (RFC 3501 only).
+    Recent,
+    /// `UIDNEXT`: a message to come will have this UID or a greater one.
+    UidNext,
+    /// `UIDVALIDITY`.
+    UidValidity,
+    /// `UNSEEN`: how many messages have not been read.
+    Unseen,
+    /// `DELETED`: how many are marked `\Deleted` (RFC 9051).
+    Deleted,
+    /// `SIZE`: octets of all messages together (RFC 9051, RFC 8438).
+    Size,
+    /// Any other, by its name on the wire: `HIGHESTMODSEQ`, `MAILBOXID`, `APPENDLIMIT`.
+    Other(Cow<'static, str>),
+}
+
+impl StatusItem {
+    /// The item on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Messages => "MESSAGES",
+            Self::Recent => "RECENT",
+            Self::UidNext => "UIDNEXT",
+            Self::UidValidity => "UIDVALIDITY",
+            Self::Unseen => "UNSEEN",
+            Self::Deleted => "DELETED",
+            Self::Size => "SIZE",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl From<&'static str> for StatusItem {
+    /// By its name on the wire.
+    fn from(name: &'static str) -> Self {
+        Self::Other(name.into())
+    }
+}
+
+/// What a server says about a mailbox that need not be selected.
+///
+/// Of what was asked for, servers may leave out what they do not know; at 163.com that may be all.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct MailboxStatus {
+    /// Names and values as on the wire.
+    items: Vec<(String, Vec<u8>)>,
+}
+
+impl MailboxStatus {
+    /// How many messages there are.
+    pub fn messages(&self) -> Option<u32> {
+        self.number32("MESSAGES")
+    }
+
+    /// How many of them no session has seen (RFC 3501 only).
+    pub fn recent(&self) -> Option<u32> {
+        self.number32("RECENT")
+    }
+
+    /// A message to come will have this UID or a greater one.
+    pub fn uid_next(&self) -> Option<Uid> {
+        self.number32("UIDNEXT").and_then(Uid::new)
+    }
+
+    /// Its UIDVALIDITY.
+    pub fn uid_validity(&self) -> Option<NonZeroU32> {
+        self.number32("UIDVALIDITY").and_then(NonZeroU32::new)
+    }
+
+    /// How many messages have not been read.
+    pub fn unseen(&self) -> Option<u32> {
+        self.number32("UNSEEN")
+    }
+
+    /// How many messages are marked `\Deleted`.
+    pub fn deleted(&self) -> Option<u32> {
+        self.number32("DELETED")
+    }
+
+    /// The octets of all messages together.
+    pub fn size(&self) -> Option<u64> {
+        self.number("SIZE")
+    }
+
+    /// Any item that is a number, by its name in any case.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        parse_u64(self.raw(name)?)
+    }
+
+    /// Any item as it is on the wire, by its name in any case: `(F2212ea87-6097-4256)`.
+    pub fn raw(&self, name: &str) -> Option<&[u8]> {
+        let (_, value) = self.items.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        Some(value)
+    }
+
+    /// All items as they are on the wire.
+    pub fn items(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.items.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
+    fn number32(&self, name: &str) -> Option<u32> {
+        self.number(name).and_then(|number| u32::try_from(number).ok())
+    }
+}
+
+impl fmt::Debug for MailboxStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.items().map(|(name, value)| (name, String::from_utf8_lossy(value)));
+        f.debug_map().entries(shown).finish()
+    }
+}
+
+impl ImapClient {
+    /// Asks about a mailbox without selecting it. For some servers that is much work: for the
+    /// selected mailbox ask [`Mailbox`](crate::imap::Mailbox), which knows without asking.
+    ///
+    /// ```no_run
+    /// # async fn read(imap: &mut mailbearer::ImapClient) -> Result<(), mailbearer::imap::Error> {
+    /// use mailbearer::imap::StatusItem;
+    ///
+    /// let sent = imap.status("Sent Items", [StatusItem::Messages, StatusItem::UidNext]).await?;
+    /// println!("{:?} messages", sent.messages());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is no such mailbox, or the server does not know an item.
+    /// [`Error::Misuse`] without items, or for the name of an item that is no atom.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`].
+    pub async fn status(
+        &mut self,
+        name: impl Into<MailboxName>,
+        items: impl IntoIterator<Item = StatusItem>,
+    ) -> Result<MailboxStatus, Error> {
+        self.run(Status::new(name.into(), items.into_iter().collect())).await
+    }
+}
+
+pub(crate) struct Status {
+    name: MailboxName,
+    items: Vec<StatusItem>,
+    /// What was said, and whether of a mailbox of this very name.
+    found: Option<(bool, MailboxStatus)>,
+}
+
+impl Status {
+    pub(crate) const fn new(name: MailboxName, items: Vec<StatusItem>) -> Self {
+        Self { name, items, found: None }
+    }
+}
+
+impl Command for Status {
+    const NAME: &'static str = "STATUS";
+
+    type Output = MailboxStatus;
+
+    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+        if self.items.is_empty() {
+            return Err(Misuse::Argument {
+                what: "STATUS",
+                why: "no item is asked for".to_owned(),
+            });
+        }
+        line.raw("STATUS ").mailbox(&self.name)?;
+        let mut separator = " (";
+        for item in &self.items {
+            line.raw(separator).atom("a STATUS item", item.as_str())?;
+            separator = " ";
+        }
+        line.raw(")");
+        Ok(())
+    }
+
+    fn claims(&self) -> Claims {
+        Claims::Data(|response| is_data(response, "STATUS"))
+    }
+
+    fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
+        if let Response::Data { rest, .. } = response {
+            let (name, status) = parse(rest)?;
+            // Servers may spell a name otherwise than we do, so one of another name will do, but
+            // not in place of one of this name.
+            let same = MailboxName::from_wire(name) == self.name;
+            if same || self.found.as_ref().is_none_or(|(same, _)| !same) {
+                self.found = Some((same, status));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self, _: Reply) -> MailboxStatus {
+        self.found.map(|(_, status)| status).unwrap_or_default()
+    }
+}
+
+/// A name, and items with their values in one list.
+fn parse(rest: &[u8]) -> Parsed<(Cow<'_, [u8]>, MailboxStatus)> {
+    let mut cursor = Cursor::new(rest);
+    let name = match cursor.peek() {
+        Some(b'"' | b'{') => cursor.astring()?.to_bytes(),
+        // Exchange leaves names unquoted in which there are spaces (MailKit#945).
+        _ => {
+            let end = memchr::memmem::find(rest, b" (").ok_or(Malformed("a list of items"))?;
+            Cow::Borrowed(cursor.take(end).unwrap_or_default())
+        }
+    };
+    cursor.spaces();
+    cursor.expect(b'(', "a list of items")?;
+    let mut items = Vec::new();
+    loop {
+        cursor.spaces();
+        if cursor.eat(b')') {
+            return Ok((name, MailboxStatus { items }));
+        }
+        let item = String::from_utf8_lossy(cursor.atom()?).to_ascii_uppercase();
+        cursor.spaces();
+        let value = cursor.value()?.to_vec();
+        // RFC 9051 has nine items and extensions a handful.
+        if items.len() < 100 {
+            items.push((item, value));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+
+    fn status() -> Status {
+        Status::new("blurdybloop".into(), vec![StatusItem::UidNext, StatusItem::Messages])
+    }
+
+    #[test]
+    fn the_example_of_rfc_3501_is_read() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 STATUS blurdybloop (UIDNEXT MESSAGES)
+            S: * STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292)
+            S: A1 OK STATUS completed
+        ";
+        play(status, script, |played| {
+            let status = played.output.unwrap();
+            assert_eq!((status.messages(), status.uid_next()), (Some(231), Uid::new(44292)));
+            assert_eq!(status.unseen(), None);
+        });
+    }
+
+    #[test]
+    fn what_servers_make_of_it_is_read_too() {
+        let read = |line: &str| {
+            let (name, status) = parse(line.as_bytes()).unwrap();
+            (String::from_utf8_lossy(&name).into_owned(), status)
+        };
+        // Exchange ends with a space, 163.com tells nothing, Exchange leaves out quotes.
+        assert_eq!(read("INBOX (MESSAGES 0) ").1.messages(), Some(0));
+        assert_eq!(read("\"INBOX\" ()"), ("INBOX".to_owned(), MailboxStatus::default()));
+        assert_eq!(read("Sent Items (unseen 3)").1.unseen(), Some(3));
+        assert_eq!(read("Sent Items (UNSEEN 3)").0, "Sent Items");
+        let (_, status) = read("x (SIZE 9223372036854775807 MAILBOXID (F1 F2) UIDVALIDITY 0)");
+        assert_eq!((status.size(), status.uid_validity()), (Some(i64::MAX as u64), None));
+        assert_eq!(status.raw("mailboxid"), Some(&b"(F1 F2)"[..]));
+        let (_, status) = read("x (MESSAGES -1 UNSEEN NIL X-NEW \"a b\" DELETED 4)");
+        assert_eq!((status.messages(), status.unseen(), status.deleted()), (None, None, Some(4)));
+        assert_eq!(status.items().count(), 4);
+        for bad in ["", "x", "x MESSAGES 1", "x (MESSAGES 1", "x (MESSAGES)"] {
+            assert!(parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_answer_about_another_mailbox_does_not_displace_the_right_one() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 STATUS blurdybloop (UIDNEXT MESSAGES)
+            S: * STATUS blurdybloop (MESSAGES 1)
+            S: * STATUS other (MESSAGES 2)
+            S: A1 OK STATUS completed
+        ";
+        play(status, script, |played| {
+            assert_eq!(played.output.unwrap().messages(), Some(1));
+        });
+    }
+
+    #[test]
+    fn no_item_and_a_broken_item_are_refused_before_anything_is_written() {
+        for items in [vec![], vec!["A B".into()], vec!["A)\r\nB".into()]] {
+            let mut line = Line::new(Default::default());
+            let status = Status::new("x".into(), items);
+            assert!(status.encode(&mut line, &Capabilities::default()).is_err());
+        }
+    }
+}
