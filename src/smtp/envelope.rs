@@ -159,6 +159,15 @@ pub enum EnvelopeError {
     /// The list of recipients was empty.
     #[error("an envelope needs at least one recipient")]
     NoRecipients,
+    /// The header names neither a sender nor an author.
+    #[error("the header has no sender and no author")]
+    NoSender,
+    /// The header does not end where every header has ended.
+    #[error("the header is longer than {limit} octets")]
+    HeaderTooLong {
+        /// How much is read.
+        limit: usize,
+    },
     /// The sender is no address that SMTP can carry.
     #[error("sender address {address:?}: {flaw}")]
     Sender {
@@ -178,11 +187,11 @@ pub enum EnvelopeError {
 }
 
 impl EnvelopeError {
-    fn sender(address: &str, flaw: AddressFlaw) -> Self {
+    pub(super) fn sender(address: &str, flaw: AddressFlaw) -> Self {
         Self::Sender { address: address.to_owned(), flaw }
     }
 
-    fn recipient(address: &str, flaw: AddressFlaw) -> Self {
+    pub(super) fn recipient(address: &str, flaw: AddressFlaw) -> Self {
         Self::Recipient { address: address.to_owned(), flaw }
     }
 }
@@ -230,7 +239,7 @@ pub(crate) fn domain(address: &str) -> &str {
 }
 
 /// Whether `address` is a Mailbox of RFC 5321 section 4.1.2, with what RFC 6531 section 3.3 adds.
-fn check(address: &str) -> Result<(), AddressFlaw> {
+pub(super) fn check(address: &str) -> Result<(), AddressFlaw> {
     // Before anything else: this is what the rest of the session hangs on.
     if let Some(control) = address.chars().find(|c| c.is_control()) {
         return Err(AddressFlaw::Control(control));

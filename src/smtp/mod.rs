@@ -26,6 +26,7 @@ mod connect;
 mod envelope;
 mod error;
 mod extension;
+mod headers;
 mod hint;
 mod meaning;
 mod proto;
