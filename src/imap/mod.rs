@@ -40,10 +40,12 @@ mod types;
 
 pub use client::ImapClient;
 pub use command::append::{AppendOptions, AppendResult};
+pub use command::enable::Extension;
 pub use command::fetch::{Fetch, FetchItems, MessageStream, Messages};
 pub use command::list::{Attribute, ListedMailbox, Mailboxes, Role};
 pub use command::namespace::{NamespacePrefix, Namespaces};
 pub use command::raw::{RawCommand, RawOutcome};
+pub use command::search::{Search, SearchResult, SearchReturn};
 pub use command::status::{MailboxStatus, StatusItem};
 pub use command::store::StoreFlags;
 pub use error::Error;
@@ -53,6 +55,6 @@ pub use proto::code::{AppendUid, Code, CopyUid};
 pub use proto::response::Status;
 pub use reply::Reply;
 pub use types::{
-    Address, AddressIter, Addresses, Capabilities, DateTime, Envelope, Flag, Flags, Item,
+    Address, AddressIter, Addresses, Capabilities, Date, DateTime, Envelope, Flag, Flags, Item,
     MailboxName, Message, ParseSetError, Section, SeqSet, Text, Uid, UidSet,
 };

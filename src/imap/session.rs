@@ -86,6 +86,7 @@ impl Session {
         mut command: C,
         stage: Stage,
     ) -> Result<C::Output, Error> {
+        command.started(tag, self.core().takes_utf8());
         loop {
             match self.step(stage).await? {
                 Step::Data { tag: whose, frame } if whose == tag => {

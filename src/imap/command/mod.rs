@@ -12,6 +12,7 @@ pub(crate) mod capability;
 pub(crate) mod close;
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod enable;
 pub(crate) mod expunge;
 pub(crate) mod fetch;
 pub(crate) mod id;
@@ -23,6 +24,7 @@ pub(crate) mod raw;
 pub(crate) mod rename;
 #[cfg(test)]
 pub(crate) mod script;
+pub(crate) mod search;
 pub(crate) mod select;
 pub(crate) mod starttls;
 pub(crate) mod status;
@@ -34,7 +36,7 @@ use bytes::Bytes;
 use super::proto::decode::Parsed;
 use super::proto::encode::Line;
 use super::proto::response::Response;
-use super::proto::{Claims, Effect};
+use super::proto::{Claims, Effect, Tag};
 use super::{Capabilities, Message, Reply};
 use crate::Misuse;
 
@@ -61,6 +63,9 @@ pub(crate) trait Command {
     fn effect(&self) -> Effect {
         Effect::None
     }
+
+    /// It was sent with this tag. `utf8`: names come in UTF-8 (RFC 6855).
+    fn started(&mut self, _: Tag, _utf8: bool) {}
 
     /// Takes a response that it claims. One that makes no sense becomes an event.
     fn accept(&mut self, _: &Response<'_>, _: &Bytes) -> Parsed<()> {

@@ -47,8 +47,9 @@ fn run<C: Command>(command: C, script: &str, chunk: usize) -> Played<C::Output> 
             if let Some(command) = command.take() {
                 let mut line = core.line();
                 command.encode(&mut line, &core.capabilities().clone()).unwrap();
-                core.start(line, command.claims(), command.effect()).unwrap();
+                let tag = core.start(line, command.claims(), command.effect()).unwrap();
                 running = Some(command);
+                running.as_mut().unwrap().started(tag, core.takes_utf8());
             }
             flush(&mut core, &mut written);
             let expected = format!("{}\r\n", expected.strip_prefix(' ').unwrap_or(expected));

@@ -176,6 +176,11 @@ impl Core {
                 }
             }
             _ if claimant.is_some() => {
+                if let Response::Data { rest, .. } = *response
+                    && pending.is_some_and(|pending| pending.effect == Effect::Enable)
+                {
+                    self.enabled.add(rest);
+                }
                 self.claimed(claimant, |tag| Step::Data { tag, frame: frame.clone() })
             }
             Response::Numbered { number, name, .. } if name.eq_ignore_ascii_case(b"EXPUNGE") => {

@@ -24,6 +24,7 @@ pub(crate) mod selected;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::fmt;
 
 use bytes::Bytes;
 use memchr::memchr3;
@@ -46,6 +47,12 @@ use crate::wire::{Input, Output};
 /// The tag of a command: `A` and a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tag(u32);
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "A{}", self.0)
+    }
+}
 
 /// What the core reports.
 #[derive(Debug)]
@@ -78,6 +85,8 @@ pub(crate) enum Effect {
     Select { name: MailboxName, read_only: bool },
     /// Leaves the selected mailbox.
     Unselect,
+    /// Makes the server do what it does on demand only.
+    Enable,
     /// Asks for TLS.
     StartTls,
     /// Logs in.
@@ -124,6 +133,8 @@ pub(crate) struct Core {
     capabilities: Capabilities,
     /// How often the server has named its capabilities.
     capabilities_named: u32,
+    /// What it was asked to do and has confirmed (RFC 5161).
+    enabled: Capabilities,
     selected: Option<Selected>,
     /// The mailbox that a SELECT in flight will select.
     entering: Option<Selected>,
@@ -173,6 +184,7 @@ impl Core {
             scrubber: Scrubber::default(),
             capabilities: Capabilities::default(),
             capabilities_named: 0,
+            enabled: Capabilities::default(),
             selected: None,
             entering: None,
             leaving: None,
@@ -280,6 +292,24 @@ impl Core {
     /// How often the server has named its capabilities.
     pub(crate) const fn capabilities_named(&self) -> u32 {
         self.capabilities_named
+    }
+
+    /// What ENABLE has brought.
+    pub(crate) const fn enabled(&self) -> &Capabilities {
+        &self.enabled
+    }
+
+    /// Whether the server speaks UTF-8, in names, too (RFC 6855, RFC 9051 appendix E).
+    pub(crate) fn takes_utf8(&self) -> bool {
+        self.enabled.has("UTF8=ACCEPT") || self.enabled.has("IMAP4rev2")
+    }
+
+    /// Whether a search may say what it wants to be told (RFC 4731; RFC 9051 has it built in).
+    pub(crate) fn searches_extended(&self) -> bool {
+        let offered = &self.capabilities;
+        offered.has("ESEARCH")
+            || self.enabled.has("IMAP4rev2")
+            || offered.has("IMAP4rev2") && !offered.has("IMAP4rev1")
     }
 
     pub(crate) const fn selected(&self) -> Option<&Selected> {

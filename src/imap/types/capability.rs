@@ -25,6 +25,16 @@ impl Capabilities {
         Self::from(String::from_utf8_lossy(words).as_ref())
     }
 
+    /// Adds the words after `ENABLED`.
+    pub(crate) fn add(&mut self, words: &[u8]) {
+        let more = Self::parse(words);
+        for word in more.iter().filter(|word| !self.has(word)).collect::<Vec<_>>() {
+            let separator = if self.words.is_empty() { "" } else { " " };
+            self.words.push_str(separator);
+            self.words.push_str(word);
+        }
+    }
+
     /// Whether the server has this capability, such as `IDLE` or `AUTH=XOAUTH2`, in any case.
     pub fn has(&self, name: &str) -> bool {
         self.iter().any(|word| word.eq_ignore_ascii_case(name))

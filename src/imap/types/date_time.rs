@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::imap::proto::decode::{Cursor, parse_u32};
 
-const MONTHS: [&str; 12] =
+pub(super) const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// A date and time with its zone, as in INTERNALDATE: `17-Jul-1996 02:44:25 -0700`.
@@ -62,14 +62,7 @@ impl DateTime {
 
     /// The moment it names; `None` if there is none, as for a 30th of February.
     pub fn to_system_time(&self) -> Option<SystemTime> {
-        let leap = self.year.is_multiple_of(4)
-            && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400));
-        let length = match self.month {
-            1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-            4 | 6 | 9 | 11 => 30,
-            2 => 28 + u8::from(leap),
-            _ => return None,
-        };
+        let length = days_in(self.year, self.month)?;
         // 60 is a leap second; it counts as the first second of the next minute.
         if !(1..=length).contains(&self.day)
             || self.hour > 23
@@ -170,8 +163,19 @@ fn days_from_civil(year: u16, month: u8, day: u8) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
+/// How many days a month has in the Gregorian calendar; `None` if there is no such month.
+pub(super) fn days_in(year: u16, month: u8) -> Option<u8> {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    Some(match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + u8::from(leap),
+        _ => return None,
+    })
+}
+
 /// The inverse of [`days_from_civil`], up to the year 9999.
-fn civil_from_days(days: i64) -> Option<(u16, u8, u8)> {
+pub(super) fn civil_from_days(days: i64) -> Option<(u16, u8, u8)> {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);

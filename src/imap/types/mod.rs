@@ -1,6 +1,7 @@
 //! Values that outlive a command.
 
 mod capability;
+mod date;
 mod date_time;
 mod envelope;
 mod flag;
@@ -12,6 +13,7 @@ mod text;
 mod uid;
 
 pub use capability::Capabilities;
+pub use date::Date;
 pub use date_time::DateTime;
 pub use envelope::{Address, AddressIter, Addresses, Envelope};
 pub use flag::{Flag, Flags};
@@ -19,4 +21,5 @@ pub use mailbox_name::MailboxName;
 pub use message::{Item, Message};
 pub use section::Section;
 pub use text::Text;
+pub(crate) use uid::NumberSet;
 pub use uid::{ParseSetError, SeqSet, Uid, UidSet};

@@ -97,6 +97,10 @@ impl UidSet {
         NumberSet::parse(text.as_bytes()).map(Self).ok_or_else(|| ParseSetError(text.to_owned()))
     }
 
+    pub(crate) const fn of(set: NumberSet) -> Self {
+        Self(set)
+    }
+
     /// Whether it names no message.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -135,6 +139,10 @@ impl SeqSet {
     /// The text is no set.
     pub fn parse(text: &str) -> Result<Self, ParseSetError> {
         NumberSet::parse(text.as_bytes()).map(Self).ok_or_else(|| ParseSetError(text.to_owned()))
+    }
+
+    pub(crate) const fn of(set: NumberSet) -> Self {
+        Self(set)
     }
 
     /// Whether it names no message.
@@ -224,7 +232,7 @@ impl FromIterator<NonZeroU32> for SeqSet {
 
 /// Sorted ranges that neither touch nor overlap, and at most one open range above them all.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-struct NumberSet {
+pub(crate) struct NumberSet {
     closed: Vec<(u32, u32)>,
     /// `Some(n)` is `n:*`; `Some(0)` is `*` alone, the last message.
     open: Option<u32>,
@@ -237,6 +245,37 @@ impl NumberSet {
 
     fn range(one: u32, other: u32) -> Self {
         Self { closed: vec![(one.min(other), one.max(other))], open: None }
+    }
+
+    /// Of ranges in any order; the first number of each is its lowest.
+    pub(crate) fn of_ranges(ranges: Vec<(u32, u32)>) -> Self {
+        Self::normal(ranges, None)
+    }
+
+    /// The ranges of a set without `*`.
+    pub(crate) fn parse_closed(text: &[u8]) -> Option<Vec<(u32, u32)>> {
+        Self::parse(text).filter(|set| set.open.is_none()).map(|set| set.closed)
+    }
+
+    /// How many numbers are in its closed ranges.
+    pub(crate) fn count(&self) -> u32 {
+        let lengths = self.closed.iter().map(|(first, last)| last - first + 1);
+        lengths.fold(0, u32::saturating_add)
+    }
+
+    /// The lowest number of its closed ranges.
+    pub(crate) fn first(&self) -> Option<u32> {
+        self.closed.first().map(|(first, _)| *first)
+    }
+
+    /// The highest number of its closed ranges.
+    pub(crate) fn last(&self) -> Option<u32> {
+        self.closed.last().map(|(_, last)| *last)
+    }
+
+    /// The numbers of its closed ranges.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
+        self.closed.iter().flat_map(|(first, last)| *first..=*last)
     }
 
     const fn is_empty(&self) -> bool {

@@ -1,0 +1,257 @@
+//! What a search has found.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::num::NonZeroU32;
+
+use crate::imap::proto::Tag;
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32};
+use crate::imap::types::NumberSet;
+use crate::imap::{SeqSet, Uid, UidSet};
+
+/// The messages that a search has found, by [`Uid`] or by sequence number, in ascending order.
+///
+/// Where numbers follow each other only the first and the last are kept, so a result takes at most
+/// eight octets a message and mostly far less.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SearchResult<N> {
+    set: NumberSet,
+    min: Option<u32>,
+    max: Option<u32>,
+    count: Option<u32>,
+    numbers: PhantomData<N>,
+}
+
+impl<N: From<NonZeroU32>> SearchResult<N> {
+    pub(super) fn new(found: Finding) -> Self {
+        let Finding { ranges, min, max, count } = found;
+        let set = NumberSet::of_ranges(ranges);
+        Self { set, min, max, count, numbers: PhantomData }
+    }
+
+    /// How many messages were found.
+    pub fn count(&self) -> u32 {
+        self.count.unwrap_or_else(|| self.set.count())
+    }
+
+    /// Whether none was found.
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0 && self.min.is_none() && self.max.is_none()
+    }
+
+    /// The lowest number. `None` if nothing was found, or the server was asked for something else
+    /// only.
+    pub fn min(&self) -> Option<N> {
+        let min = self.min.or_else(|| self.set.first());
+        min.and_then(NonZeroU32::new).map(N::from)
+    }
+
+    /// The highest number. `None` as for [`min`](Self::min).
+    pub fn max(&self) -> Option<N> {
+        let max = self.max.or_else(|| self.set.last());
+        max.and_then(NonZeroU32::new).map(N::from)
+    }
+
+    /// All numbers. There are none if the server was asked for something else only.
+    pub fn iter(&self) -> impl Iterator<Item = N> + '_ {
+        self.set.numbers().filter_map(NonZeroU32::new).map(N::from)
+    }
+}
+
+impl SearchResult<Uid> {
+    /// The UIDs as a set, as commands take it.
+    pub fn into_set(self) -> UidSet {
+        UidSet::of(self.set)
+    }
+}
+
+impl SearchResult<NonZeroU32> {
+    /// The sequence numbers as a set, as commands take it.
+    pub fn into_set(self) -> SeqSet {
+        SeqSet::of(self.set)
+    }
+}
+
+impl From<SearchResult<Uid>> for UidSet {
+    fn from(found: SearchResult<Uid>) -> Self {
+        found.into_set()
+    }
+}
+
+impl From<&SearchResult<Uid>> for UidSet {
+    fn from(found: &SearchResult<Uid>) -> Self {
+        found.clone().into_set()
+    }
+}
+
+impl From<SearchResult<NonZeroU32>> for SeqSet {
+    fn from(found: SearchResult<NonZeroU32>) -> Self {
+        found.into_set()
+    }
+}
+
+impl<N: From<NonZeroU32>> fmt::Debug for SearchResult<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SearchResult")
+            .field("count", &self.count())
+            .field("set", &format_args!("{}", self.set))
+            .finish_non_exhaustive()
+    }
+}
+
+/// What has been found so far, in the order of the server.
+#[derive(Debug, Default)]
+pub(super) struct Finding {
+    ranges: Vec<(u32, u32)>,
+    min: Option<u32>,
+    max: Option<u32>,
+    count: Option<u32>,
+}
+
+impl Finding {
+    /// Takes what follows `* SEARCH`. What is no number is passed over and reported.
+    pub(super) fn take(&mut self, rest: &[u8]) -> Parsed<()> {
+        // RFC 7162 section 3.1.5 puts `(MODSEQ n)` behind the numbers.
+        let end = memchr::memchr(b'(', rest).unwrap_or(rest.len());
+        let mut odd = false;
+        let (mut number, mut digits) = (0_u64, 0_usize);
+        for octet in rest.get(..end).unwrap_or_default().iter().chain(b" ") {
+            match octet {
+                b'0'..=b'9' => {
+                    // Of 20 digits and more none is a number of 32 bits.
+                    number = number.wrapping_mul(10).wrapping_add(u64::from(octet - b'0'));
+                    digits += 1;
+                }
+                b' ' | b'\r' | b'\n' => {
+                    match u32::try_from(number) {
+                        Ok(number) if number != 0 && digits < 20 => self.push(number),
+                        _ => odd |= digits > 0,
+                    }
+                    (number, digits) = (0, 0);
+                }
+                _ => {
+                    // The rest of this word is none either.
+                    digits = 20;
+                }
+            }
+        }
+        if odd { Err(Malformed("message numbers of 32 bits")) } else { Ok(()) }
+    }
+
+    fn push(&mut self, number: u32) {
+        match self.ranges.last_mut() {
+            Some((_, last)) if number.wrapping_sub(1) == *last => *last = number,
+            _ => self.ranges.push((number, number)),
+        }
+    }
+
+    /// Takes what follows `* ESEARCH` (RFC 4466 section 2.6.2), if it answers the command with
+    /// this tag.
+    pub(super) fn take_extended(&mut self, rest: &[u8], tag: Option<Tag>) -> Parsed<()> {
+        let mut cursor = Cursor::new(rest);
+        if cursor.eat(b'(') {
+            cursor.spaces();
+            if cursor.eat_word(b"TAG") {
+                cursor.spaces();
+                let whose = cursor.astring()?;
+                if tag.is_some_and(|tag| whose.to_bytes() != tag.to_string().as_bytes()) {
+                    return Err(Malformed("the tag of the running search"));
+                }
+            }
+            cursor.end_list("the end of the search correlator")?;
+        }
+        cursor.spaces();
+        cursor.eat_word(b"UID");
+        loop {
+            cursor.spaces();
+            if cursor.at_end() {
+                return Ok(());
+            }
+            let name = cursor.atom()?;
+            cursor.spaces();
+            let value = cursor.value()?;
+            let number = || parse_u32(value).ok_or(Malformed("a number of 32 bits"));
+            match name.to_ascii_uppercase().as_slice() {
+                b"MIN" => self.min = Some(number()?),
+                b"MAX" => self.max = Some(number()?),
+                b"COUNT" => self.count = Some(number()?),
+                b"ALL" => {
+                    let set =
+                        NumberSet::parse_closed(value).ok_or(Malformed("a set of numbers"))?;
+                    self.ranges.extend(set);
+                }
+                // MODSEQ, PARTIAL and what is to come.
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn numbers_that_follow_each_other_are_kept_as_one() {
+        let line: String = (1..=100_000).map(|number| format!("{number} ")).collect();
+        let mut found = Finding::default();
+        found.take(line.as_bytes()).unwrap();
+        assert_eq!(found.ranges, [(1, 100_000)]);
+        assert_eq!(SearchResult::<Uid>::new(found).count(), 100_000);
+    }
+
+    #[test]
+    fn an_extended_answer_that_makes_no_sense_is_reported() {
+        for bad in [
+            "(TAG \"A1\") UID ALL 1:*",
+            "(TAG \"A1\") ALL",
+            "(TAG \"A1\") COUNT x",
+            "(TAG \"A1\"",
+            "(TAG \"A1\") MIN 99999999999",
+        ] {
+            assert!(Finding::default().take_extended(bad.as_bytes(), None).is_err(), "{bad}");
+        }
+        let mut found = Finding::default();
+        found.take_extended(b"UID COUNT 2 X-NEW (a b) ALL 4294967295,4294967294", None).unwrap();
+        let found = SearchResult::<Uid>::new(found);
+        assert_eq!((found.count(), found.max()), (2, Uid::new(u32::MAX)));
+        assert_eq!(found.iter().count(), 2);
+    }
+
+    #[test]
+    fn nothing_found_is_empty_in_either_form() {
+        for line in ["(TAG \"A1\") UID", "(TAG \"A1\") UID COUNT 0", ""] {
+            let mut found = Finding::default();
+            found.take_extended(line.as_bytes(), None).unwrap();
+            let found = SearchResult::<Uid>::new(found);
+            assert!(found.is_empty() && found.min().is_none(), "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_number_is_found_once(numbers in proptest::collection::vec(1_u32..60, 0..40)) {
+            let line: String = numbers.iter().map(|number| format!(" {number}")).collect();
+            let mut found = Finding::default();
+            found.take(line.as_bytes()).unwrap();
+            let mut expected: Vec<_> = numbers;
+            expected.sort_unstable();
+            expected.dedup();
+            let found = SearchResult::<Uid>::new(found);
+            prop_assert_eq!(found.count() as usize, expected.len());
+            prop_assert_eq!(found.iter().map(Uid::get).collect::<Vec<_>>(), expected);
+        }
+
+        #[test]
+        fn no_octets_make_it_panic(line in "[0-9 ()\"A-Z:,*]{0,40}", octets: Vec<u8>) {
+            let mut found = Finding::default();
+            for octets in [line.as_bytes(), &octets] {
+                let _ = found.take(octets);
+                let _ = found.take_extended(octets, None);
+            }
+            let found = SearchResult::<Uid>::new(found);
+            let _ = (found.count(), found.min(), found.max(), format!("{found:?}"));
+        }
+    }
+}

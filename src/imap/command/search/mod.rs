@@ -1,0 +1,350 @@
+//! SEARCH and UID SEARCH, RFC 9051 section 6.4.4, with RETURN (RFC 4731).
+//!
+//! ```text
+//! C: A8 UID SEARCH UNSEEN SINCE 1-Feb-2026 FROM "Smith"
+//! S: * SEARCH 2 84 882
+//! S: A8 OK SEARCH completed
+//!
+//! C: A9 UID SEARCH RETURN (MIN COUNT) FLAGGED
+//! S: * ESEARCH (TAG "A9") UID MIN 7 COUNT 3
+//! S: A9 OK SEARCH completed
+//! ```
+//!
+//! What is sought is ASCII, or UTF-8 and named so: Gmail does not find what is not ASCII unless the
+//! charset is named. Outlook.com refuses the name and takes UTF-8 without it, so a search that is
+//! refused for its charset is sent once more without one. After `ENABLE UTF8=ACCEPT` none may be
+//! named (RFC 6855 section 3).
+
+mod found;
+mod key;
+
+pub use found::SearchResult;
+pub use key::Search;
+
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+
+use self::found::Finding;
+use super::{Command, is_data};
+use crate::imap::proto::decode::Parsed;
+use crate::imap::proto::encode::Line;
+use crate::imap::proto::response::Response;
+use crate::imap::proto::{Claims, Tag};
+use crate::imap::{Capabilities, Code, Error, Mailbox, Reply, Status, Uid};
+use crate::{Failure, Misuse, Retry};
+
+/// What to tell of the messages that were found (RFC 4731).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SearchReturn {
+    /// `MIN`: the lowest number.
+    Min,
+    /// `MAX`: the highest number.
+    Max,
+    /// `COUNT`: how many there are.
+    Count,
+    /// `ALL`: every number.
+    All,
+}
+
+impl SearchReturn {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Min => "MIN",
+            Self::Max => "MAX",
+            Self::Count => "COUNT",
+            Self::All => "ALL",
+        }
+    }
+}
+
+impl Mailbox {
+    /// The UIDs of the messages that match. None that match is no error.
+    ///
+    /// Text beyond ASCII is sought as UTF-8. Not every server finds it; at Exchange such a search
+    /// may take minutes.
+    ///
+    /// ```no_run
+    /// # async fn read(inbox: &mut mailbearer::imap::Mailbox) -> Result<(), mailbearer::imap::Error> {
+    /// use mailbearer::imap::{Date, Fetch, Search};
+    ///
+    /// let february = Date::new(2026, 2, 1).expect("a day of the calendar");
+    /// let found = inbox.uid_search(Search::all().unseen().from("Smith").since(february)).await?;
+    /// println!("{} messages", found.count());
+    /// let mut messages = inbox.uid_fetch(found, Fetch::envelope()).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the server does not take a key, or does not search in UTF-8
+    /// ([`Code::BadCharset`]). [`Error::Misuse`] for an argument that cannot be sent; nothing was
+    /// sent then.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`](crate::ImapClient).
+    pub async fn uid_search(&mut self, search: Search) -> Result<SearchResult<Uid>, Error> {
+        self.find(search, &[]).await
+    }
+
+    /// The sequence numbers of the messages that match. They move whenever a message is expunged:
+    /// see [`uid_search`](Self::uid_search), which is nearly always the one to use.
+    ///
+    /// # Errors
+    /// As for [`uid_search`](Self::uid_search).
+    ///
+    /// # Cancel safety
+    /// As for [`uid_search`](Self::uid_search).
+    pub async fn search(&mut self, search: Search) -> Result<SearchResult<NonZeroU32>, Error> {
+        self.find(search, &[]).await
+    }
+
+    /// Of the messages that match, the lowest or highest UID, their number, or all UIDs, as
+    /// `returns` says; servers with `ESEARCH` send no more than that, and all UIDs as ranges. Of
+    /// other servers all UIDs are asked for, and the rest is worked out from them.
+    ///
+    /// # Errors
+    /// As for [`uid_search`](Self::uid_search).
+    ///
+    /// # Cancel safety
+    /// As for [`uid_search`](Self::uid_search).
+    pub async fn uid_search_returning(
+        &mut self,
+        search: Search,
+        returns: impl IntoIterator<Item = SearchReturn>,
+    ) -> Result<SearchResult<Uid>, Error> {
+        let returns: Vec<_> = returns.into_iter().collect();
+        self.find(search, &returns).await
+    }
+
+    /// The same by sequence numbers: see [`uid_search_returning`](Self::uid_search_returning).
+    ///
+    /// # Errors
+    /// As for [`uid_search`](Self::uid_search).
+    ///
+    /// # Cancel safety
+    /// As for [`uid_search`](Self::uid_search).
+    pub async fn search_returning(
+        &mut self,
+        search: Search,
+        returns: impl IntoIterator<Item = SearchReturn>,
+    ) -> Result<SearchResult<NonZeroU32>, Error> {
+        let returns: Vec<_> = returns.into_iter().collect();
+        self.find(search, &returns).await
+    }
+
+    async fn find<N: Number>(
+        &mut self,
+        search: Search,
+        returns: &[SearchReturn],
+    ) -> Result<SearchResult<N>, Error> {
+        let returns = match self.session.core().searches_extended() {
+            true => returns,
+            false => &[],
+        };
+        let charset = !search.is_ascii() && !self.session.core().takes_utf8();
+        let first = self.run(Find::new(&search, returns, charset)).await;
+        match first {
+            Err(error) if charset && is_about_charset(&error) => {
+                self.run(Find::new(&search, returns, false)).await
+            }
+            answer => answer,
+        }
+    }
+}
+
+/// Whether the same search may succeed without a charset. Exchange says `NO [BADCHARSET
+/// (US-ASCII)]`; a server that does not know CHARSET says BAD.
+fn is_about_charset(error: &Error) -> bool {
+    let Error::Refused { reply, usable: true, .. } = error else { return false };
+    match reply.code() {
+        Some(Code::BadCharset) => true,
+        Some(_) => false,
+        None => {
+            error.retry() == Retry::Never
+                && (reply.status() == Status::Bad || reply.says("charset"))
+        }
+    }
+}
+
+/// What messages are numbered by.
+pub(crate) trait Number: Copy + From<NonZeroU32> {
+    /// The command.
+    const NAME: &'static str;
+}
+
+impl Number for Uid {
+    const NAME: &'static str = "UID SEARCH";
+}
+
+impl Number for NonZeroU32 {
+    const NAME: &'static str = "SEARCH";
+}
+
+struct Find<'a, N> {
+    search: &'a Search,
+    returns: &'a [SearchReturn],
+    charset: bool,
+    tag: Option<Tag>,
+    found: Finding,
+    numbers: std::marker::PhantomData<N>,
+}
+
+impl<'a, N> Find<'a, N> {
+    fn new(search: &'a Search, returns: &'a [SearchReturn], charset: bool) -> Self {
+        let (found, numbers) = Default::default();
+        Self { search, returns, charset, tag: None, found, numbers }
+    }
+}
+
+impl<N: Number> Command for Find<'_, N> {
+    const NAME: &'static str = N::NAME;
+
+    type Output = SearchResult<N>;
+
+    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+        line.raw(N::NAME).raw(" ");
+        let mut separator = "RETURN (";
+        for wanted in self.returns {
+            line.raw(separator).raw(wanted.as_str());
+            separator = " ";
+        }
+        if !self.returns.is_empty() {
+            line.raw(") ");
+        }
+        if self.charset {
+            line.raw("CHARSET UTF-8 ");
+        }
+        self.search.encode(line)
+    }
+
+    fn started(&mut self, tag: Tag, _: bool) {
+        self.tag = Some(tag);
+    }
+
+    fn claims(&self) -> Claims {
+        Claims::Data(|response| is_data(response, "SEARCH") || is_data(response, "ESEARCH"))
+    }
+
+    fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
+        match response {
+            Response::Data { name, rest } if name.eq_ignore_ascii_case(b"ESEARCH") => {
+                self.found.take_extended(rest, self.tag)
+            }
+            Response::Data { rest, .. } => self.found.take(rest),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(self, _: Reply) -> SearchResult<N> {
+        SearchResult::new(self.found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+    use crate::imap::{Date, Event};
+
+    fn find<'a>(search: &'a Search, returns: &'a [SearchReturn]) -> impl Fn() -> Find<'a, Uid> {
+        move || Find::new(search, returns, !search.is_ascii())
+    }
+
+    #[test]
+    fn the_examples_of_rfc_3501_are_searched_and_read() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 UID SEARCH FLAGGED SINCE 1-Feb-1994 NOT FROM \"Smith\"
+            S: * SEARCH 2 84 882
+            S: A1 OK SEARCH completed
+        ";
+        let since = Date::new(1994, 2, 1).unwrap();
+        let search = Search::all().flagged().since(since).not(Search::all().from("Smith"));
+        play(find(&search, &[]), script, |played| {
+            let found = played.output.unwrap();
+            assert_eq!(found.iter().map(Uid::get).collect::<Vec<_>>(), [2, 84, 882]);
+            assert_eq!((found.count(), found.min(), found.max()), (3, Uid::new(2), Uid::new(882)));
+        });
+        let script = "
+            S: * PREAUTH hi
+            C: A1 SEARCH TEXT \"string not in mailbox\"
+            S: * SEARCH
+            S: A1 OK SEARCH completed
+        ";
+        let search = Search::all().text("string not in mailbox");
+        let find = || Find::<NonZeroU32>::new(&search, &[], false);
+        play(find, script, |played| assert!(played.output.unwrap().is_empty()));
+    }
+
+    #[test]
+    fn what_is_not_ascii_goes_as_a_literal_of_the_charset() {
+        let script = "
+            S: * PREAUTH [CAPABILITY IMAP4rev1] hi
+            C: A1 UID SEARCH CHARSET UTF-8 SUBJECT {12}
+            S: + go ahead
+            C: \u{43f}\u{440}\u{438}\u{432}\u{435}\u{442} UNSEEN
+            S: * SEARCH 43
+            S: A1 OK done
+        ";
+        let search = Search::all().subject("\u{43f}\u{440}\u{438}\u{432}\u{435}\u{442}").unseen();
+        play(find(&search, &[]), script, |played| assert_eq!(played.output.unwrap().count(), 1));
+    }
+
+    #[test]
+    fn an_extended_answer_is_known_by_its_tag() {
+        // RFC 4731 section 3.1.
+        let script = "
+            S: * PREAUTH hi
+            C: A1 UID SEARCH RETURN (MIN COUNT) FLAGGED
+            S: * ESEARCH (TAG \"A77\") UID MIN 9 COUNT 9
+            S: * ESEARCH (TAG \"A1\") UID MIN 2 COUNT 3
+            S: A1 OK SEARCH completed
+        ";
+        let search = Search::all().flagged();
+        let returns = [SearchReturn::Min, SearchReturn::Count];
+        play(find(&search, &returns), script, |mut played| {
+            let found = played.output.unwrap();
+            assert_eq!((found.min(), found.max(), found.count()), (Uid::new(2), None, 3));
+            assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })));
+        });
+    }
+
+    #[test]
+    fn several_lines_are_one_answer_in_whatever_form() {
+        // iCloud answers a search with RETURN by SEARCH (MailKit#863).
+        let script = "
+            S: * PREAUTH hi
+            C: A1 UID SEARCH RETURN (ALL) ALL
+            S: * SEARCH 1 2 
+            S: * search 9 7 3
+            S: * SEARCH 
+            S: * ESEARCH (TAG A1) UID ALL 12:10,20
+            S: A1 OK SEARCH completed
+        ";
+        let search = Search::all();
+        play(find(&search, &[SearchReturn::All]), script, |mut played| {
+            let found = played.output.unwrap();
+            assert_eq!(found.count(), 9);
+            assert_eq!(found.into_set().to_string(), "1:3,7,9:12,20");
+            assert!(played.core.take_event().is_none());
+        });
+    }
+
+    #[test]
+    fn what_is_no_number_is_an_event_and_the_numbers_beside_it_are_kept() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 UID SEARCH ALL
+            S: * SEARCH 1 x 99999999999 0 2
+            S: * SEARCH 5 (MODSEQ 917162500)
+            S: A1 OK SEARCH completed
+        ";
+        let search = Search::all();
+        play(find(&search, &[]), script, |mut played| {
+            assert_eq!(played.output.unwrap().into_set().to_string(), "1:2,5");
+            assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })));
+            assert!(played.core.take_event().is_none());
+        });
+    }
+}
