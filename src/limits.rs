@@ -105,6 +105,7 @@ pub struct Limits {
     pub(crate) literal: u64,
     pub(crate) events: usize,
     pub(crate) settle: u64,
+    pub(crate) pipelined: usize,
 }
 
 impl Default for Limits {
@@ -116,6 +117,7 @@ impl Default for Limits {
             literal: 256 * 1024 * 1024,
             events: 1000,
             settle: 1024 * 1024,
+            pipelined: 4 * 1024,
         }
     }
 }
@@ -157,6 +159,13 @@ impl Limits {
     /// 1 MiB; beyond it the connection is closed.
     pub const fn settle(mut self, octets: u64) -> Self {
         self.settle = octets;
+        self
+    }
+
+    /// Octets of POP3 commands that are sent before those ahead of them are answered. 4 KiB, so
+    /// that they find room between here and a server that reads nothing while it writes.
+    pub const fn pipelined(mut self, octets: usize) -> Self {
+        self.pipelined = octets;
         self
     }
 }

@@ -47,6 +47,11 @@ impl Clock {
         self.since = Some(Instant::now());
     }
 
+    /// Somebody waits, and may have waited before.
+    pub(crate) fn resume(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+
     /// It ended or was dropped.
     pub(crate) fn stop(&mut self) {
         if let Some(since) = self.since.take() {

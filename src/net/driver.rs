@@ -107,6 +107,17 @@ impl<M: Machine> Driver<M> {
         })
     }
 
+    /// The core's next event, for what is polled and is no future. Waiting counts from a poll that
+    /// finds nothing to the one that finds something.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<M::Event, Broken>> {
+        self.clock.resume();
+        let polled = self.poll_event(cx, None);
+        if polled.is_ready() {
+            self.clock.stop();
+        }
+        polled.map(|event| event.and_then(|event| event.ok_or(Broken::Net(Error::Closed))))
+    }
+
     /// Writes until at most `low` octets are left, or the core has an event.
     pub(crate) async fn drain(&mut self, low: usize) -> Result<Option<M::Event>, Broken> {
         if let Some(event) = self.poll_core()? {
@@ -316,7 +327,7 @@ mod tests {
     use tokio::time::{Instant, timeout};
 
     use super::*;
-    use crate::pop::proto::{Core, Shape};
+    use crate::pop::proto::{Core, Event, Shape};
 
     /// A driver with a POP3 core, and the server's end of its pipe.
     fn driver(pipe: usize) -> (Driver<Core>, DuplexStream) {
@@ -328,7 +339,8 @@ mod tests {
     }
 
     async fn answer(driver: &mut Driver<Core>) -> Result<String, Broken> {
-        let response = driver.event().await?;
+        let event = driver.event().await?;
+        let Event::Response(response) = event else { panic!("{event:?}") };
         Ok(String::from_utf8_lossy(&response.text).into_owned() + &response.reply.to_string())
     }
 
@@ -467,6 +479,10 @@ mod tests {
         let (drained, _) = tokio::join!(driver.drain(0), read);
         assert!(drained.unwrap().is_none());
         far.write_all(b"+OK\r\n").await.unwrap();
-        assert!(driver.drain(0).await.unwrap().is_none_or(|event| event.reply.is_ok()));
+        let drained = driver.drain(0).await.unwrap();
+        assert!(
+            drained
+                .is_none_or(|event| matches!(event, Event::Response(said) if said.reply.is_ok()))
+        );
     }
 }

@@ -7,10 +7,12 @@ use crate::net::driver::Driver;
 use crate::sasl::POP_COMMAND_LINE;
 use crate::{Fault, Protocol, Stage};
 
+use super::client::Offered;
 use super::command::capa::Capa;
 use super::command::stat::Stat;
+use super::command::utf8::Utf8;
 use super::command::{Command, stls::Stls};
-use super::proto::{Core, Response};
+use super::proto::{Core, Event, Response};
 use super::{Capabilities, Error, PopClient, Reply, ResponseCode};
 
 impl Client for PopClient {}
@@ -59,13 +61,37 @@ impl Establish for PopClient {
         if !capabilities.may_authenticate(mechanism) {
             return Err(unsupported(format!("SASL {mechanism}"), capabilities.mechanisms()));
         }
-        session.authenticate(settings, login).await?;
+        // RFC 6856 section 2: only before the login. Without it the server must rewrite or refuse
+        // messages with UTF-8 in their headers.
+        if capabilities.has("UTF8") {
+            match session.run(Utf8, Stage::Command(Utf8::NAME)).await {
+                Err(Error::Refused { .. }) => {}
+                done => done?,
+            }
+        }
+        session.authenticate(settings, login, &capabilities).await?;
+        // What is offered may differ behind the login. Asking costs nothing where it can be done
+        // in one flight with the probe.
+        let ask_again = capabilities.has("PIPELINING");
+        session.start(&Stat)?;
+        if ask_again {
+            session.start(&Capa)?;
+        }
         // A login can succeed and the mailbox still not open; STAT finds out.
-        let maildrop = match session.run(Stat, Stage::Probe).await {
-            Err(Error::Refused { reply, .. }) => return Err(session.not_opened(reply)),
+        let maildrop = match session.finish(Stat, Stage::Probe).await {
+            Err(Error::Refused { reply, .. }) => {
+                return Err(session.not_opened(reply, &capabilities));
+            }
             maildrop => maildrop?,
         };
-        Ok(Self::new(session.driver, capabilities, maildrop))
+        let mut offered = Offered { capabilities, behind_login: ask_again };
+        if ask_again {
+            match session.finish(Capa, Stage::Capabilities).await {
+                Err(Error::Refused { .. }) => {}
+                capabilities => offered.capabilities = capabilities?,
+            }
+        }
+        Ok(Self::new(session.driver, offered, settings.limits.clone(), maildrop))
     }
 }
 
@@ -95,7 +121,12 @@ impl Opening {
         }
     }
 
-    async fn authenticate(&mut self, settings: &Settings, login: Login) -> Result<(), Error> {
+    async fn authenticate(
+        &mut self,
+        settings: &Settings,
+        login: Login,
+        offered: &Capabilities,
+    ) -> Result<(), Error> {
         let inline = !login.two_step
             && settings.endpoint.profile().inline_auth()
             && login.session.fits_inline("AUTH", POP_COMMAND_LINE);
@@ -106,15 +137,15 @@ impl Opening {
         if reply.is_ok() && !says_not_connected(&reply) {
             return Ok(());
         }
-        let cause = cause(&reply);
+        let cause = cause(&reply, offered);
         Err(self.refused(reply, cause, inline))
     }
 
     /// The first command after the login was refused.
-    fn not_opened(&self, reply: Reply) -> Error {
-        let cause = match reply.code().and_then(ResponseCode::temporary) {
-            Some(after) => AuthCause::Temporary(after),
-            None => AuthCause::NotConnected,
+    fn not_opened(&self, reply: Reply, offered: &Capabilities) -> Error {
+        let cause = match reply.code() {
+            Some(code) if code.is_temporary() => AuthCause::Temporary(code.wait(offered)),
+            _ => AuthCause::NotConnected,
         };
         self.refused(reply, cause, false)
     }
@@ -129,15 +160,30 @@ impl Opening {
     }
 
     async fn run<C: Command>(&mut self, command: C, stage: Stage) -> Result<C::Output, Error> {
+        self.start(&command)?;
+        self.finish(command, stage).await
+    }
+
+    fn start<C: Command>(&mut self, command: &C) -> Result<(), Error> {
         let started = self.driver.core_mut().start(&command.encode(), command.shape());
-        started.map_err(|error| Error::unwritable("the command", error))?;
+        started.map_err(|error| Error::unwritable("the command", error))
+    }
+
+    async fn finish<C: Command>(&mut self, command: C, stage: Stage) -> Result<C::Output, Error> {
         let response = self.event(stage).await?;
         super::command::finish(command, response, stage, self.driver.core())
     }
 
     async fn event(&mut self, stage: Stage) -> Result<Response, Error> {
-        let event = self.driver.event().await;
-        event.map_err(|broken| Error::broken(&self.driver, stage, broken))
+        match self.driver.event().await {
+            Ok(Event::Response(response)) => Ok(response),
+            // Nothing is streamed here.
+            Ok(Event::Piece(_) | Event::End) => {
+                let fault = Fault::unexpected("+OK or -ERR", b"a message");
+                Err(Error::Protocol { stage, fault })
+            }
+            Err(broken) => Err(Error::broken(&self.driver, stage, broken)),
+        }
     }
 }
 
@@ -148,32 +194,25 @@ fn unsupported<'a>(what: String, offered: impl Iterator<Item = &'a str>) -> Erro
 /// Exchange says so, in any status, when the token is good and the mailbox is not (observed since
 /// 2019, and at AUTH itself since 2026).
 fn says_not_connected(reply: &Reply) -> bool {
-    contains(reply.text(), "authenticated but not connected")
+    reply.says("authenticated but not connected")
 }
 
 /// Why a login was refused. Microsoft's servers send no codes; their phrases are from Microsoft
 /// Learn, "Authenticate an IMAP, POP or SMTP connection using OAuth" (2026).
-fn cause(reply: &Reply) -> AuthCause {
-    let text = reply.text();
+fn cause(reply: &Reply, offered: &Capabilities) -> AuthCause {
     match reply.code() {
         Some(ResponseCode::Auth) => AuthCause::Credential,
         Some(ResponseCode::SysPerm) => AuthCause::Policy,
-        Some(code) => code.temporary().map_or(AuthCause::Other, AuthCause::Temporary),
-        None if says_not_connected(reply) => AuthCause::NotConnected,
-        None if contains(text, "authentication failure") => AuthCause::Credential,
-        None if contains(text, "basic authentication is disabled") => AuthCause::Policy,
-        None if contains(text, "protocol error")
-            || contains(text, "bad command")
-            || contains(text, "syntax") =>
-        {
+        Some(code) if code.is_temporary() => AuthCause::Temporary(code.wait(offered)),
+        // A code that means nothing here hides no phrase that does.
+        _ if says_not_connected(reply) => AuthCause::NotConnected,
+        _ if reply.says("authentication failure") => AuthCause::Credential,
+        _ if reply.says("basic authentication is disabled") => AuthCause::Policy,
+        _ if reply.says("protocol error") || reply.says("bad command") || reply.says("syntax") => {
             AuthCause::Malformed
         }
-        None => AuthCause::Other,
+        _ => AuthCause::Other,
     }
-}
-
-fn contains(text: &str, phrase: &str) -> bool {
-    text.to_ascii_lowercase().contains(phrase)
 }
 
 #[cfg(test)]
@@ -181,7 +220,7 @@ mod tests {
     use super::*;
 
     fn cause_of(line: &str) -> AuthCause {
-        cause(&Reply::parse(line).unwrap())
+        cause(&Reply::parse(line).unwrap(), &Capabilities::parse(b"LOGIN-DELAY 300\r\n"))
     }
 
     #[test]

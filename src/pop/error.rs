@@ -17,7 +17,8 @@ use super::{Reply, ResponseCode};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The server said `-ERR`. The connection is good.
+    /// The server said `-ERR`. The connection is good, but behind QUIT, where it means that not
+    /// all that was marked is deleted.
     #[error("{stage} refused: {reply}")]
     Refused {
         /// What was refused.
@@ -29,7 +30,7 @@ pub enum Error {
     #[error(transparent)]
     Auth(Box<AuthError<Reply>>),
     /// The server closed the connection.
-    #[error("the server closed the connection during {stage}{}", closing_words(.reply, .credential_octets))]
+    #[error("the server closed the connection during {stage}{}{}", closing_words(.reply, .credential_octets), about(*.credential_octets))]
     Closed {
         /// What was going on.
         stage: Stage,
@@ -55,6 +56,36 @@ pub enum Error {
         /// The line in question.
         answer: String,
     },
+    /// A message that is larger than [`Limits::message`](crate::Limits::message), as LIST says.
+    /// It was not asked for; the connection is good.
+    /// [`retr_reader`](super::PopClient::retr_reader) takes any size.
+    #[error("a message of {octets} octets exceeds the limit of {limit}")]
+    TooLarge {
+        /// Its size.
+        octets: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// QUIT went out and its answer is lost: it is not known whether the server deleted what was
+    /// marked. The next session lists what it did not.
+    #[error("whether the {marked} marked messages are deleted is not known: {source}")]
+    Unknown {
+        /// Messages that were marked.
+        marked: u32,
+        /// What happened to the answer.
+        source: Box<Self>,
+    },
+    /// The caller ended a [`sync`](super::PopClient::sync) with messages read and not stored, at a
+    /// server that deletes what was read when the session ends by QUIT (EXPIRE 0). The session
+    /// was ended without it: nothing was deleted.
+    #[error(
+        "{messages} messages were read and not stored, and QUIT would delete them at this server \
+         (EXPIRE 0): nothing was deleted"
+    )]
+    Unstored {
+        /// Messages that QUIT would have lost.
+        messages: u32,
+    },
     /// The server does not offer what is needed.
     #[error("the server does not offer {what} (it offers: {offered})")]
     Unsupported {
@@ -79,12 +110,29 @@ pub enum Error {
     Token(#[from] TokenError),
 }
 
+const QUIT: Stage = Stage::Command("QUIT");
+
+/// The longest token that Exchange Online's POP3 service is known to take (observed since 2025-07).
+pub(super) const EXCHANGE_TOKEN: usize = 4096;
+
+/// What the length of a credential explains.
+fn about(credential_octets: Option<usize>) -> &'static str {
+    match credential_octets {
+        Some(octets) if octets > EXCHANGE_TOKEN => {
+            " (Exchange Online's POP3 service takes no tokens over 4,096 octets; fewer claims, such \
+             as groups, make them shorter)"
+        }
+        _ => "",
+    }
+}
+
 impl Error {
     /// The server's answer, if there was one.
     pub fn reply(&self) -> Option<&Reply> {
         match self {
             Self::Refused { reply, .. } | Self::Closed { reply: Some(reply), .. } => Some(reply),
             Self::Auth(error) => Some(error.reply()),
+            Self::Unknown { source, .. } => source.reply(),
             _ => None,
         }
     }
@@ -110,17 +158,24 @@ impl Error {
 impl Failure for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::Refused { reply, .. } => match reply.code() {
+            Self::Refused { stage, reply } => match reply.code() {
                 Some(ResponseCode::SysPerm) => Retry::Administrator,
                 Some(ResponseCode::Auth) => Retry::RefreshToken,
-                Some(code) => code.temporary().map_or(Retry::Never, Retry::Later),
-                None => Retry::Never,
+                Some(code) if code.is_temporary() => Retry::Later(None),
+                // What is left can be marked again.
+                _ if *stage == QUIT => Retry::Reconnect,
+                _ => Retry::Never,
             },
+            Self::Unknown { .. } => Retry::MayDuplicate,
+            Self::Unstored { .. } => Retry::Reconnect,
             Self::Auth(error) => error.retry(),
             // A server that hangs up on a login will do so again at once.
             Self::Closed { stage: Stage::Auth | Stage::Greeting, .. } => Retry::Later(None),
             Self::Closed { .. } | Self::Protocol { .. } => Retry::Reconnect,
-            Self::Unparsed { .. } | Self::Unsupported { .. } | Self::Misuse(_) => Retry::Never,
+            Self::Unparsed { .. }
+            | Self::TooLarge { .. }
+            | Self::Unsupported { .. }
+            | Self::Misuse(_) => Retry::Never,
             Self::Net { source, .. } => source.retry(),
             Self::Token(error) => error.retry(),
         }
@@ -134,6 +189,8 @@ impl Failure for Error {
             | Self::Unparsed { stage, .. }
             | Self::Net { stage, .. } => *stage,
             Self::Auth(_) => Stage::Auth,
+            Self::TooLarge { .. } => Stage::Command("RETR"),
+            Self::Unknown { .. } | Self::Unstored { .. } => QUIT,
             Self::Unsupported { .. } => Stage::Capabilities,
             Self::Misuse(_) => Stage::Command("the call"),
             Self::Token(_) => Stage::Token,
@@ -142,8 +199,8 @@ impl Failure for Error {
 
     fn connection_usable(&self) -> bool {
         match self {
-            Self::Refused { stage, .. } => matches!(stage, Stage::Command(_)),
-            Self::Unparsed { .. } | Self::Misuse(_) => true,
+            Self::Refused { stage, .. } => *stage != QUIT && matches!(stage, Stage::Command(_)),
+            Self::Unparsed { .. } | Self::TooLarge { .. } | Self::Misuse(_) => true,
             _ => false,
         }
     }

@@ -22,12 +22,16 @@ mod command;
 mod connect;
 mod error;
 pub(crate) mod proto;
+mod reader;
 mod reply;
 
-pub use capability::Capabilities;
+pub use capability::{Capabilities, Expire};
 pub use client::PopClient;
+pub use command::lang::Language;
 pub use command::list::Listed;
+pub use command::retr_all::{Messages, Retrieved};
 pub use command::stat::Maildrop;
 pub use command::uidl::UniqueId;
 pub use error::Error;
+pub use reader::MessageReader;
 pub use reply::{Reply, ResponseCode};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::Capabilities;
 use crate::fault::printable;
 
 /// What a server said: `+OK` or `-ERR`, maybe a code, and text for people.
@@ -27,11 +28,18 @@ pub enum ResponseCode {
     SysPerm,
     /// `[AUTH]`: the credentials are to blame.
     Auth,
+    /// `[UTF8]`: not without [`utf8`](crate::PopClient::utf8) (RFC 6856 section 5).
+    Utf8,
     /// Any other.
     Other(String),
 }
 
 impl Reply {
+    /// The size with which many servers begin the answer to RETR.
+    pub(crate) fn octets(&self) -> Option<u64> {
+        self.text.split(' ').next()?.parse().ok()
+    }
+
     /// Reads a status line; nothing if it is none.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let (status, rest) = line.split_at_checked(line.find(' ').unwrap_or(line.len()))?;
@@ -60,6 +68,17 @@ impl Reply {
         self.code.as_ref()
     }
 
+    /// Whether the server says that it has hung up with this. Exchange ends so what it cannot read
+    /// (`-ERR Protocol error. Connection is closed. 10`).
+    pub(crate) fn announces_close(&self) -> bool {
+        !self.ok && self.says("connection is closed")
+    }
+
+    /// Whether `phrase`, in lower case, is part of the text.
+    pub(crate) fn says(&self, phrase: &str) -> bool {
+        self.text.to_ascii_lowercase().contains(phrase)
+    }
+
     /// The text behind status and code.
     pub fn text(&self) -> &str {
         &self.text
@@ -80,23 +99,29 @@ impl fmt::Display for Reply {
 }
 
 impl ResponseCode {
+    /// Further levels of detail are ignored (RFC 2449 section 8).
     fn parse(code: &str) -> Self {
-        match code.to_ascii_uppercase().as_str() {
-            "IN-USE" => Self::InUse,
-            "LOGIN-DELAY" => Self::LoginDelay,
-            "SYS/TEMP" => Self::SysTemp,
-            "SYS/PERM" => Self::SysPerm,
-            "AUTH" => Self::Auth,
+        let upper = code.to_ascii_uppercase();
+        let mut levels = upper.split('/').map(str::trim);
+        match (levels.next().unwrap_or_default(), levels.next()) {
+            ("IN-USE", _) => Self::InUse,
+            ("LOGIN-DELAY", _) => Self::LoginDelay,
+            ("SYS", Some("TEMP")) => Self::SysTemp,
+            ("SYS", Some("PERM")) => Self::SysPerm,
+            ("AUTH", _) => Self::Auth,
+            ("UTF8", _) => Self::Utf8,
             _ => Self::Other(printable(code)),
         }
     }
 
-    /// How long to wait, for codes that pass; the server says no time.
-    pub(crate) const fn temporary(&self) -> Option<Option<Duration>> {
-        match self {
-            Self::InUse | Self::LoginDelay | Self::SysTemp => Some(None),
-            _ => None,
-        }
+    /// Whether what it says will pass by itself.
+    pub(crate) const fn is_temporary(&self) -> bool {
+        matches!(self, Self::InUse | Self::LoginDelay | Self::SysTemp)
+    }
+
+    /// How long to wait until it has passed, if the server's capabilities say.
+    pub(crate) fn wait(&self, offered: &Capabilities) -> Option<Duration> {
+        offered.login_delay().filter(|_| *self == Self::LoginDelay)
     }
 }
 
@@ -108,6 +133,7 @@ impl fmt::Display for ResponseCode {
             Self::SysTemp => "SYS/TEMP",
             Self::SysPerm => "SYS/PERM",
             Self::Auth => "AUTH",
+            Self::Utf8 => "UTF8",
             Self::Other(code) => code,
         })
     }
@@ -129,6 +155,23 @@ mod tests {
         assert_eq!(reply.code(), Some(&ResponseCode::InUse));
         assert_eq!(reply.text(), "Do you have another POP session running?");
         assert_eq!(reply.to_string(), "-ERR [IN-USE] Do you have another POP session running?");
+    }
+
+    #[test]
+    fn codes_are_known_in_any_case_with_any_detail_and_unknown_ones_are_kept() {
+        for (line, code) in [
+            ("-ERR [in-use/other/session] x", ResponseCode::InUse),
+            ("-ERR [LOGIN-DELAY]", ResponseCode::LoginDelay),
+            ("-ERR [Sys/Temp] x", ResponseCode::SysTemp),
+            ("-ERR [SYS/PERM/QUOTA] x", ResponseCode::SysPerm),
+            ("-ERR [AUTH/EXPIRED] x", ResponseCode::Auth),
+            ("-ERR [UTF8] x", ResponseCode::Utf8),
+            ("-ERR [SYS] x", ResponseCode::Other("SYS".into())),
+            ("-ERR [SYS/OTHER] x", ResponseCode::Other("SYS/OTHER".into())),
+            ("-ERR [AUTHOR] x", ResponseCode::Other("AUTHOR".into())),
+        ] {
+            assert_eq!(Reply::parse(line).unwrap().code(), Some(&code), "{line}");
+        }
     }
 
     #[test]

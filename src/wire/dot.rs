@@ -3,7 +3,6 @@
 
 use std::sync::LazyLock;
 
-use bytes::BytesMut;
 use memchr::memchr2;
 use memchr::memmem::Finder;
 
@@ -133,56 +132,88 @@ enum Tail {
     LineStart,
 }
 
+/// How far a response has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unstuffed {
+    /// So many octets at the front of the input are text; more must come.
+    More { text: usize },
+    /// So many octets at the front of the input are text, and so many behind them are the lone dot
+    /// and what the stuffing left. Then the next response begins.
+    End { text: usize, skip: usize },
+}
+
+/// What the octets at a place mean.
+enum Run {
+    /// So many octets are text as they stand.
+    Text(usize),
+    /// A dot that is no text: the next octet is.
+    Stuffing,
+    /// So many octets are the lone dot with its line end.
+    LoneDot(usize),
+    /// More octets decide.
+    Undecided,
+}
+
 impl Unstuffer {
     /// `crlf`: how the status line ended.
     pub(crate) const fn new(crlf: bool) -> Self {
         Self { crlf, tail: Tail::LineStart }
     }
 
-    /// Moves text from `input` to `out`. True once the lone dot was read.
-    pub(crate) fn read(&mut self, input: &mut Input, out: &mut BytesMut) -> bool {
-        let mut taken = 0;
-        let unread = input.unread();
-        let done = loop {
-            let rest = &unread[taken..];
-            if self.tail == Tail::LineStart && rest.first() == Some(&b'.') {
-                match rest.get(1..) {
-                    // The dot's meaning depends on what follows.
-                    None | Some([] | [b'\r']) => break false,
-                    Some([b'\n', ..]) => {
-                        taken += 2;
-                        break true;
+    /// Takes the stuffing out of `input`, whose first `text` octets are text already. This happens
+    /// in place, so that a message is copied only behind a line that begins with a dot.
+    pub(crate) fn unstuff(&mut self, input: &mut Input, text: usize) -> Unstuffed {
+        let octets = input.unread_mut();
+        let (mut read, mut written) = (text, text);
+        loop {
+            match self.run(octets.get(read..).unwrap_or_default()) {
+                Run::Text(length) => {
+                    if written != read {
+                        octets.copy_within(read..read + length, written);
                     }
-                    Some([b'\r', b'\n', ..]) => {
-                        taken += 3;
-                        break true;
-                    }
-                    Some(_) => {
-                        taken += 1;
-                        self.tail = Tail::Text;
-                        continue;
-                    }
+                    read += length;
+                    written += length;
                 }
+                Run::Stuffing => read += 1,
+                Run::LoneDot(length) => {
+                    return Unstuffed::End { text: written, skip: read + length - written };
+                }
+                Run::Undecided => break,
             }
-            let Some(end) = self.next_line_end(rest) else {
-                out.extend_from_slice(rest);
-                taken += rest.len();
-                if let Some(&last) = rest.last() {
-                    self.tail = if last == b'\r' { Tail::Cr } else { Tail::Text };
+        }
+        if written != read {
+            octets.copy_within(read.., written);
+            let left = octets.len() - (read - written);
+            input.truncate(left);
+        }
+        Unstuffed::More { text: written }
+    }
+
+    fn run(&mut self, rest: &[u8]) -> Run {
+        if self.tail == Tail::LineStart && rest.first() == Some(&b'.') {
+            return match rest.get(1..) {
+                // The dot's meaning depends on what follows.
+                None | Some([] | [b'\r']) => Run::Undecided,
+                Some([b'\n', ..]) => Run::LoneDot(2),
+                Some([b'\r', b'\n', ..]) => Run::LoneDot(3),
+                Some(_) => {
+                    self.tail = Tail::Text;
+                    Run::Stuffing
                 }
-                break false;
             };
-            out.extend_from_slice(&rest[..end]);
-            taken += end;
+        }
+        let Some(&last) = rest.last() else { return Run::Undecided };
+        if let Some(end) = self.line_end(rest) {
             self.tail = Tail::LineStart;
-        };
-        input.skip(taken);
-        done
+            return Run::Text(end);
+        }
+        self.tail = if last == b'\r' { Tail::Cr } else { Tail::Text };
+        Run::Text(rest.len())
     }
 
     /// Where the first line of `rest` ends that is followed by a dot or by the end of `rest`: a
     /// line start that does not matter is passed over.
-    fn next_line_end(&self, rest: &[u8]) -> Option<usize> {
+    fn line_end(&self, rest: &[u8]) -> Option<usize> {
         let ends_line = |at: usize| match at {
             _ if !self.crlf => true,
             0 => self.tail == Tail::Cr,
@@ -214,15 +245,20 @@ mod tests {
 
     fn unstuffed(octets: &[u8], chunk: usize, crlf: bool) -> Option<(Vec<u8>, Vec<u8>)> {
         let mut input = Input::default();
-        let mut out = BytesMut::new();
         let mut unstuffer = Unstuffer::new(crlf);
         let mut chunks = octets.chunks(chunk);
+        let mut read = 0;
         for part in chunks.by_ref() {
             input.push(part);
-            if unstuffer.read(&mut input, &mut out) {
-                let mut rest = input.unread().to_vec();
-                rest.extend(chunks.flatten());
-                return Some((out.to_vec(), rest));
+            match unstuffer.unstuff(&mut input, read) {
+                Unstuffed::More { text } => read = text,
+                Unstuffed::End { text, skip } => {
+                    let text = input.cut(text).to_vec();
+                    input.skip(skip);
+                    let mut rest = input.unread().to_vec();
+                    rest.extend(chunks.flatten());
+                    return Some((text, rest));
+                }
             }
         }
         None

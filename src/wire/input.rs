@@ -67,6 +67,16 @@ impl Input {
         &self.buffer
     }
 
+    /// What is buffered, to be changed in place.
+    pub(crate) fn unread_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer
+    }
+
+    /// Keeps the first `octets` only.
+    pub(crate) fn truncate(&mut self, octets: usize) {
+        self.buffer.truncate(octets);
+    }
+
     /// Position of the first line feed at or behind `from`. Octets already searched in the same
     /// frame are not searched again.
     pub(crate) fn line_feed(&mut self, from: usize) -> Option<usize> {
@@ -85,6 +95,23 @@ impl Input {
     pub(crate) fn cut(&mut self, octets: usize) -> Bytes {
         self.searched = 0;
         self.buffer.split_to(octets.min(self.buffer.len())).freeze()
+    }
+
+    /// Cuts off the first `octets` as a value of its own, which keeps at most twice its size in
+    /// memory, whatever came before or behind it. At most one copy is made of each octet.
+    pub(crate) fn cut_owned(&mut self, octets: usize) -> Bytes {
+        let octets = octets.min(self.buffer.len());
+        let rest = self.buffer.len() - octets;
+        if octets < rest || octets < self.buffer.capacity() / 2 {
+            let copied = Bytes::copy_from_slice(&self.buffer[..octets]);
+            self.skip(octets);
+            return copied;
+        }
+        self.searched = 0;
+        let rest = BytesMut::from(&self.buffer[octets..]);
+        let mut cut = std::mem::replace(&mut self.buffer, rest);
+        cut.truncate(octets);
+        cut.freeze()
     }
 
     /// Throws the first `octets` away.

@@ -21,7 +21,9 @@ impl PopClient {
     /// # Cancel safety
     /// See [`PopClient`].
     pub async fn capa(&mut self) -> Result<Capabilities, Error> {
-        self.run(Capa).await
+        let capabilities = self.run(Capa).await?;
+        self.set_capabilities(capabilities.clone());
+        Ok(capabilities)
     }
 }
 

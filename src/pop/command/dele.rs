@@ -20,11 +20,17 @@ impl PopClient {
     /// See [`PopClient`]: a dropped call may still have marked the message. [`rset`](Self::rset)
     /// takes all marks back.
     pub async fn dele(&mut self, number: u32) -> Result<(), Error> {
-        self.run(Dele { number }).await
+        // Counted before it is sent: a dropped call may still be carried out.
+        self.set_marked(self.marked().saturating_add(1));
+        let marked = self.run(Dele { number }).await;
+        if let Err(Error::Refused { .. } | Error::Misuse(_)) = marked {
+            self.set_marked(self.marked().saturating_sub(1));
+        }
+        marked
     }
 }
 
-struct Dele {
+pub(crate) struct Dele {
     number: u32,
 }
 

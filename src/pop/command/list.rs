@@ -6,6 +6,8 @@
 //! S: 1 120
 //! S: 2 200
 //! S: .
+//! C: LIST 2
+//! S: +OK 2 200
 //! ```
 
 use super::{Command, lines, numbered};
@@ -43,9 +45,21 @@ impl PopClient {
     pub async fn list(&mut self) -> Result<Vec<Listed>, Error> {
         self.run(List).await
     }
+
+    /// One message with its size.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is no such message or it is marked as deleted,
+    /// [`Error::Unparsed`] if the server does not answer with two numbers.
+    ///
+    /// # Cancel safety
+    /// See [`PopClient`].
+    pub async fn list_one(&mut self, number: u32) -> Result<Listed, Error> {
+        self.run(ListOne { number }).await
+    }
 }
 
-struct List;
+pub(crate) struct List;
 
 impl Command for List {
     const NAME: &'static str = "LIST";
@@ -61,9 +75,30 @@ impl Command for List {
     }
 
     fn finish(self, response: Response) -> Result<Vec<Listed>, String> {
-        lines(&response.text, |line| {
-            let (number, octets) = numbered(line)?;
-            Some(Listed { number, octets: octets.parse().ok()? })
-        })
+        lines(&response.text, parse)
     }
+}
+
+struct ListOne {
+    number: u32,
+}
+
+impl Command for ListOne {
+    const NAME: &'static str = "LIST";
+
+    type Output = Listed;
+
+    fn encode(&self) -> Vec<u8> {
+        format!("LIST {}", self.number).into_bytes()
+    }
+
+    fn finish(self, response: Response) -> Result<Listed, String> {
+        let listed = parse(response.reply.text()).filter(|listed| listed.number == self.number);
+        listed.ok_or_else(|| response.reply.to_string())
+    }
+}
+
+fn parse(line: &str) -> Option<Listed> {
+    let (number, octets) = numbered(line)?;
+    Some(Listed { number, octets: octets.parse().ok()? })
 }

@@ -5,22 +5,37 @@
 //! S: +OK dewey POP3 server signing off (maildrop empty)
 //! ```
 
-use super::Command;
+use super::{Command, finish};
+use crate::Stage;
 use crate::pop::proto::Response;
 use crate::pop::{Error, PopClient};
 
 impl PopClient {
-    /// Ends the session and deletes what [`dele`](Self::dele) has marked.
+    /// Ends the session and deletes what [`dele`](Self::dele) has marked. `Ok` is the server's word
+    /// that it did.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the server could not delete all of it. If the answer is lost, it is
-    /// not known whether it did: the messages that are still there at the next login are not
-    /// deleted.
+    /// - [`Error::Refused`]: the server did not delete all of it (RFC 1939 section 6).
+    /// - [`Error::Unknown`]: QUIT went out and its answer was lost, so that it is not known whether
+    ///   what was marked is gone. Those messages that the next session still lists are not.
+    /// - Any other: QUIT did not go out, or nothing was marked. Nothing was deleted.
     ///
     /// # Cancel safety
     /// If the future is dropped, the server may or may not have deleted the messages.
     pub async fn quit(mut self) -> Result<(), Error> {
-        self.run(Quit).await
+        self.end().await
+    }
+
+    pub(crate) async fn end(&mut self) -> Result<(), Error> {
+        self.rest(Quit::NAME).await?;
+        self.start(Quit::NAME, &Quit.encode(), Quit.shape())?;
+        match self.response(Quit::NAME).await {
+            Ok(response) => finish(Quit, response, Stage::Command(Quit::NAME), self.core()),
+            Err(source) if self.marked() > 0 && self.all_sent() => {
+                Err(Error::Unknown { marked: self.marked(), source: Box::new(source) })
+            }
+            Err(source) => Err(source),
+        }
     }
 }
 

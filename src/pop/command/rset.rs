@@ -18,7 +18,9 @@ impl PopClient {
     /// # Cancel safety
     /// See [`PopClient`].
     pub async fn rset(&mut self) -> Result<(), Error> {
-        self.run(Rset).await
+        self.run(Rset).await?;
+        self.set_marked(0);
+        Ok(())
     }
 }
 

@@ -6,6 +6,8 @@
 //! S: 1 whqtswO00WBw418f9t5JxYwZ
 //! S: 2 QhdPYR:00WBw1Ph7x7
 //! S: .
+//! C: UIDL 2
+//! S: +OK 2 QhdPYR:00WBw1Ph7x7
 //! ```
 
 use super::{Command, lines, numbered};
@@ -44,6 +46,18 @@ impl PopClient {
     pub async fn uidl(&mut self) -> Result<Vec<UniqueId>, Error> {
         self.run(Uidl).await
     }
+
+    /// One message with its identifier.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is no such message, it is marked as deleted, or the server has
+    /// no UIDL; [`Error::Unparsed`] if it does not answer with a number and an identifier.
+    ///
+    /// # Cancel safety
+    /// See [`PopClient`].
+    pub async fn uidl_one(&mut self, number: u32) -> Result<UniqueId, Error> {
+        self.run(UidlOne { number }).await
+    }
 }
 
 struct Uidl;
@@ -62,9 +76,30 @@ impl Command for Uidl {
     }
 
     fn finish(self, response: Response) -> Result<Vec<UniqueId>, String> {
-        lines(&response.text, |line| {
-            let (number, id) = numbered(line)?;
-            Some(UniqueId { number, id: id.to_owned() })
-        })
+        lines(&response.text, parse)
     }
+}
+
+struct UidlOne {
+    number: u32,
+}
+
+impl Command for UidlOne {
+    const NAME: &'static str = "UIDL";
+
+    type Output = UniqueId;
+
+    fn encode(&self) -> Vec<u8> {
+        format!("UIDL {}", self.number).into_bytes()
+    }
+
+    fn finish(self, response: Response) -> Result<UniqueId, String> {
+        let named = parse(response.reply.text()).filter(|named| named.number == self.number);
+        named.ok_or_else(|| response.reply.to_string())
+    }
+}
+
+fn parse(line: &str) -> Option<UniqueId> {
+    let (number, id) = numbered(line)?;
+    Some(UniqueId { number, id: id.to_owned() })
 }

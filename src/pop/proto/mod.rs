@@ -6,19 +6,24 @@
 //! ```text
 //!            status line                   +OK of a multi-line command
 //!   Status ───────────────► Event::Response      Status ───► Text ──── lone dot ───► Event::Response
+//!
+//!            +OK of a streamed message                     octets                lone dot
+//!   Status ──────────────────────────► Event::Response, Text ───► Event::Piece … ───► Event::End
 //! ```
+
+mod text;
 
 use std::collections::VecDeque;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
+use self::text::Text;
 use super::Reply;
 use crate::Limits;
 use crate::fault::{Fault, Unwritable};
 use crate::machine::{Abandon, Machine, Wait};
 use crate::sasl;
 use crate::secret::Scrubber;
-use crate::wire::dot::Unstuffer;
 use crate::wire::{Input, Output};
 
 /// What the answer to a command looks like.
@@ -32,6 +37,8 @@ pub(crate) enum Shape {
     Listing,
     /// The same with a message.
     Message,
+    /// The same with a message that is passed on in pieces as it comes.
+    Stream,
     /// The SASL exchange up to its final status line.
     Sasl,
     /// A status line that nothing asked for, before the server closes.
@@ -46,6 +53,17 @@ pub(crate) struct Response {
     pub(crate) text: Bytes,
 }
 
+/// What the core reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A whole answer; of a streamed message, its status line.
+    Response(Response),
+    /// The next octets of a streamed message.
+    Piece(Bytes),
+    /// A streamed message is over.
+    End,
+}
+
 /// The core.
 pub(crate) struct Core {
     input: Input,
@@ -58,6 +76,7 @@ pub(crate) struct Core {
     scrubber: Scrubber,
     /// Something the server said without being asked, usually before it closes.
     last_words: Option<Reply>,
+    /// Answers read, so that each is waited for as long as the first.
     turn: u32,
 }
 
@@ -65,14 +84,6 @@ struct Pending {
     shape: Shape,
     /// Nobody waits for the answer any longer.
     abandoned: bool,
-}
-
-struct Text {
-    reply: Reply,
-    unstuffer: Unstuffer,
-    octets: BytesMut,
-    /// Including what an abandoned answer has thrown away.
-    length: u64,
 }
 
 impl Core {
@@ -103,7 +114,6 @@ impl Core {
     pub(crate) fn start(&mut self, line: &[u8], shape: Shape) -> Result<(), Unwritable> {
         self.output.command(line)?;
         self.queue.push_back(Pending { shape, abandoned: false });
-        self.turn = self.turn.wrapping_add(1);
         Ok(())
     }
 
@@ -174,9 +184,9 @@ impl Core {
     }
 
     /// Reads on in the answer to the first command of the queue.
-    fn read(&mut self, shape: Shape) -> Result<Option<Response>, Fault> {
+    fn read(&mut self, shape: Shape) -> Result<Option<Event>, Fault> {
         if self.text.is_some() {
-            return self.read_text(shape);
+            return self.read_text();
         }
         let Some(line) = self.input.line(self.limits.line)? else { return Ok(None) };
         if shape == Shape::Sasl && line.text.first() == Some(&b'+') {
@@ -189,44 +199,34 @@ impl Core {
             let got = self.scrubber.clean(&line.text);
             return Err(Fault::unexpected("+OK or -ERR", &got));
         };
-        if reply.is_ok() && matches!(shape, Shape::Listing | Shape::Message) {
-            self.text = Some(Text {
-                reply,
-                unstuffer: Unstuffer::new(line.crlf),
-                octets: BytesMut::new(),
-                length: 0,
-            });
-            return self.read_text(shape);
+        if !reply.is_ok() {
+            return Ok(Some(Event::Response(Response { reply, text: Bytes::new() })));
         }
-        Ok(Some(Response { reply, text: Bytes::new() }))
+        match shape {
+            Shape::Listing | Shape::Message => {
+                let limit = match shape {
+                    Shape::Message => self.limits.literal,
+                    _ => self.limits.response as u64,
+                };
+                self.text = Some(Text::whole(reply, shape, limit, line.crlf, &mut self.input));
+                self.read_text()
+            }
+            Shape::Stream => {
+                self.text = Some(Text::streamed(line.crlf));
+                Ok(Some(Event::Response(Response { reply, text: Bytes::new() })))
+            }
+            _ => Ok(Some(Event::Response(Response { reply, text: Bytes::new() }))),
+        }
     }
 
-    fn read_text(&mut self, shape: Shape) -> Result<Option<Response>, Fault> {
-        let limit = match shape {
-            Shape::Message => self.limits.literal,
-            _ => self.limits.response as u64,
-        };
+    fn read_text(&mut self) -> Result<Option<Event>, Fault> {
         let abandoned = self.queue.front().is_some_and(|pending| pending.abandoned);
         let Some(text) = &mut self.text else { return Ok(None) };
-        let before = text.octets.len();
-        let done = text.unstuffer.read(&mut self.input, &mut text.octets);
-        text.length += (text.octets.len() - before) as u64;
-        if text.length > limit {
-            return Err(Fault::ResponseTooLong { limit, unit: "octets" });
+        let event = text.read(&mut self.input, abandoned)?;
+        if matches!(event, Some(Event::Response(_) | Event::End)) {
+            self.text = None;
         }
-        if abandoned {
-            text.octets.clear();
-        }
-        if !done {
-            return Ok(None);
-        }
-        Ok(self.text.take().map(|text| {
-            self.input.hear(|| match shape {
-                Shape::Message => format!("[message, {} octets]", text.length),
-                _ => String::from_utf8_lossy(&text.octets).trim_end().to_owned(),
-            });
-            Response { reply: text.reply, text: text.octets.freeze() }
-        }))
+        Ok(event)
     }
 
     /// What the server says at rest: the reason why it is about to close, and nothing else. Anything
@@ -255,7 +255,7 @@ impl Core {
 }
 
 impl Machine for Core {
-    type Event = Response;
+    type Event = Event;
 
     fn input(&mut self) -> &mut Input {
         &mut self.input
@@ -265,19 +265,22 @@ impl Machine for Core {
         &mut self.output
     }
 
-    fn poll(&mut self) -> Result<Option<Response>, Fault> {
+    fn poll(&mut self) -> Result<Option<Event>, Fault> {
         loop {
             let Some(shape) = self.queue.front().map(|pending| pending.shape) else {
                 // Not asked for: `-ERR` before an idle connection is closed.
                 return self.unasked().map(|()| None);
             };
             let unread = self.unread();
-            if let Some(response) = self.read(shape)? {
-                self.queue.pop_front();
-                if shape == Shape::Farewell {
-                    self.last_words = Some(response.reply.clone());
+            if let Some(event) = self.read(shape)? {
+                if self.text.is_none() {
+                    self.queue.pop_front();
+                    self.turn = self.turn.wrapping_add(1);
                 }
-                return Ok(Some(response));
+                if let (Shape::Farewell, Event::Response(farewell)) = (shape, &event) {
+                    self.last_words = Some(farewell.reply.clone());
+                }
+                return Ok(Some(event));
             }
             // Something was taken, so it was a challenge, and more may wait behind it.
             if self.text.is_some() || self.unread() == unread {
@@ -287,6 +290,10 @@ impl Machine for Core {
     }
 
     fn eof(&mut self) {
+        // Half a message is no last word.
+        if self.text.is_some() {
+            return;
+        }
         let rest = self.input.cut_all();
         if let Some(reply) = Reply::parse(&self.scrubber.clean_str(rest.trim_ascii())) {
             self.last_words = Some(reply);
@@ -319,135 +326,4 @@ impl Machine for Core {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A core that has sent `commands` and hears `octets` in pieces of `chunk`; what it reports.
-    fn heard(
-        commands: &[(&str, Shape)],
-        octets: &[u8],
-        chunk: usize,
-    ) -> Result<Vec<Response>, Fault> {
-        let mut core = Core::new(Limits::default(), true);
-        for (line, shape) in commands {
-            core.start(line.as_bytes(), *shape).unwrap();
-        }
-        let mut responses = Vec::new();
-        for piece in octets.chunks(chunk) {
-            core.input.push(piece);
-            while let Some(response) = core.poll()? {
-                responses.push(response);
-            }
-        }
-        assert_eq!(core.in_flight(), responses.len() < commands.len());
-        Ok(responses)
-    }
-
-    fn response(reply: &str, text: &'static str) -> Response {
-        Response { reply: Reply::parse(reply).unwrap(), text: Bytes::from_static(text.as_bytes()) }
-    }
-
-    #[test]
-    fn each_command_gets_its_own_answer_however_the_octets_are_cut() {
-        let commands =
-            [("RETR 1", Shape::Message), ("DELE 9", Shape::Line), ("UIDL", Shape::Listing)];
-        let octets = b"+OK\r\na\r\n..b\r\n.\r\n-ERR no such message\r\n+OK\r\n1 x\r\n.\r\n";
-        for chunk in [1, 2, 3, 7, octets.len()] {
-            assert_eq!(
-                heard(&commands, octets, chunk).unwrap(),
-                [
-                    response("+OK", "a\r\n.b\r\n"),
-                    response("-ERR no such message", ""),
-                    response("+OK", "1 x\r\n"),
-                ]
-            );
-        }
-    }
-
-    #[test]
-    fn a_refused_multi_line_command_has_no_lines() {
-        let commands = [("RETR 1", Shape::Message), ("NOOP", Shape::Line)];
-        let responses = heard(&commands, b"-ERR no\r\n+OK\r\n", 1).unwrap();
-        assert_eq!(responses, [response("-ERR no", ""), response("+OK", "")]);
-    }
-
-    #[test]
-    fn a_line_that_is_no_status_line_breaks_the_protocol() {
-        let fault = heard(&[("NOOP", Shape::Line)], b"* OK hi\r\n", 1).unwrap_err();
-        assert_eq!(fault, Fault::unexpected("+OK or -ERR", b"* OK hi"));
-    }
-
-    fn authenticating(inline: bool) -> Core {
-        let mut core = Core::new(Limits::default(), true);
-        let session = sasl::Session::xoauth2("a@b.c", "T", &[]).unwrap();
-        core.authenticate(session, inline).unwrap();
-        core
-    }
-
-    fn sent(core: &mut Core) -> String {
-        let text = String::from_utf8(core.output.unsent().to_vec()).unwrap();
-        let octets = text.len();
-        core.output.sent(octets);
-        text
-    }
-
-    #[test]
-    fn authentication_takes_two_lines() {
-        let mut core = authenticating(false);
-        assert_eq!(sent(&mut core), "AUTH XOAUTH2\r\n");
-        core.input.push(b"+\r\n");
-        assert_eq!(core.poll(), Ok(None));
-        assert_eq!(sent(&mut core), "dXNlcj1hQGIuYwFhdXRoPUJlYXJlciBUAQE=\r\n");
-        core.input.push(b"+OK User successfully authenticated.\r\n");
-        assert!(core.poll().unwrap().unwrap().reply.is_ok());
-    }
-
-    #[test]
-    fn a_challenge_behind_the_token_is_answered_with_an_empty_line_and_kept() {
-        let mut core = authenticating(true);
-        assert_eq!(sent(&mut core), "AUTH XOAUTH2 dXNlcj1hQGIuYwFhdXRoPUJlYXJlciBUAQE=\r\n");
-        core.input.push(b"+ eyJzdGF0dXMiOiI0MDAifQ==\r\n");
-        assert_eq!(core.poll(), Ok(None));
-        assert_eq!(sent(&mut core), "\r\n");
-        core.input.push(b"-ERR [AUTH] Invalid credentials.\r\n");
-        assert_eq!(
-            core.poll().unwrap().unwrap().reply.code(),
-            Some(&crate::pop::ResponseCode::Auth)
-        );
-        assert_eq!(core.session().unwrap().challenge().unwrap().status(), Some("400"));
-    }
-
-    #[test]
-    fn an_endless_challenge_is_a_fault() {
-        let mut core = authenticating(true);
-        core.input.push(b"+ \r\n+ \r\n");
-        assert_eq!(core.poll(), Err(Fault::EndlessChallenge));
-    }
-
-    #[test]
-    fn an_abandoned_exchange_costs_the_connection_and_an_abandoned_command_does_not() {
-        assert_eq!(authenticating(false).abandon(), Abandon::Close);
-        let mut core = Core::new(Limits::default(), true);
-        core.start(b"RETR 1", Shape::Message).unwrap();
-        assert_eq!(core.abandon(), Abandon::Drain);
-        core.input.push(b"+OK\r\nabc\r\n.\r\n");
-        assert_eq!(core.poll().unwrap().unwrap().text, "", "what nobody reads is not kept");
-    }
-
-    #[test]
-    fn a_clear_text_core_does_not_write_the_token() {
-        let mut core = Core::new(Limits::default(), false);
-        let session = sasl::Session::xoauth2("a@b.c", "T", &[]).unwrap();
-        assert_eq!(core.authenticate(session, true), Err(Unwritable::SecretInClearText));
-        assert!(core.output.is_empty());
-    }
-
-    #[test]
-    fn what_the_server_says_before_it_closes_is_kept_even_without_a_line_end() {
-        let mut core = Core::new(Limits::default(), true);
-        core.input.push(b"-ERR autologout");
-        assert_eq!(core.poll(), Ok(None));
-        core.eof();
-        assert_eq!(core.last_words().unwrap().text(), "autologout");
-    }
-}
+mod tests;

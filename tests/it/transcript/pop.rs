@@ -1,6 +1,6 @@
 //! POP3 as transcripts speak of it.
 
-use mailbearer::{Auth, Challenge, Endpoint, PopClient, pop};
+use mailbearer::{Auth, Challenge, Endpoint, Failure as _, PopClient, pop};
 
 use super::play::Session;
 use super::script::Call;
@@ -37,6 +37,43 @@ impl Session for Pop {
                 join(ids.iter().map(|id| format!("{}:{}", id.number(), id.id())))
             }
             "retr" => client.retr(number()).await?.escape_ascii().to_string(),
+            "list_one" => {
+                let listed = client.list_one(number()).await?;
+                format!("{}:{}", listed.number(), listed.octets())
+            }
+            "uidl_one" => {
+                let named = client.uidl_one(number()).await?;
+                format!("{}:{}", named.number(), named.id())
+            }
+            "read" => {
+                let mut reader = client.retr_reader(number()).await?;
+                let mut message = Vec::new();
+                while let Some(chunk) = reader.chunk().await? {
+                    message.extend_from_slice(&chunk);
+                }
+                assert_eq!(reader.octets(), message.len() as u64);
+                message.escape_ascii().to_string()
+            }
+            "retr_all" => {
+                let numbers = call.argument(0).split(',').map(|n| n.parse().expect("a number"));
+                let mut messages = client.retr_all(numbers);
+                let mut all = Vec::new();
+                while let Some(retrieved) = messages.next().await? {
+                    let said = match retrieved.message() {
+                        Ok(message) => message.escape_ascii().to_string(),
+                        Err(error) => error.reply_text().expect("a refusal").into_owned(),
+                    };
+                    all.push(format!("{}:{said}", retrieved.number()));
+                }
+                all.join(" ")
+            }
+            "utf8" => client.utf8().await.map(|()| String::new())?,
+            "lang" => client.lang(call.argument(0)).await?,
+            "languages" => {
+                let languages = client.languages().await?;
+                join(languages.iter().map(|one| format!("{}={}", one.tag(), one.description())))
+            }
+            "offered" => join(client.capabilities().iter().map(str::to_owned)),
             "top" => {
                 let lines = call.argument(1).parse().expect("a number of lines");
                 client.top(number(), lines).await?.escape_ascii().to_string()

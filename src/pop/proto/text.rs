@@ -1,0 +1,111 @@
+//! The lines behind the `+OK` of a multi-line command (RFC 1939 section 3).
+//!
+//! They gather at the front of the receive buffer, where their dots are taken out, and leave it
+//! without a copy: whole at the lone dot, or piece by piece as they come.
+
+use super::{Event, Response, Shape};
+use crate::fault::Fault;
+use crate::pop::Reply;
+use crate::wire::Input;
+use crate::wire::dot::{Unstuffed, Unstuffer};
+
+/// A multi-line answer that is being read.
+pub(super) struct Text {
+    kind: Kind,
+    unstuffer: Unstuffer,
+    /// So many octets at the front of the input are text.
+    ready: usize,
+    /// Octets that have left the input: passed on, or thrown away.
+    gone: u64,
+    /// The lone dot was read; with what the stuffing left it takes so many octets behind the text.
+    end: Option<usize>,
+}
+
+enum Kind {
+    Whole { reply: Reply, shape: Shape, limit: u64 },
+    Streamed,
+}
+
+impl Text {
+    /// Room for what is read at once of a streamed message.
+    const PIECE: usize = 64 * 1024;
+
+    /// `limit`: the most octets that are kept. `crlf`: how the status line ended.
+    pub(super) fn whole(
+        reply: Reply,
+        shape: Shape,
+        limit: u64,
+        crlf: bool,
+        input: &mut Input,
+    ) -> Self {
+        // Many servers say `+OK 120 octets`. The number need not be right: it saves allocations and
+        // decides nothing.
+        if let Some(octets) = reply.octets() {
+            let octets = usize::try_from(octets.min(limit)).unwrap_or(usize::MAX);
+            input.expect(octets.saturating_sub(input.unread().len()));
+        }
+        Self::new(Kind::Whole { reply, shape, limit }, crlf)
+    }
+
+    /// See [`whole`](Self::whole). It may have any size.
+    pub(super) const fn streamed(crlf: bool) -> Self {
+        Self::new(Kind::Streamed, crlf)
+    }
+
+    const fn new(kind: Kind, crlf: bool) -> Self {
+        Self { kind, unstuffer: Unstuffer::new(crlf), ready: 0, gone: 0, end: None }
+    }
+
+    /// Reads on. The event is the last one unless it is a piece.
+    ///
+    /// # Errors
+    /// There is more than may be kept.
+    pub(super) fn read(
+        &mut self,
+        input: &mut Input,
+        abandoned: bool,
+    ) -> Result<Option<Event>, Fault> {
+        if self.end.is_none() {
+            match self.unstuffer.unstuff(input, self.ready) {
+                Unstuffed::More { text } => self.ready = text,
+                Unstuffed::End { text, skip } => (self.ready, self.end) = (text, Some(skip)),
+            }
+        }
+        let length = self.gone + self.ready as u64;
+        if let Kind::Whole { limit, .. } = self.kind
+            && length > limit
+        {
+            return Err(Fault::ResponseTooLong { limit, unit: "octets" });
+        }
+        let streamed = matches!(self.kind, Kind::Streamed);
+        if self.ready > 0 && (streamed || abandoned) {
+            let piece = input.cut(self.ready);
+            (self.gone, self.ready) = (length, 0);
+            if !abandoned {
+                return Ok(Some(Event::Piece(piece)));
+            }
+        }
+        let Some(skip) = self.end else {
+            if streamed {
+                input.expect(Self::PIECE);
+            }
+            return Ok(None);
+        };
+        input.expect(0);
+        let text = input.cut_owned(self.ready);
+        input.skip(skip);
+        Ok(Some(match &self.kind {
+            Kind::Streamed => {
+                input.hear(|| format!("[message, {length} octets]"));
+                Event::End
+            }
+            Kind::Whole { reply, shape, .. } => {
+                input.hear(|| match shape {
+                    Shape::Message => format!("[message, {length} octets]"),
+                    _ => String::from_utf8_lossy(&text).trim_end().to_owned(),
+                });
+                Event::Response(Response { reply: reply.clone(), text })
+            }
+        }))
+    }
+}
