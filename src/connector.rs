@@ -14,6 +14,8 @@ use std::sync::Arc;
 use crate::auth::{Auth, Credentials, Login, Password, TokenMechanism, Verdict};
 use crate::danger::LoopbackOnly;
 use crate::misuse::Misuse;
+#[cfg(feature = "proxy")]
+use crate::net::proxy::Proxy;
 use crate::net::tls::HandshakeError;
 use crate::net::{self, Connection, Dial, Stream, Tcp};
 use crate::sasl::{self, InputError};
@@ -66,6 +68,8 @@ pub struct Settings {
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
     pub(crate) dial: Arc<dyn Dial>,
+    #[cfg(feature = "proxy")]
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) ehlo_name: Option<Arc<str>>,
     pub(crate) id: Vec<(String, String)>,
 }
@@ -78,6 +82,8 @@ impl Settings {
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             dial: Arc::new(Tcp::default()),
+            #[cfg(feature = "proxy")]
+            proxy: None,
             ehlo_name: None,
             id: Vec::new(),
         }
@@ -113,9 +119,19 @@ impl<C: Client> Connector<C> {
         self
     }
 
-    /// How to reach the server. By default [`Tcp`].
+    /// How to reach the server, or its proxy. By default [`Tcp`].
     pub fn dial(mut self, dial: impl Dial + 'static) -> Self {
         self.settings.dial = Arc::new(dial);
+        self
+    }
+
+    /// Connects through this proxy. TLS is with the server, and its certificate is checked as
+    /// without. [`Timeouts::dial`] bounds what the proxy does as well; endpoints in clear text are
+    /// refused. Token requests are not affected: their builders have a `proxy` of their own.
+    #[cfg(feature = "proxy")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.settings.proxy = Some(proxy);
         self
     }
 
@@ -323,6 +339,10 @@ pub(crate) async fn connect<C: Establish>(
         let misuse = Misuse::WrongProtocol { client: C::PROTOCOL, endpoint: endpoint.protocol() };
         return Err(Obstacle::from(misuse).into());
     }
+    #[cfg(feature = "proxy")]
+    if let Some(proxy) = &settings.proxy {
+        check_proxy(proxy, endpoint).map_err(Obstacle::from)?;
+    }
     let mut bearer = Bearer::obtain(settings, credentials).await?;
     let (mut two_step, mut refreshed) = (false, false);
     let mut dials = 0;
@@ -449,12 +469,28 @@ async fn attempt<C: Establish>(settings: &Settings, login: Login) -> Result<C, C
 async fn dial(settings: &Settings) -> Result<Connection, Obstacle> {
     let (host, port) = (settings.endpoint.host(), settings.endpoint.port());
     let limit = settings.timeouts.dial;
+    #[cfg(feature = "proxy")]
+    if let Some(proxy) = &settings.proxy {
+        let route = proxy.route(host, port).map_err(Misuse::from)?;
+        let opened = route.open(&*settings.dial, limit).await;
+        return opened.map_err(|error| Obstacle::Net(Stage::Dial, error));
+    }
     match tokio::time::timeout(limit, settings.dial.dial(host, port)).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(source)) => Err(net::Error::Dial { host: host.to_owned(), port, source }),
         Err(_) => Err(net::Error::Deadline { after: limit }),
     }
     .map_err(|error| Obstacle::Net(Stage::Dial, error))
+}
+
+/// Before a token is asked for.
+#[cfg(feature = "proxy")]
+fn check_proxy(proxy: &Proxy, endpoint: &Endpoint) -> Result<(), Misuse> {
+    if let Security::ClearText(_) = endpoint.security() {
+        return Err(Misuse::ClearTextThroughProxy);
+    }
+    proxy.route(endpoint.host(), endpoint.port())?;
+    Ok(())
 }
 
 async fn handshake(

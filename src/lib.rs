@@ -57,6 +57,7 @@
 //! | fetch and delete | [`PopClient`], [`pop`] |
 //! | say where tokens come from | [`TokenProvider`], [`token`] |
 //! | connect again and again, with one's own roots, deadlines and limits | [`Connector`] |
+//! | go through a SOCKS5 or HTTP proxy | `net::proxy` (feature `proxy`) |
 //! | name a server, or take a known one | [`Endpoint`], [`provider`] |
 //! | decide what to do after a failure | [`Failure`], [`Retry`] |
 //! | test a program | `testing` (feature `testing`) |

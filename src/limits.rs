@@ -43,7 +43,8 @@ impl Timeouts {
         self
     }
 
-    /// Name resolution and opening the TCP connection, all addresses together. 30 seconds.
+    /// Name resolution and opening the TCP connection, all addresses together, and what a proxy
+    /// takes to connect. 30 seconds.
     pub const fn dial(mut self, limit: Duration) -> Self {
         self.dial = limit;
         self

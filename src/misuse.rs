@@ -32,6 +32,17 @@ pub enum Misuse {
     /// Clear text was asked for, and the peer is not on this machine.
     #[error("clear text is allowed to a loopback address only")]
     ClearTextToRemote,
+    /// Clear text was asked for, and a proxy stands in between: the peer is the proxy, even if it
+    /// is on this machine.
+    #[cfg(feature = "proxy")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
+    #[error("clear text does not go through a proxy")]
+    ClearTextThroughProxy,
+    /// The settings of the proxy cannot work.
+    #[cfg(feature = "proxy")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
+    #[error(transparent)]
+    Proxy(crate::net::proxy::SetupError),
     /// A secret was about to be written to a connection without TLS.
     #[error("a secret may not be written to a clear-text connection")]
     SecretInClearText,
@@ -52,4 +63,15 @@ pub enum Misuse {
         /// What is wrong with it.
         why: String,
     },
+}
+
+#[cfg(feature = "proxy")]
+impl From<crate::net::proxy::SetupError> for Misuse {
+    /// A host is a host, with a proxy or without.
+    fn from(error: crate::net::proxy::SetupError) -> Self {
+        match error {
+            crate::net::proxy::SetupError::Host(host) => Self::BadHost(host),
+            error => Self::Proxy(error),
+        }
+    }
 }

@@ -19,6 +19,20 @@ pub enum Error {
         /// Why, for the last address tried; its text names them all.
         source: io::Error,
     },
+    /// The server was not reached, because of the proxy in between.
+    #[cfg(feature = "proxy")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
+    #[error("cannot reach {host}:{port} through {proxy}: {source}")]
+    Proxy {
+        /// The proxy, as a URL without credentials.
+        proxy: String,
+        /// The server.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// What the proxy did.
+        source: Box<super::proxy::Error>,
+    },
     /// The server's certificate does not show that it is the host that was asked for.
     #[error("the certificate of {host} was refused: {reason}")]
     Certificate {
@@ -59,6 +73,8 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Dial { .. } | Self::Tls { .. } => Retry::Later(None),
+            #[cfg(feature = "proxy")]
+            Self::Proxy { source, .. } => source.retry(),
             Self::Certificate { .. } => Retry::Never,
             Self::Deadline { .. } | Self::Closed | Self::Abandoned | Self::Io(_) => {
                 Retry::Reconnect

@@ -4,6 +4,9 @@ mod deadline;
 pub(crate) mod dial;
 pub(crate) mod driver;
 pub(crate) mod error;
+#[cfg(feature = "proxy")]
+#[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
+pub mod proxy;
 pub(crate) mod tls;
 pub(crate) mod trace;
 

@@ -205,6 +205,15 @@ pub enum UrlError {
         /// What was given.
         url: String,
     },
+    /// It is `http` to this machine, which a proxy cannot be asked for: what the proxy calls by
+    /// that name is another, and secrets would lie open on the way.
+    #[cfg(feature = "proxy")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
+    #[error("`{url}` is not https: clear text does not go through a proxy")]
+    ClearThroughProxy {
+        /// What was given.
+        url: String,
+    },
     /// It carries a user name, a password or a fragment.
     #[error("the URL of a token endpoint has no user name, password or fragment")]
     Adorned,

@@ -17,14 +17,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::http::{
     HttpClient, HttpError, HttpRequest, HttpResponse, UrlError, is_next_door, request_url,
 };
+#[cfg(feature = "proxy")]
+use crate::net::proxy::Proxy;
 use crate::net::tls::HandshakeError;
-use crate::net::{Dial, Stream, Tcp};
+use crate::net::{Connection, Dial, Stream, Tcp};
 use crate::{BoxFuture, tls};
 
 /// The client that flows use unless they are lent another.
 #[derive(Default)]
 pub(super) struct Direct {
     tls: tls::Config,
+    #[cfg(feature = "proxy")]
+    proxy: Option<Proxy>,
 }
 
 impl HttpClient for Direct {
@@ -39,6 +43,12 @@ enum DirectError {
     Url(#[from] UrlError),
     #[error("connecting to {host}:{port}: {source}")]
     Dial { host: String, port: u16, source: io::Error },
+    #[cfg(feature = "proxy")]
+    #[error(transparent)]
+    Proxy(#[from] crate::net::Error),
+    #[cfg(feature = "proxy")]
+    #[error(transparent)]
+    ProxySetup(#[from] crate::net::proxy::SetupError),
     #[error("the host of a clear-text URL is not this machine")]
     NotLoopback,
     #[error(transparent)]
@@ -53,7 +63,16 @@ enum DirectError {
 
 impl Direct {
     pub(super) const fn new(tls: tls::Config) -> Self {
-        Self { tls }
+        Self {
+            tls,
+            #[cfg(feature = "proxy")]
+            proxy: None,
+        }
+    }
+
+    #[cfg(feature = "proxy")]
+    pub(super) fn through(self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self }
     }
 
     /// Answers of token endpoints are a few kilobytes; whoever sends more is not one.
@@ -94,19 +113,26 @@ impl Direct {
             None => String::new(),
         };
         let port = url.port_or_known_default().unwrap_or(443);
-        let connection = Tcp::default()
-            .dial(&host, port)
-            .await
-            .map_err(|source| DirectError::Dial { host: host.clone(), port, source })?;
+        let connection = self.dial(&host, port).await?;
         if url.scheme() == "https" {
             return Ok(self.tls.handshake(connection, &host, Duration::MAX).await?);
         }
-        // `request_url` lets clear text pass by the name; the address decides.
+        // `request_url` lets clear text pass by the name; the address decides. Behind a proxy, it
+        // is not known.
         if connection.peer.is_some_and(|peer| is_next_door(peer.ip())) {
             Ok(connection.stream)
         } else {
             Err(DirectError::NotLoopback)
         }
+    }
+
+    async fn dial(&self, host: &str, port: u16) -> Result<Connection, DirectError> {
+        #[cfg(feature = "proxy")]
+        if let Some(proxy) = &self.proxy {
+            return Ok(proxy.route(host, port)?.open(&Tcp::default(), Duration::MAX).await?);
+        }
+        let dialled = Tcp::default().dial(host, port).await;
+        dialled.map_err(|source| DirectError::Dial { host: host.to_owned(), port, source })
     }
 }
 
@@ -315,6 +341,36 @@ pub(super) mod tests {
         let error = post(&format!("https://{address}/token")).await.unwrap_err().to_string();
         assert!(error.contains("TLS handshake with 127.0.0.1"), "{error}");
         server.await.unwrap();
+    }
+
+    #[cfg(all(feature = "proxy", any(feature = "ring", feature = "aws-lc-rs")))]
+    #[tokio::test]
+    async fn a_proxy_that_refuses_is_named_and_what_it_says_decides_on_a_retry() {
+        use crate::net::proxy::Proxy;
+        use crate::token::{ClientCredentials, ErrorKind, TokenProvider, TokenRequest};
+        use crate::{Endpoint, Failure, Retry};
+
+        let basic = "Proxy-Authenticate: Basic\r\n";
+        let answers = vec![answer("407 Who?", basic, ""), answer("503 Down", "", "")];
+        let (url, server) = serve(answers).await;
+        let address = url.trim_start_matches("http://").trim_end_matches("/token");
+        let port = address.rsplit(':').next().unwrap().parse().unwrap();
+        let proxy = Proxy::http("127.0.0.1", port).credentials("user", "planted-password");
+        let tokens = ClientCredentials::builder("https://login.example/token", "app", "secret");
+        let tokens = tokens.proxy(proxy).build().unwrap();
+        let request = TokenRequest::new(Endpoint::imap("mail.example.net"), "a@b.c");
+        let refused = tokens.token(&request).await.unwrap_err();
+        assert_eq!((refused.kind(), refused.retry()), (ErrorKind::Transport, Retry::Never));
+        let expected = format!(
+            "cannot reach login.example:443 through http://{address}: the proxy refused the user \
+             name or the password"
+        );
+        assert!(refused.to_string().contains(&expected), "{refused}");
+        assert!(!format!("{refused:?}").contains("planted"), "{refused:?}");
+        let down = tokens.token(&request).await.unwrap_err();
+        assert_eq!(down.retry(), Retry::Later(None));
+        let request = &server.await.unwrap()[0];
+        assert!(request.starts_with("CONNECT login.example:443 HTTP/1.1\r\n"), "{request}");
     }
 
     #[cfg(all(feature = "testing", feature = "ring"))]

@@ -13,6 +13,7 @@ use super::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
 use super::oauth::form::Outgoing;
 use super::oauth::refusal::one_line;
 use super::{AccessToken, ErrorKind, TokenEndpointError, TokenError};
+use crate::Retry;
 use crate::secret::{Scrubber, Secret};
 
 /// What a token endpoint gave.
@@ -165,10 +166,27 @@ impl NoAnswer {
     }
 }
 
+impl NoAnswer {
+    /// The network's faults pass, but a proxy's may not.
+    fn after_transport(&self) -> Retry {
+        #[cfg(feature = "proxy")]
+        if let Self::Http { cause, .. } = self {
+            let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&**cause);
+            while let Some(error) = next {
+                if let Some(proxy) = error.downcast_ref::<Box<crate::net::proxy::Error>>() {
+                    return proxy.retry();
+                }
+                next = error.source();
+            }
+        }
+        Retry::Later(None)
+    }
+}
+
 impl From<NoAnswer> for TokenError {
     fn from(cause: NoAnswer) -> Self {
         match cause.kind() {
-            ErrorKind::Transport => Self::later(cause),
+            ErrorKind::Transport => Self::new(cause.after_transport(), cause),
             _ => Self::never(cause),
         }
     }
@@ -197,7 +215,7 @@ mod tests {
     use super::*;
     use crate::token::MalformedToken;
     use crate::token::oauth::form::Form;
-    use crate::{BoxFuture, Failure, Retry};
+    use crate::{BoxFuture, Failure};
 
     const SECRET: &str = "8Q~wJx.secret-value-of-the-application_42";
     const DEADLINE: Duration = Duration::from_secs(30);

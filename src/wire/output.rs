@@ -134,6 +134,24 @@ impl Output {
         Ok(())
     }
 
+    /// Writes a secret that is no line: the login of a binary protocol.
+    ///
+    /// # Errors
+    /// The connection is in clear text; nothing was written.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn secret_octets(&mut self, secret: &Secret<Vec<u8>>) -> Result<(), Unwritable> {
+        if !self.confidential {
+            return Err(Unwritable::SecretInClearText);
+        }
+        let secret = secret.expose();
+        self.make_room(secret.len());
+        let buffer = self.buffer.expose_mut();
+        let start = buffer.len();
+        buffer.extend_from_slice(secret);
+        self.hidden.push((start..start + secret.len(), Hidden::Secret));
+        Ok(())
+    }
+
     /// Writes octets that are not a command line: a message or a literal.
     pub(crate) fn content(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let buffer = self.buffer.expose_mut();

@@ -29,6 +29,8 @@ fn clients_connectors_and_errors_are_send_sync_and_static() {
     shareable::<Cached<StaticToken>>();
     #[cfg(feature = "oauth")]
     shareable::<mailbearer::token::ClientCredentials>();
+    #[cfg(feature = "proxy")]
+    shareable::<(net::proxy::Proxy, net::proxy::Error, net::proxy::SetupError)>();
     shareable::<(AccessToken, Auth, Endpoint, tls::Config)>();
 }
 
@@ -74,6 +76,15 @@ fn every_future_is_send(
     sendable(&pop.rset());
     sendable(&pop.noop());
     sendable(&pop.quit());
+}
+
+/// The same through a proxy.
+#[cfg(feature = "proxy")]
+#[allow(dead_code, unused_must_use, reason = "only the types are looked at")]
+fn every_future_through_a_proxy_is_send(proxy: net::proxy::Proxy) {
+    sendable(&SmtpClient::builder(Endpoint::smtp("h")).proxy(proxy.clone()).connect());
+    sendable(&ImapClient::builder(Endpoint::imap("h")).proxy(proxy.clone()).connect());
+    sendable(&PopClient::builder(Endpoint::pop("h")).proxy(proxy).connect());
 }
 
 /// The same for what a selected mailbox lends.

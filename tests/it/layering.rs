@@ -22,6 +22,9 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 fn core_files() -> Vec<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = vec![source.join("machine.rs"), source.join("fault.rs")];
+    for file in ["handshake", "http", "socks5"] {
+        found.push(source.join(format!("net/proxy/{file}.rs")));
+    }
     for folder in CORES {
         files(&source.join(folder), &mut found);
     }

@@ -14,7 +14,9 @@ use crate::secret::Secret;
 use crate::token::oauth::client::Client;
 use crate::token::oauth::form::Form;
 use crate::token::oauth::jwt::{SignError, Signer, SigningAlgorithm, numeric_date};
-use crate::token::oauth::settings::{OnBehalf, Settings, SetupError, request_settings};
+use crate::token::oauth::settings::{
+    OnBehalf, Settings, SetupError, proxy_setting, request_settings,
+};
 use crate::token::{AccessToken, Cached, Rejection, TokenError, TokenProvider, TokenRequest};
 
 /// Tokens for a service account of Google Workspace that opens the mailboxes of a domain.
@@ -111,6 +113,7 @@ pub struct ServiceAccountBuilder {
 
 impl ServiceAccountBuilder {
     request_settings!();
+    proxy_setting!();
 
     /// Signs in this user for every mailbox. Needed for a mailbox that is lent to the user by
     /// delegation; by default the mailbox's own user is signed in.

@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) deadline: Duration,
     pub(crate) margin: Option<Duration>,
     pub(crate) tls: Option<tls::Config>,
+    #[cfg(feature = "proxy")]
+    pub(crate) proxy: Option<crate::net::proxy::Proxy>,
     pub(crate) http: Option<Arc<dyn HttpClient>>,
     pub(crate) events: Events,
     pub(crate) store: Option<(Arc<dyn TokenStore>, String)>,
@@ -76,6 +78,8 @@ impl Settings {
             deadline: Self::DEADLINE,
             margin: None,
             tls: None,
+            #[cfg(feature = "proxy")]
+            proxy: None,
             http: None,
             events: Events::default(),
             store: None,
@@ -107,7 +111,10 @@ impl Settings {
         if self.credential.as_ref().is_some_and(ClientCredential::is_empty_secret) {
             return Err(SetupError::NoClientSecret);
         }
-        let http = self.http.clone();
+        #[cfg(feature = "proxy")]
+        if let Some(proxy) = &self.proxy {
+            proxy.check()?;
+        }
         Ok(Client {
             token_url: self.checked_token_url()?,
             client_id: self.client_id.clone(),
@@ -120,10 +127,16 @@ impl Settings {
             scope: self.scope_rule(on_behalf)?,
             deadline: self.deadline,
             margin: self.margin,
-            http: http
-                .unwrap_or_else(|| Arc::new(Direct::new(self.tls.clone().unwrap_or_default()))),
+            http: self.http.clone().unwrap_or_else(|| Arc::new(self.own_http())),
             events: self.events.clone(),
         })
+    }
+
+    fn own_http(&self) -> Direct {
+        let direct = Direct::new(self.tls.clone().unwrap_or_default());
+        #[cfg(feature = "proxy")]
+        let direct = direct.through(self.proxy.clone());
+        direct
     }
 
     /// The store and the name under which this sign-in's tokens lie there; in memory by default.
@@ -153,7 +166,7 @@ impl Settings {
             (None, Server::Google) => "https://oauth2.googleapis.com/device/code".into(),
             (None, Server::Other { .. }) => return Err(SetupError::NoDeviceAuthorizationUrl),
         };
-        Ok(endpoint_url(&known).map(|_| known)?)
+        self.asked(known)
     }
 
     /// Entra answers AADSTS9001023 to names that stand for many tenants where a grant needs one.
@@ -193,7 +206,19 @@ impl Settings {
                 self.under_tenant(tenant, "token")
             }
         };
-        Ok(endpoint_url(&url).map(|_| url)?)
+        self.asked(url)
+    }
+
+    /// The URL, if requests may go there.
+    fn asked(&self, url: String) -> Result<String, SetupError> {
+        let parsed = endpoint_url(&url)?;
+        match parsed.scheme() {
+            #[cfg(feature = "proxy")]
+            "http" if self.proxy.is_some() && self.http.is_none() => {
+                Err(UrlError::ClearThroughProxy { url }.into())
+            }
+            _ => Ok(url),
+        }
     }
 
     fn under_tenant(&self, tenant: &str, endpoint: &str) -> String {
@@ -295,6 +320,11 @@ pub enum SetupError {
     /// The environment does not say how to reach the managed identity.
     #[error("{0}")]
     ManagedIdentity(String),
+    /// The settings of the proxy cannot work.
+    #[cfg(feature = "proxy")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
+    #[error(transparent)]
+    Proxy(#[from] crate::net::proxy::SetupError),
     /// The token endpoint's URL is no place for a secret.
     #[error(transparent)]
     Url(#[from] UrlError),
@@ -347,10 +377,26 @@ macro_rules! request_settings {
     };
 }
 
+/// The setter of grants whose requests may go far. A machine's identity service answers next door,
+/// and must not be asked through a proxy.
+macro_rules! proxy_setting {
+    () => {
+        /// Sends requests through this proxy. TLS is with the server, whose certificate is checked
+        /// as without. Of no use together with [`http`](Self::http).
+        #[cfg(feature = "proxy")]
+        #[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
+        pub fn proxy(mut self, proxy: $crate::net::proxy::Proxy) -> Self {
+            self.settings.proxy = Some(proxy);
+            self
+        }
+    };
+}
+
 /// The setters of grants at an authorization server that has clients.
 macro_rules! client_settings {
     () => {
         $crate::token::oauth::settings::request_settings!();
+        $crate::token::oauth::settings::proxy_setting!();
 
         /// Another of Microsoft's clouds: its authority, and its name of Exchange in scopes.
         pub const fn cloud(mut self, cloud: $crate::token::Cloud) -> Self {
@@ -423,7 +469,7 @@ macro_rules! user_settings {
     };
 }
 
-pub(crate) use {client_settings, request_settings, user_settings};
+pub(crate) use {client_settings, proxy_setting, request_settings, user_settings};
 
 #[cfg(test)]
 mod tests {
@@ -469,6 +515,31 @@ mod tests {
         for tenant in ["common", "consumers", "72f988bf-86f1-41af-91ab-2d7cd011db47"] {
             assert!(client(&Settings::entra(tenant, "a")).is_ok(), "{tenant}");
         }
+    }
+
+    #[cfg(feature = "proxy")]
+    #[test]
+    fn through_a_proxy_go_neither_clear_text_nor_what_the_proxy_cannot_take() {
+        use crate::net::proxy::{self, Proxy};
+
+        let mut local = Settings::other("http://127.0.0.1:8080/token", "a");
+        assert!(client(&local).is_ok());
+        local.proxy = Some(Proxy::http("127.0.0.1", 3128));
+        let refused = client(&local).err();
+        assert!(
+            matches!(refused, Some(SetupError::Url(UrlError::ClearThroughProxy { .. }))),
+            "{refused:?}"
+        );
+        local.device_authorization_url = Some("http://127.0.0.1:8080/device".into());
+        assert!(local.checked_device_authorization_url().is_err());
+        // Where the user's browser goes is not asked through the proxy.
+        local.authorization_url = Some("http://127.0.0.1:8080/auth".into());
+        assert!(local.checked_authorization_url().is_ok());
+
+        let mut remote = Settings::other("https://login.example/token", "a");
+        remote.proxy = Some(Proxy::socks5("a b", 1080));
+        let expected = SetupError::Proxy(proxy::SetupError::Host("a b".into()));
+        assert_eq!(client(&remote).err(), Some(expected));
     }
 
     #[test]
