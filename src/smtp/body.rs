@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use memchr::{memchr_iter, memchr2};
 
+use super::headers;
+
 /// A message: header, empty line, text. Bytes in, bytes out; this crate reads none of it.
 ///
 /// Made from byte slices, strings, vectors and [`Bytes`], so [`send`](crate::SmtpClient::send) takes
@@ -51,6 +53,11 @@ impl Body<'_> {
         };
         let last = if matches!(octets.last(), None | Some(b'\r' | b'\n')) { 0 } else { 2 };
         (octets.len() + to_be_completed + last) as u64
+    }
+
+    /// Whether the header is UTF-8 beyond ASCII, so that the server must be told (RFC 6531).
+    pub(crate) fn has_utf8_header(&self) -> bool {
+        self.has_eight_bit() && headers::is_utf8(self.octets())
     }
 
     /// Whether an octet is above 127, so that the server must be told (RFC 6152).

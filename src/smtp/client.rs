@@ -99,6 +99,11 @@ impl SmtpClient {
         if core.takes_commands() { Ok(()) } else { Err(Error::closed(core, stage)) }
     }
 
+    /// Messages that were begun over this connection.
+    pub(crate) const fn transactions(&self) -> u32 {
+        self.driver.core().transactions()
+    }
+
     pub(crate) const fn driver(&mut self) -> &mut Driver<Core> {
         &mut self.driver
     }

@@ -5,7 +5,7 @@ use crate::connector::{Client, Establish, Protection, Settings};
 use crate::net::Stream;
 use crate::net::driver::Driver;
 use crate::sasl::SMTP_COMMAND_LINE;
-use crate::{Fault, Protocol, Stage};
+use crate::{Fault, Protocol, Security, Stage};
 
 use super::client::reply;
 use super::command::{auth, ehlo};
@@ -89,7 +89,12 @@ impl Opening {
     async fn ehlo(&mut self, settings: &Settings) -> Result<Extensions, Error> {
         let line = ehlo::line(settings.ehlo_name.as_deref())?;
         let reply = self.command(&line, Stage::Capabilities).await?;
-        let off = settings.endpoint.profile().smtp_off();
+        let endpoint = &settings.endpoint;
+        let mut off = endpoint.profile().smtp_off();
+        if matches!(endpoint.security(), Security::ClearText(_)) {
+            // RFC 8689 section 2: only over TLS.
+            off |= Extension::RequireTls.bit();
+        }
         Ok(Extensions::from_reply(&reply).without(off))
     }
 

@@ -1,7 +1,10 @@
 //! Who a message comes from and whom it goes to (RFC 5321 section 2.3.1).
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
+use crate::smtp::address::{AddressFlaw, check, split};
+use crate::smtp::dsn::{Dsn, DsnError};
 use crate::smtp::extension::SessionLimits;
 
 /// The sender and the recipients of one message, as the server hears them.
@@ -23,6 +26,8 @@ pub struct Envelope {
     text: String,
     /// Where each address ends in `text`.
     ends: Vec<usize>,
+    dsn: Option<Arc<Dsn>>,
+    require_tls: bool,
 }
 
 impl Envelope {
@@ -43,7 +48,8 @@ impl Envelope {
         if !from.is_empty() {
             check(from).map_err(|flaw| EnvelopeError::sender(from, flaw))?;
         }
-        let mut envelope = Self { text: from.to_owned(), ends: vec![from.len()] };
+        let mut envelope =
+            Self { text: from.to_owned(), ends: vec![from.len()], dsn: None, require_tls: false };
         for address in to {
             let address = address.as_ref();
             check(address).map_err(|flaw| EnvelopeError::recipient(address, flaw))?;
@@ -53,6 +59,45 @@ impl Envelope {
             return Err(EnvelopeError::NoRecipients);
         }
         Ok(envelope)
+    }
+
+    /// Asks for reports of the delivery (RFC 3461).
+    ///
+    /// # Errors
+    /// If `dsn` names a recipient that is not in the envelope, or the address of one is too long to
+    /// be given along.
+    pub fn with_dsn(mut self, dsn: Dsn) -> Result<Self, EnvelopeError> {
+        let recipients: HashSet<&str> = self.recipients().collect();
+        if let Some(stranger) = dsn.named().find(|named| !recipients.contains(named)) {
+            return Err(EnvelopeError::NotARecipient { address: stranger.to_owned() });
+        }
+        for address in self.recipients() {
+            dsn.check(address)
+                .map_err(|flaw| EnvelopeError::Dsn { address: address.to_owned(), flaw })?;
+        }
+        self.dsn = Some(Arc::new(dsn));
+        Ok(self)
+    }
+
+    /// Lets the message go only over connections with TLS and a certificate that was checked, here
+    /// and at every relay behind (REQUIRETLS, RFC 8689). Where the server does not offer that, or
+    /// this connection has no TLS, sending fails with
+    /// [`Error::Unsupported`](crate::smtp::Error::Unsupported) before anything is sent.
+    ///
+    /// The header `TLS-Required: No`, which asks for the contrary, is the message's affair.
+    pub const fn require_tls(mut self) -> Self {
+        self.require_tls = true;
+        self
+    }
+
+    /// What is to be reported of the delivery.
+    pub fn dsn(&self) -> Option<&Dsn> {
+        self.dsn.as_deref()
+    }
+
+    /// Whether every relay has to use TLS; see [`require_tls`](Self::require_tls).
+    pub const fn requires_tls(&self) -> bool {
+        self.require_tls
     }
 
     /// Where failures are reported to; empty for nobody.
@@ -110,7 +155,7 @@ impl Envelope {
     fn divided(&self, most: usize, most_domains: usize) -> Vec<Self> {
         let mut parts: Vec<(Self, HashSet<String>)> = Vec::new();
         for address in self.recipients() {
-            let domain = domain(address).to_ascii_lowercase();
+            let domain = split(address).1.to_ascii_lowercase();
             // The last part only: an order that was kept is worth more than one message saved.
             match parts.last_mut() {
                 Some((part, domains))
@@ -132,7 +177,12 @@ impl Envelope {
 
     fn to_nobody(&self) -> Self {
         let from = self.reverse_path();
-        Self { text: from.to_owned(), ends: vec![from.len()] }
+        Self {
+            text: from.to_owned(),
+            ends: vec![from.len()],
+            dsn: self.dsn.clone(),
+            require_tls: self.require_tls,
+        }
     }
 
     /// Octets of all addresses together.
@@ -168,6 +218,20 @@ pub enum EnvelopeError {
         /// How much is read.
         limit: usize,
     },
+    /// Reports are asked for of somebody who is no recipient.
+    #[error("{address:?} is no recipient of this envelope")]
+    NotARecipient {
+        /// The address as it was given.
+        address: String,
+    },
+    /// The address of a recipient cannot be given along as the original one.
+    #[error("original recipient {address:?}: {flaw}")]
+    Dsn {
+        /// The recipient.
+        address: String,
+        /// What is wrong with it.
+        flaw: DsnError,
+    },
     /// The sender is no address that SMTP can carry.
     #[error("sender address {address:?}: {flaw}")]
     Sender {
@@ -196,229 +260,51 @@ impl EnvelopeError {
     }
 }
 
-/// What is wrong with an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AddressFlaw {
-    /// There is nothing.
-    #[error("it is empty")]
-    Empty,
-    /// A carriage return, line feed, NUL or other control character.
-    #[error("it holds the control character {0:?}")]
-    Control(char),
-    /// A character that has no place where it stands. Give `ann@example.com`, not
-    /// `Ann <ann@example.com>`; a local part with spaces or specials has to be quoted.
-    #[error("the character {0:?} cannot stand there")]
-    Misplaced(char),
-    /// There is no `@` with a domain behind it, and it is not `postmaster`.
-    #[error("it has no domain")]
-    NoDomain,
-    /// There is nothing before the `@`.
-    #[error("it has no local part")]
-    NoLocalPart,
-    /// The quoted local part is not closed, or goes on after its closing quote.
-    #[error("its quotes do not match")]
-    Quotes,
-    /// A part of the domain between two dots, or before or after one, is empty.
-    #[error("its domain has an empty label")]
-    EmptyLabel,
-    /// More than 64 octets before the `@`, RFC 5321 section 4.5.3.1.1.
-    #[error("its local part is longer than 64 octets")]
-    LongLocalPart,
-    /// More than 255 octets after the `@`, RFC 5321 section 4.5.3.1.2.
-    #[error("its domain is longer than 255 octets")]
-    LongDomain,
-    /// More than 256 octets with its angle brackets, RFC 5321 section 4.5.3.1.3.
-    #[error("it is longer than 254 octets")]
-    Long,
-}
-
-/// What follows the last `@`; nothing for `postmaster`.
-pub(crate) fn domain(address: &str) -> &str {
-    address.rsplit_once('@').map_or("", |(_, domain)| domain)
-}
-
-/// Whether `address` is a Mailbox of RFC 5321 section 4.1.2, with what RFC 6531 section 3.3 adds.
-pub(super) fn check(address: &str) -> Result<(), AddressFlaw> {
-    // Before anything else: this is what the rest of the session hangs on.
-    if let Some(control) = address.chars().find(|c| c.is_control()) {
-        return Err(AddressFlaw::Control(control));
-    }
-    if address.is_empty() {
-        return Err(AddressFlaw::Empty);
-    }
-    // RFC 5321 section 4.1.1.3: the one recipient without a domain.
-    if address.eq_ignore_ascii_case("postmaster") {
-        return Ok(());
-    }
-    let (local, domain) = match address.strip_prefix('"') {
-        Some(rest) => quoted_local_part(rest)?,
-        None => plain_local_part(address)?,
-    };
-    if local > 64 {
-        return Err(AddressFlaw::LongLocalPart);
-    }
-    check_domain(domain)?;
-    // Section 4.5.3.1.3 counts the brackets of the path.
-    if address.len() > 254 { Err(AddressFlaw::Long) } else { Ok(()) }
-}
-
-/// The length of the local part with its quotes, and the domain. `rest` follows the first quote.
-fn quoted_local_part(rest: &str) -> Result<(usize, &str), AddressFlaw> {
-    let mut escaped = false;
-    for (at, octet) in rest.bytes().enumerate() {
-        match octet {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => {
-                let after = rest.get(at + 1..).unwrap_or_default();
-                return match after.strip_prefix('@') {
-                    Some(domain) => Ok((at + 2, domain)),
-                    None if after.is_empty() => Err(AddressFlaw::NoDomain),
-                    None => Err(AddressFlaw::Quotes),
-                };
-            }
-            _ => {}
-        }
-    }
-    Err(AddressFlaw::Quotes)
-}
-
-fn plain_local_part(address: &str) -> Result<(usize, &str), AddressFlaw> {
-    let special = |c: char| {
-        matches!(c, ' ' | '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | ']' | '\\')
-    };
-    let (local, domain) = address.split_once('@').unwrap_or((address, ""));
-    if let Some(misplaced) = local.chars().find(|c| special(*c)) {
-        return Err(AddressFlaw::Misplaced(misplaced));
-    }
-    if local.is_empty() {
-        return Err(AddressFlaw::NoLocalPart);
-    }
-    Ok((local.len(), domain))
-}
-
-fn check_domain(domain: &str) -> Result<(), AddressFlaw> {
-    if domain.is_empty() {
-        return Err(AddressFlaw::NoDomain);
-    }
-    if domain.len() > 255 {
-        return Err(AddressFlaw::LongDomain);
-    }
-    let literal = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    // Section 4.1.3: dcontent within the brackets of an address literal.
-    let allowed = |c: char| match literal {
-        Some(_) => c.is_ascii_graphic() && !matches!(c, '[' | ']' | '\\' | '<' | '>'),
-        // The underscore is no letter, digit or hyphen, but such hosts receive mail.
-        None => c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_') || !c.is_ascii(),
-    };
-    if let Some(misplaced) = literal.unwrap_or(domain).chars().find(|c| !allowed(*c)) {
-        return Err(AddressFlaw::Misplaced(misplaced));
-    }
-    match literal {
-        Some("") => Err(AddressFlaw::NoDomain),
-        None if domain.split('.').any(str::is_empty) => Err(AddressFlaw::EmptyLabel),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn flaw(address: &str) -> Option<AddressFlaw> {
-        match Envelope::new("a@b.example", [address]) {
-            Ok(envelope) => {
-                assert_eq!(envelope.recipients().collect::<Vec<_>>(), [address]);
-                None
-            }
-            Err(EnvelopeError::Recipient { address: told, flaw }) => {
-                assert_eq!(told, address);
-                Some(flaw)
-            }
-            Err(other) => panic!("{other}"),
-        }
-    }
-
-    #[test]
-    fn addresses_of_every_form_are_taken() {
-        for address in [
-            "someone@example.com",
-            "first.last+tag@mail.example.com",
-            "o'brien_{x}~!#$%&*/=?^`|@example.com",
-            "docomo..user.@docomo.example",
-            "\"quoted local\"@example.com",
-            "\"with \\\" and @ and <\"@example.com",
-            "user@[192.0.2.1]",
-            "user@[IPv6:2001:db8::1]",
-            "user@under_score.example",
-            "root@localhost",
-            "Postmaster",
-            "grå@exämple.example",
-        ] {
-            assert_eq!(flaw(address), None, "{address}");
-        }
-    }
-
-    #[test]
-    fn nothing_can_end_a_command_line() {
-        assert_eq!(flaw("a@b.example>\r\nDATA"), Some(AddressFlaw::Control('\r')));
-        assert_eq!(flaw("a\n@b.example"), Some(AddressFlaw::Control('\n')));
-        assert_eq!(flaw("a@b.example\0"), Some(AddressFlaw::Control('\0')));
-        assert_eq!(flaw("\"a\x7f\"@b.example"), Some(AddressFlaw::Control('\x7f')));
-        assert_eq!(flaw("a@[1.2.3.4\r\n]"), Some(AddressFlaw::Control('\r')));
-        assert_eq!(flaw("a\u{85}@b.example"), Some(AddressFlaw::Control('\u{85}')));
-        assert_eq!(flaw("a@b.example> SIZE=1"), Some(AddressFlaw::Misplaced('>')));
-        assert_eq!(flaw("a@[1.2.3.4> X]"), Some(AddressFlaw::Misplaced('>')));
-        let sender = Envelope::new("a@b.example>\r\nRSET", ["c@d.example"]).unwrap_err();
-        assert_eq!(
-            sender.to_string(),
-            r#"sender address "a@b.example>\r\nRSET": it holds the control character '\r'"#
-        );
-    }
-
-    #[test]
-    fn what_is_no_address_is_told_apart() {
-        assert_eq!(flaw(""), Some(AddressFlaw::Empty));
-        assert_eq!(flaw("Ann <ann@example.com>"), Some(AddressFlaw::Misplaced(' ')));
-        assert_eq!(flaw("<ann@example.com>"), Some(AddressFlaw::Misplaced('<')));
-        assert_eq!(flaw("ann@example.com,bob@example.com"), Some(AddressFlaw::Misplaced(',')));
-        assert_eq!(flaw("@relay.example:ann@example.com"), Some(AddressFlaw::NoLocalPart));
-        assert_eq!(flaw("ann"), Some(AddressFlaw::NoDomain));
-        assert_eq!(flaw("ann@"), Some(AddressFlaw::NoDomain));
-        assert_eq!(flaw("\"ann\""), Some(AddressFlaw::NoDomain));
-        assert_eq!(flaw("ann@[]"), Some(AddressFlaw::NoDomain));
-        assert_eq!(flaw("@example.com"), Some(AddressFlaw::NoLocalPart));
-        assert_eq!(flaw("\"ann@example.com"), Some(AddressFlaw::Quotes));
-        assert_eq!(flaw("\"ann\"bob@example.com"), Some(AddressFlaw::Quotes));
-        assert_eq!(flaw("\"ann\\\"@example.com"), Some(AddressFlaw::Quotes));
-        assert_eq!(flaw("ann@@example.com"), Some(AddressFlaw::Misplaced('@')));
-        assert_eq!(flaw("ann@example..com"), Some(AddressFlaw::EmptyLabel));
-        assert_eq!(flaw("ann@example.com."), Some(AddressFlaw::EmptyLabel));
-    }
-
-    #[test]
-    fn lengths_are_those_of_rfc_5321() {
-        let at = |local: usize, domain: usize| {
-            let label = "d".repeat(domain);
-            flaw(&format!("{}@{label}", "l".repeat(local)))
-        };
-        assert_eq!(at(64, 189), None);
-        assert_eq!(at(65, 11), Some(AddressFlaw::LongLocalPart));
-        assert_eq!(at(64, 190), Some(AddressFlaw::Long));
-        assert_eq!(at(1, 255), Some(AddressFlaw::Long));
-        assert_eq!(at(1, 256), Some(AddressFlaw::LongDomain));
-        let quoted = format!("\"{}\"@example.com", "q".repeat(63));
-        assert_eq!(flaw(&quoted), Some(AddressFlaw::LongLocalPart));
-    }
+    use crate::smtp::Notify;
 
     #[test]
     fn the_null_reverse_path_is_for_senders_only() {
         let envelope = Envelope::new("", ["a@b.example"]).unwrap();
         assert_eq!(envelope.reverse_path(), "");
         assert_eq!(envelope.recipients().collect::<Vec<_>>(), ["a@b.example"]);
+    }
+
+    #[test]
+    fn an_error_names_the_address_and_its_place() {
+        let sender = Envelope::new("a@b.example>\r\nRSET", ["c@d.example"]).unwrap_err();
+        assert_eq!(
+            sender.to_string(),
+            r#"sender address "a@b.example>\r\nRSET": it holds the control character '\r'"#
+        );
+        let recipient = Envelope::new("a@b.example", ["c@d.example", "e"]).unwrap_err();
+        assert_eq!(recipient.to_string(), r#"recipient address "e": it has no domain"#);
+    }
+
+    #[test]
+    fn wishes_stay_with_whoever_is_left() {
+        let envelope = Envelope::new("a@b.example", ["c@d.example", "e@f.example"]).unwrap();
+        let dsn = Dsn::new().orcpt().notify_for("e@f.example", Notify::NEVER);
+        let envelope = envelope.with_dsn(dsn.clone()).unwrap().require_tls();
+        let rest = envelope.to_only(["c@d.example"]).unwrap();
+        assert!(rest.requires_tls());
+        assert_eq!(rest.dsn(), Some(&dsn));
+        assert!(envelope.split(1).iter().all(|part| part.dsn() == Some(&dsn)));
+    }
+
+    #[test]
+    fn reports_are_of_recipients_only() {
+        let envelope = Envelope::new("a@b.example", ["c@d.example"]).unwrap();
+        let dsn = Dsn::new().notify_for("C@d.example", Notify::NEVER);
+        let error = envelope.clone().with_dsn(dsn).unwrap_err();
+        assert_eq!(error, EnvelopeError::NotARecipient { address: "C@d.example".into() });
+        let long = format!("{}@{}.example", "+".repeat(64), "=".repeat(0) + &"d".repeat(180));
+        let encodes_long = format!("{}@{}.example", "ü".repeat(32), "ü".repeat(90));
+        assert!(Envelope::new("", [&long]).unwrap().with_dsn(Dsn::new().orcpt()).is_ok());
+        let error = Envelope::new("", [&encodes_long]).unwrap().with_dsn(Dsn::new().orcpt());
+        assert!(matches!(error, Err(EnvelopeError::Dsn { .. })), "{error:?}");
     }
 
     #[test]
@@ -463,21 +349,5 @@ mod tests {
         assert_eq!(told(envelope.split_within(&limits)), ["abc", "de"]);
         limits.recipients = Some(2);
         assert_eq!(told(envelope.split_within(&limits)), ["ab", "cd", "e"]);
-    }
-
-    proptest! {
-        #[test]
-        fn no_address_can_leave_its_brackets(
-            text in "[\\x00-\\x7f\u{80}-\u{9f}é]{0,12}@?[a-z.\\[\\]<>\r\n ]{0,8}",
-        ) {
-            if let Ok(envelope) = Envelope::new(&text, [&text]) {
-                prop_assert!(!text.contains(char::is_control));
-                prop_assert_eq!(envelope.recipients().next(), Some(text.as_str()));
-                // Outside quotes nothing ends the path or begins a parameter.
-                let local = text.rfind('@').unwrap_or(0);
-                let plain = if text.starts_with('"') { &text[local..] } else { &text[..] };
-                prop_assert!(!plain.contains(['<', '>', ' ', ',']), "{}", text);
-            }
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! What an SMTP connection or command can end in.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::auth::Verdict;
 use crate::connector::{Judge, Obstacle};
@@ -81,6 +82,16 @@ pub enum Error {
         /// The limit the server announced (RFC 1870).
         limit: u64,
     },
+    /// More than the server said it would take (LIMITS, RFC 9422). Nothing was sent.
+    #[error("the server takes at most {limit} {what}, not {count}")]
+    TooMany {
+        /// What there is too much of.
+        what: Counted,
+        /// How many there would have been.
+        count: usize,
+        /// The limit that the server announced.
+        limit: u32,
+    },
     /// The call cannot work as it was made.
     #[error(transparent)]
     Misuse(#[from] Misuse),
@@ -95,6 +106,29 @@ pub enum Error {
     /// There is no token.
     #[error(transparent)]
     Token(#[from] TokenError),
+}
+
+/// What a server may set limits to (RFC 9422), and how to keep within them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Counted {
+    /// RCPTMAX: [`Envelope::split_within`](crate::smtp::Envelope::split_within) makes smaller
+    /// envelopes.
+    Recipients,
+    /// RCPTDOMAINMAX: the same helps.
+    Domains,
+    /// MAILMAX: another connection begins anew.
+    Messages,
+}
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Recipients => "recipients of one message",
+            Self::Domains => "domains among the recipients of one message",
+            Self::Messages => "messages over one connection",
+        })
+    }
 }
 
 impl Error {
@@ -182,7 +216,11 @@ impl Failure for Error {
             // A server that hangs up on a login will do so again at once.
             Self::Closed { stage: Stage::Auth | Stage::Greeting, .. } => Retry::Later(None),
             Self::Closed { .. } | Self::Protocol { .. } => Retry::Reconnect,
-            Self::Unsupported { .. } | Self::TooLarge { .. } | Self::Misuse(_) => Retry::Never,
+            Self::TooMany { what: Counted::Messages, .. } => Retry::Reconnect,
+            Self::Unsupported { .. }
+            | Self::TooLarge { .. }
+            | Self::TooMany { .. }
+            | Self::Misuse(_) => Retry::Never,
             Self::Net { source, .. } => source.retry(),
             Self::Token(error) => error.retry(),
         }
@@ -197,7 +235,9 @@ impl Failure for Error {
             | Self::Net { stage, .. } => *stage,
             Self::Unknown { cause, .. } => cause.stage(),
             Self::Auth(_) => Stage::Auth,
-            Self::TooLarge { .. } => Stage::Command(super::proto::transaction::MAIL),
+            Self::TooLarge { .. } | Self::TooMany { .. } => {
+                Stage::Command(super::proto::transaction::MAIL)
+            }
             Self::Misuse(_) => Stage::Command("the call"),
             Self::Token(_) => Stage::Token,
         }
@@ -207,6 +247,8 @@ impl Failure for Error {
         match self {
             Self::Refused { usable, .. } => *usable,
             Self::Unsupported { stage, .. } => matches!(stage, Stage::Command(_)),
+            // Nothing but another message could be sent over it, and that it does not take.
+            Self::TooMany { what, .. } => *what != Counted::Messages,
             Self::TooLarge { .. } | Self::Misuse(_) => true,
             _ => false,
         }

@@ -1,6 +1,6 @@
 //! SMTP submission: RFC 6409 and RFC 5321, with AUTH (RFC 4954), STARTTLS (RFC 3207), PIPELINING
-//! (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531) and enhanced status codes
-//! (RFC 2034).
+//! (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531), DSN (RFC 3461), REQUIRETLS
+//! (RFC 8689), LIMITS (RFC 9422) and enhanced status codes (RFC 2034).
 //!
 //! ```text
 //!  greeting ─► EHLO ─► [STARTTLS ─► TLS ─► EHLO] ─► AUTH ─► an SmtpClient ─► send, send, … ─► QUIT
@@ -15,29 +15,37 @@
 //! | `client` | [`SmtpClient`]: how a command is run |
 //! | `command` | one file a command: the exchange, its public method |
 //! | `proto` | the core: replies paired with commands, the transaction, the SASL exchange; no IO |
-//! | `reply`, `extension`, `envelope`, `receipt`, `body` | values that outlive a command |
+//! | `reply`, `extension`, `envelope`, `dsn`, `address`, `receipt`, `body` | values that outlive a command |
+//! | `headers` | the envelope that a message's own header asks for |
+//! | `needs`, `idn` | what a message needs of the server, and what goes without |
 //! | `meaning`, `hint` | what replies really mean, and how long they ask to wait |
 //! | `error` | [`Error`] |
 
+mod address;
 mod body;
 mod client;
 mod command;
 mod connect;
+mod dsn;
 mod envelope;
 mod error;
 mod extension;
 mod headers;
 mod hint;
+mod idn;
 mod meaning;
+mod needs;
 mod proto;
 mod queue_id;
 mod receipt;
 mod reply;
 
+pub use address::{Address, AddressFlaw};
 pub use body::Body;
 pub use client::SmtpClient;
-pub use envelope::{AddressFlaw, Envelope, EnvelopeError};
-pub use error::Error;
+pub use dsn::{Dsn, DsnError, Notify, Ret};
+pub use envelope::{Envelope, EnvelopeError};
+pub use error::{Counted, Error};
 pub use extension::{Extension, Extensions, SessionLimits};
 pub use receipt::{Receipt, RecipientReply};
 pub use reply::{EnhancedCode, Reply};

@@ -19,7 +19,7 @@ use crate::machine::Machine;
 use crate::smtp::proto::parameters::Parameters;
 use crate::smtp::proto::transaction::{MAIL, MESSAGE, Transaction};
 use crate::smtp::proto::{Event, Sent};
-use crate::smtp::{Body, Envelope, Error, Receipt, SmtpClient};
+use crate::smtp::{Body, Envelope, Error, Receipt, SmtpClient, needs};
 
 /// Octets of content that are stuffed at a time.
 const PIECE: usize = 8 * 1024;
@@ -50,7 +50,8 @@ impl SmtpClient {
     /// [`Error::Unknown`] if the whole message was handed over and the answer lost: it may have
     /// been delivered. Any other failure means that it was not.
     ///
-    /// [`Error::TooLarge`] and [`Error::Unsupported`] come before anything is sent.
+    /// [`Error::TooLarge`], [`Error::TooMany`] and [`Error::Unsupported`] come before anything is
+    /// sent. A message whose header is UTF-8 beyond ASCII needs a server with SMTPUTF8 (RFC 6531).
     ///
     /// # Cancel safety
     /// A message is never delivered half. If the future is dropped
@@ -121,15 +122,8 @@ impl SmtpClient {
     /// What MAIL has to say about the message; an error if the server cannot take it.
     fn parameters(&self, envelope: &Envelope, body: &Body<'_>) -> Result<Parameters, Error> {
         let extensions = self.extensions();
-        let utf8 = envelope.needs_smtp_utf8();
-        if utf8 && !extensions.smtp_utf8() {
-            let offered = extensions.all().map(|(keyword, _)| keyword).collect::<Vec<_>>();
-            return Err(Error::Unsupported {
-                stage: Stage::Command(MAIL),
-                what: "SMTPUTF8, which an address in this envelope needs".to_owned(),
-                offered: offered.join(", "),
-            });
-        }
+        let sent = self.transactions();
+        let needed = needs::of_envelope(envelope, body.has_utf8_header(), sent, extensions)?;
         let size = extensions.size().then(|| body.declared_size());
         if let (Some(size), Some(limit)) = (size, extensions.size_limit())
             && size > limit
@@ -137,7 +131,7 @@ impl SmtpClient {
             return Err(Error::TooLarge { size, limit });
         }
         let eight_bit = extensions.eight_bit_mime() && body.has_eight_bit();
-        Ok(Parameters { size, eight_bit, utf8 })
+        Ok(Parameters { size, eight_bit, ..needed })
     }
 
     /// Until the server waits for the content (`None`) or the transaction is over.

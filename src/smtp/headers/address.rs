@@ -9,7 +9,7 @@
 //! address. Whatever is ambiguous is an error and no guess: a message to the wrong person cannot be
 //! called back. Time is linear in the length of the field, whatever is in it.
 
-use crate::smtp::envelope::{AddressFlaw, check};
+use crate::smtp::address::{AddressFlaw, check};
 
 /// Gives every address of the list to `found`.
 ///

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::address;
 use super::fields::{Field, Fields};
-use crate::smtp::envelope::{Envelope, EnvelopeError, domain};
+use crate::smtp::address::split;
+use crate::smtp::envelope::{Envelope, EnvelopeError};
 
 /// Octets of a header that are read. Gmail takes 500 KB, Postfix 100 KiB, Exchange 256 KiB.
 const LONGEST_HEADER: usize = 1024 * 1024;
@@ -86,8 +87,7 @@ impl Parties {
     }
 
     fn add(&mut self, address: String) {
-        let domain = domain(&address);
-        let local = address.get(..address.len() - domain.len()).unwrap_or_default();
+        let (local, domain) = split(&address);
         if self.known.insert((local.to_owned(), domain.to_ascii_lowercase())) {
             self.recipients.push(address);
         }

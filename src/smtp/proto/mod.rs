@@ -36,6 +36,8 @@ pub(crate) struct Core {
     /// Where in its buffer that reply began.
     mark: usize,
     in_flight: InFlight,
+    /// Transactions begun.
+    transactions: u32,
     /// Replies taken, so that every wait for one has a number of its own.
     replies: u32,
     /// Octets of one line of a reply.
@@ -104,6 +106,7 @@ impl Core {
             words: String::new(),
             mark: 0,
             in_flight: InFlight::Rest,
+            transactions: 0,
             replies: 0,
             longest_line: limits.line,
             scrubber: Scrubber::default(),
@@ -158,6 +161,7 @@ impl Core {
         let mark = self.output.mark();
         match start(&mut self.output) {
             Ok(transaction) => {
+                self.transactions = self.transactions.saturating_add(1);
                 self.in_flight = InFlight::Sending(transaction);
                 Ok(())
             }
@@ -166,6 +170,11 @@ impl Core {
                 Err(unwritable)
             }
         }
+    }
+
+    /// Messages that were begun over this connection.
+    pub(crate) const fn transactions(&self) -> u32 {
+        self.transactions
     }
 
     /// Makes room in the send buffer at once instead of by and by.

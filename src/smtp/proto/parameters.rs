@@ -1,12 +1,16 @@
 //! The lines MAIL and RCPT with their parameters (RFC 5321 section 4.1.2).
 //!
 //! ```text
-//! MAIL FROM:<reverse-path> SIZE=n BODY=8BITMIME SMTPUTF8
-//! RCPT TO:<forward-path>
+//! MAIL FROM:<reverse-path> SIZE=n BODY=8BITMIME SMTPUTF8 REQUIRETLS RET=HDRS ENVID=id
+//! RCPT TO:<forward-path> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;address
 //! ```
 
+use std::borrow::Cow;
+
 use crate::fault::Unwritable;
+use crate::smtp::dsn::Dsn;
 use crate::smtp::envelope::Envelope;
+use crate::smtp::idn;
 use crate::wire::Output;
 
 /// What MAIL says about the message besides its sender.
@@ -18,6 +22,12 @@ pub(crate) struct Parameters {
     pub(crate) eight_bit: bool,
     /// RFC 6531.
     pub(crate) utf8: bool,
+    /// Domains beyond ASCII are written as A-labels, which they all have.
+    pub(crate) a_labels: bool,
+    /// RFC 3461; what is asked for is in the envelope.
+    pub(crate) dsn: bool,
+    /// RFC 8689.
+    pub(crate) require_tls: bool,
 }
 
 /// Writes MAIL.
@@ -29,23 +39,48 @@ pub(super) fn mail(
     // Digits of the largest number.
     let mut digits = [0; 20];
     let size = parameters.size.map(|size| decimal(size, &mut digits));
+    let path = path(envelope.reverse_path(), parameters);
+    let [ret, envid, id] = asked(envelope, parameters).map_or([""; 3], Dsn::of_message);
     output.command_of(&[
         "MAIL FROM:<",
-        envelope.reverse_path(),
+        &path,
         ">",
         if size.is_some() { " SIZE=" } else { "" },
         size.unwrap_or_default(),
         if parameters.eight_bit { " BODY=8BITMIME" } else { "" },
         if parameters.utf8 { " SMTPUTF8" } else { "" },
+        if parameters.require_tls { " REQUIRETLS" } else { "" },
+        ret,
+        envid,
+        id,
     ])
 }
 
 /// Writes RCPT for every recipient.
-pub(super) fn recipients(envelope: &Envelope, output: &mut Output) -> Result<(), Unwritable> {
+pub(super) fn recipients(
+    envelope: &Envelope,
+    parameters: Parameters,
+    output: &mut Output,
+) -> Result<(), Unwritable> {
+    let dsn = asked(envelope, parameters);
     for address in envelope.recipients() {
-        output.command_of(&["RCPT TO:<", address, ">"])?;
+        let (notify, original) =
+            dsn.map_or(("", String::new()), |dsn| dsn.of_recipient(address, parameters.utf8));
+        let path = path(address, parameters);
+        output.command_of(&["RCPT TO:<", &path, ">", notify, &original])?;
     }
     Ok(())
+}
+
+/// What is to be reported, if the server is to be told.
+fn asked(envelope: &Envelope, parameters: Parameters) -> Option<&Dsn> {
+    envelope.dsn().filter(|_| parameters.dsn)
+}
+
+/// An address as it is written.
+fn path(address: &str, parameters: Parameters) -> Cow<'_, str> {
+    let ascii = parameters.a_labels.then(|| idn::in_ascii(address)).flatten();
+    ascii.unwrap_or(Cow::Borrowed(address))
 }
 
 pub(super) fn decimal(number: u64, digits: &mut [u8; 20]) -> &str {
@@ -65,13 +100,15 @@ pub(super) fn decimal(number: u64, digits: &mut [u8; 20]) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::smtp::{Notify, Ret};
 
     #[test]
     fn mail_declares_size_and_form_of_the_message() {
         let envelope = Envelope::new("me@contoso.example", ["ann@a.example"]).unwrap();
         let line = |size, eight_bit, utf8| {
             let mut output = Output::new(true);
-            mail(&envelope, Parameters { size, eight_bit, utf8 }, &mut output).unwrap();
+            let parameters = Parameters { size, eight_bit, utf8, ..Parameters::default() };
+            mail(&envelope, parameters, &mut output).unwrap();
             String::from_utf8(output.unsent().to_vec()).unwrap()
         };
         let from = "MAIL FROM:<me@contoso.example>";
@@ -83,6 +120,45 @@ mod tests {
         assert_eq!(
             line(Some(u64::MAX), false, true),
             format!("{from} SIZE={} SMTPUTF8\r\n", u64::MAX)
+        );
+    }
+
+    fn lines(envelope: &Envelope, parameters: Parameters) -> String {
+        let mut output = Output::new(true);
+        mail(envelope, parameters, &mut output).unwrap();
+        recipients(envelope, parameters, &mut output).unwrap();
+        String::from_utf8(output.unsent().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn what_is_to_be_reported_is_said_where_the_server_heeds_it() {
+        let dsn = Dsn::new().ret(Ret::Full).envid("a b").unwrap().orcpt().notify(Notify::FAILURE);
+        let dsn = dsn.notify_for("bob@b.example", Notify::NEVER);
+        let envelope = Envelope::new("", ["ann@a.example", "bob@b.example"]).unwrap();
+        let envelope = envelope.with_dsn(dsn).unwrap().require_tls();
+        let all = Parameters { dsn: true, require_tls: true, ..Parameters::default() };
+        assert_eq!(
+            lines(&envelope, all),
+            "MAIL FROM:<> REQUIRETLS RET=FULL ENVID=a+20b\r\n\
+             RCPT TO:<ann@a.example> NOTIFY=FAILURE ORCPT=rfc822;ann@a.example\r\n\
+             RCPT TO:<bob@b.example> NOTIFY=NEVER ORCPT=rfc822;bob@b.example\r\n"
+        );
+        assert_eq!(
+            lines(&envelope, Parameters::default()),
+            "MAIL FROM:<>\r\nRCPT TO:<ann@a.example>\r\nRCPT TO:<bob@b.example>\r\n"
+        );
+    }
+
+    #[cfg(feature = "idn")]
+    #[test]
+    fn a_domain_is_written_in_ascii_and_reported_as_it_is() {
+        let envelope = Envelope::new("me@exämple.example", ["ann@bücher.example"]).unwrap();
+        let envelope = envelope.with_dsn(Dsn::new().orcpt()).unwrap();
+        let ascii = Parameters { a_labels: true, dsn: true, ..Parameters::default() };
+        assert_eq!(
+            lines(&envelope, ascii),
+            "MAIL FROM:<me@xn--exmple-cua.example>\r\n\
+             RCPT TO:<ann@xn--bcher-kva.example> ORCPT=utf-8;ann@b\\x{FC}cher.example\r\n"
         );
     }
 }

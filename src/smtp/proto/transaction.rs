@@ -97,10 +97,10 @@ impl Transaction {
         };
         parameters::mail(envelope, parameters, output)?;
         if pipelining {
-            parameters::recipients(envelope, output)?;
+            parameters::recipients(envelope, parameters, output)?;
             transaction.write_data(output)?;
         } else {
-            parameters::recipients(envelope, &mut transaction.later)?;
+            parameters::recipients(envelope, parameters, &mut transaction.later)?;
         }
         Ok(transaction)
     }
