@@ -41,7 +41,8 @@ mod types;
 pub use client::ImapClient;
 pub use command::append::{AppendOptions, AppendResult};
 pub use command::enable::Extension;
-pub use command::fetch::{Fetch, FetchItems, MessageStream, Messages};
+pub use command::fetch::{MessageStream, Messages};
+pub use command::fetch_items::{Fetch, FetchItems};
 pub use command::list::{Attribute, ListedMailbox, Mailboxes, Role};
 pub use command::namespace::{NamespacePrefix, Namespaces};
 pub use command::raw::{RawCommand, RawOutcome};
@@ -55,6 +56,8 @@ pub use proto::code::{AppendUid, Code, CopyUid};
 pub use proto::response::Status;
 pub use reply::Reply;
 pub use types::{
-    Address, AddressIter, Addresses, Capabilities, Date, DateTime, Envelope, Flag, Flags, Item,
-    MailboxName, Message, ParseSetError, Section, SeqSet, Text, Uid, UidSet,
+    Address, AddressIter, Addresses, BodyPart, BodyParts, BodyStructure, Capabilities, Date,
+    DateTime, Disposition, Envelope, Flag, Flags, Item, Languages, MailboxName, Message,
+    OwnedBodyStructure, Parameter, ParameterIter, Parameters, ParseSetError, PartNumber, Section,
+    SeqSet, Text, Uid, UidSet, Unparsed, UnparsedReason,
 };

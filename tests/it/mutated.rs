@@ -165,7 +165,10 @@ async fn imap(octets: Vec<u8>, chunk: usize, close: bool) -> String {
                                     message.body().map(<[u8]>::len),
                                     message.size(),
                                     message.internal_date(),
-                                    message.unparsed().map(<[u8]>::len),
+                                    message
+                                        .unparsed()
+                                        .map(|rest| rest.octets().len())
+                                        .sum::<usize>(),
                                 ));
                                 for item in message.items() {
                                     let _ = (item.text(), item.number());

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use bytes::BytesMut;
-use mailbearer::imap::{Addresses, Fetch, FetchItems, Message, Text, UidSet};
+use mailbearer::imap::{Addresses, BodyPart, Fetch, FetchItems, Message, Parameters, Text, UidSet};
 use mailbearer::{ImapClient, Protocol};
 use tokio::io::AsyncReadExt;
 
@@ -128,7 +128,7 @@ async fn client(replay: Replay) -> Result<ImapClient, String> {
 
 /// Reads the metadata of so many messages by one UID FETCH.
 pub(crate) async fn metadata(messages: u64) -> Result<(), String> {
-    let items = Fetch::flags().internal_date().size().envelope().item("BODYSTRUCTURE");
+    let items = Fetch::flags().internal_date().size().envelope().body_structure();
     let mut seen = 0;
     fetch(server(metadata_responses(), messages / BLOCK), items, 1, |message| {
         seen += 1;
@@ -187,6 +187,39 @@ fn look_at(message: &Message) {
         envelope.bcc(),
     ] {
         look_at_addresses(addresses);
+    }
+    for part in message.body_structure().into_iter().flat_map(|structure| structure.parts()) {
+        look_at_part(part);
+    }
+}
+
+fn look_at_part(part: BodyPart<'_>) {
+    black_box((part.is_multipart(), part.size(), part.lines(), part.extension()));
+    for text in [
+        part.media_type(),
+        part.subtype(),
+        part.id(),
+        part.description(),
+        part.encoding(),
+        part.md5(),
+        part.location(),
+    ] {
+        look_at_text(text);
+    }
+    look_at_parameters(part.parameters());
+    if let Some(disposition) = part.disposition() {
+        look_at_text(Some(disposition.kind()));
+        look_at_parameters(disposition.parameters());
+    }
+    for language in part.languages() {
+        look_at_text(Some(language));
+    }
+}
+
+fn look_at_parameters(parameters: Parameters<'_>) {
+    for parameter in parameters {
+        look_at_text(Some(parameter.name()));
+        look_at_text(parameter.value());
     }
 }
 

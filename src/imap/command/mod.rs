@@ -15,6 +15,7 @@ pub(crate) mod delete;
 pub(crate) mod enable;
 pub(crate) mod expunge;
 pub(crate) mod fetch;
+pub(crate) mod fetch_items;
 pub(crate) mod id;
 pub(crate) mod list;
 pub(crate) mod logout;

@@ -133,6 +133,21 @@ impl<'a> Cursor<'a> {
         Ok(Text::quoted(text.get(..length).unwrap_or_default(), escaped))
     }
 
+    /// Steps over a quoted string that nothing is odd about: no escapes are in it, and a space or a
+    /// parenthesis follows. How many octets are within the quotes.
+    #[inline]
+    pub(crate) fn plain_quoted(&mut self) -> Option<usize> {
+        let text = self.rest.get(1..)?;
+        let length = find_quote_or_backslash(text)?;
+        match text.get(length..) {
+            Some([b'"', rest @ ..]) if matches!(rest.first(), Some(b' ' | b')')) => {
+                self.rest = rest;
+                Some(length)
+            }
+            _ => None,
+        }
+    }
+
     /// Steps over a quoted string: how many octets are within the quotes, and whether there are
     /// escapes among them.
     #[inline]
@@ -232,20 +247,28 @@ fn quoted_end(text: &[u8]) -> Option<(usize, bool)> {
 
 /// A bit in the top of each octet of `word` that equals `octet`, and no other.
 const fn equal(word: u64, octet: u8) -> u64 {
-    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const LOWS: u64 = u64::from_ne_bytes([0x7f; 8]);
     let word = word ^ (ONES * octet as u64);
     !((word & LOWS).wrapping_add(LOWS) | word | LOWS)
 }
 
+/// Of the octets of `word` that equal `octet`, a bit in the top of the lowest; above that, bits
+/// that mean nothing.
+const fn lowest_equal(word: u64, octet: u8) -> u64 {
+    let word = word ^ (ONES * octet as u64);
+    word.wrapping_sub(ONES) & !word & (ONES << 7)
+}
+
+const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+
 /// Eight octets at a time: the strings of an ENVELOPE are too short for what a call of `memchr`
 /// costs.
-#[inline(always)]
+#[inline]
 fn find_quote_or_backslash(text: &[u8]) -> Option<usize> {
     let (words, rest) = text.as_chunks::<8>();
     for (at, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let found = equal(word, b'"') | equal(word, b'\\');
+        let found = lowest_equal(word, b'"') | lowest_equal(word, b'\\');
         if found != 0 {
             return Some(at * 8 + found.trailing_zeros() as usize / 8);
         }
@@ -354,7 +377,16 @@ pub(crate) fn parse_u32(digits: &[u8]) -> Option<u32> {
 
 /// Whether an unquoted word goes on with this octet.
 const fn is_word_octet(octet: u8) -> bool {
-    !matches!(octet, 0..=b' ' | b'(' | b')' | b'"' | 0x7f)
+    const WORD: [bool; 256] = {
+        let mut table = [true; 256];
+        let mut octet = 0;
+        while octet < 256 {
+            table[octet] = !matches!(octet as u8, 0..=b' ' | b'(' | b')' | b'"' | 0x7f);
+            octet += 1;
+        }
+        table
+    };
+    WORD[octet as usize]
 }
 
 /// Whether a quoted string can be over before this octet.

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
+use crate::imap::proto::decode::{Malformed, Parsed};
 use crate::imap::types::Text;
-use crate::imap::types::span::Span;
+use crate::imap::types::span::{Mark, Reader, Run, Source, Span};
 
 /// Date, subject and addresses of a message, as the server read them from its header.
 ///
@@ -14,92 +14,76 @@ use crate::imap::types::span::Span;
 #[derive(Debug, Clone, Copy)]
 pub struct Envelope<'a> {
     source: Source<'a>,
-    fields: &'a Fields,
+    /// Where in the index its fields are.
+    fields: &'a [Span],
 }
 
-/// Where the fields of an envelope lie: found once, when the response is read.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Fields {
-    /// Date, Subject, In-Reply-To, Message-ID.
-    strings: [Span; 4],
-    /// From, Sender, Reply-To, To, Cc, Bcc: which spans of the index, four to an address.
-    addresses: [(u32, u32); 6],
-    complete: bool,
-}
-
-/// A frame and the index of its strings.
+/// Where in an index the fields of an envelope are, one span each: strings, and runs of addresses,
+/// which have four spans each. One more follows, which is marked if the envelope is not complete.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Source<'a> {
-    pub(crate) frame: &'a [u8],
-    pub(crate) spans: &'a [Span],
-}
+pub(crate) struct Fields(u32);
 
 impl Fields {
-    const STRINGS: [Option<usize>; 10] =
-        [Some(0), Some(1), None, None, None, None, None, None, Some(2), Some(3)];
+    const COUNT: usize = 10;
 
-    /// Finds the fields of the envelope at `cursor`, which lies in a frame of `octets`, and steps
-    /// over it; over nothing if it has no end. The strings of addresses are added to `spans`.
-    pub(crate) fn find(
-        octets: usize,
-        cursor: &mut Cursor<'_>,
-        spans: &mut Vec<Span>,
-    ) -> Parsed<Self> {
-        let mut found = Self::default();
-        let mut reader = *cursor;
-        if found.read(octets, &mut reader, spans).is_ok() {
-            found.complete = true;
-            *cursor = reader;
-        } else {
-            cursor.value()?;
-        }
-        Ok(found)
-    }
-
-    fn read(
-        &mut self,
-        octets: usize,
-        cursor: &mut Cursor<'_>,
-        spans: &mut Vec<Span>,
-    ) -> Parsed<()> {
-        cursor.expect(b'(', "an envelope")?;
-        cursor.spaces();
-        // Domino puts it in one pair of parentheses more (MailKit#943).
-        let wrapped = cursor.eat(b'(');
-        for (field, string) in Self::STRINGS.into_iter().enumerate() {
-            match string.and_then(|string| self.strings.get_mut(string)) {
-                Some(string) => *string = Span::read(octets, cursor)?,
-                None => {
-                    let first = index(spans.len())?;
-                    let read = addresses(octets, cursor, spans);
-                    if let Some(range) = self.addresses.get_mut(field - 2) {
-                        *range = (first, index(spans.len())?);
-                    }
-                    read?;
-                }
+    /// Finds the fields of the envelope that comes next, and steps over it; over nothing if it has
+    /// no end. Says as well why it is not complete.
+    pub(crate) fn find(reader: &mut Reader<'_, '_>) -> Parsed<(Self, Option<Malformed>)> {
+        let fields = reader.run_from(reader.spans.len()).first();
+        reader.note_all([Span::NONE; Self::COUNT + 1])?;
+        let start = reader.cursor;
+        let fault = Self::read(fields as usize, reader).err();
+        if fault.is_some() {
+            reader.cursor = start;
+            reader.cursor.value()?;
+            if let Some(place) = reader.spans.get_mut(fields as usize + Self::COUNT) {
+                place.mark = Mark::Value;
             }
         }
-        cursor.end_list("the end of the envelope")?;
+        Ok((Self(fields), fault))
+    }
+
+    fn read(fields: usize, reader: &mut Reader<'_, '_>) -> Parsed<()> {
+        reader.cursor.expect(b'(', "an envelope")?;
+        reader.cursor.spaces();
+        // Domino puts it in one pair of parentheses more (MailKit#943).
+        let wrapped = reader.cursor.eat(b'(');
+        for field in 0..Self::COUNT {
+            let (found, read) = if (2..8).contains(&field) {
+                let first = reader.spans.len();
+                let read = addresses(reader);
+                (reader.run_from(first).into(), read)
+            } else {
+                (reader.string()?, Ok(()))
+            };
+            if let Some(place) = reader.spans.get_mut(fields + field) {
+                *place = found;
+            }
+            read?;
+        }
+        reader.cursor.end_list("the end of the envelope")?;
         if wrapped {
-            cursor.end_list("the end of the envelope")?;
+            reader.cursor.end_list("the end of the envelope")?;
         }
         Ok(())
     }
 }
 
 impl<'a> Envelope<'a> {
-    pub(crate) const fn new(source: Source<'a>, fields: &'a Fields) -> Self {
+    pub(crate) fn new(source: Source<'a>, Fields(first): Fields) -> Self {
+        let fields = source.spans.get(first as usize..).unwrap_or_default();
         Self { source, fields }
     }
 
-    fn string(&self, number: usize) -> Option<Text<'a>> {
-        self.fields.strings.get(number)?.text(self.source.frame)
+    #[inline]
+    fn string(&self, field: usize) -> Option<Text<'a>> {
+        self.fields.get(field)?.text(self.source.frame)
     }
 
-    fn addresses(&self, number: usize) -> Addresses<'a> {
-        let (first, last) = self.fields.addresses.get(number).copied().unwrap_or_default();
-        let spans = self.source.spans.get(first as usize..last as usize).unwrap_or_default();
-        Addresses { source: Source { frame: self.source.frame, spans } }
+    #[inline]
+    fn addresses(&self, field: usize) -> Addresses<'a> {
+        let run = self.fields.get(field).map_or(Run::NONE, |span| (*span).into());
+        Addresses { source: self.source.run(run) }
     }
 
     /// The `Date` field.
@@ -114,48 +98,48 @@ impl<'a> Envelope<'a> {
 
     /// The `From` field.
     pub fn from(&self) -> Addresses<'a> {
-        self.addresses(0)
+        self.addresses(2)
     }
 
     /// The `Sender` field; what `From` says if there is none.
     pub fn sender(&self) -> Addresses<'a> {
-        self.addresses(1)
+        self.addresses(3)
     }
 
     /// The `Reply-To` field; what `From` says if there is none.
     pub fn reply_to(&self) -> Addresses<'a> {
-        self.addresses(2)
+        self.addresses(4)
     }
 
     /// The `To` field.
     pub fn to(&self) -> Addresses<'a> {
-        self.addresses(3)
+        self.addresses(5)
     }
 
     /// The `Cc` field.
     pub fn cc(&self) -> Addresses<'a> {
-        self.addresses(4)
+        self.addresses(6)
     }
 
     /// The `Bcc` field.
     pub fn bcc(&self) -> Addresses<'a> {
-        self.addresses(5)
+        self.addresses(7)
     }
 
     /// The `In-Reply-To` field.
     pub fn in_reply_to(&self) -> Option<Text<'a>> {
-        self.string(2)
+        self.string(8)
     }
 
     /// The `Message-ID` field.
     pub fn message_id(&self) -> Option<Text<'a>> {
-        self.string(3)
+        self.string(9)
     }
 
     /// Whether the whole envelope could be read. Fields that some servers leave out at its end
     /// are not a fault.
-    pub const fn is_complete(&self) -> bool {
-        self.fields.complete
+    pub fn is_complete(&self) -> bool {
+        self.fields.get(Fields::COUNT).is_some_and(|span| span.mark == Mark::None)
     }
 }
 
@@ -208,6 +192,7 @@ pub struct AddressIter<'a> {
 impl<'a> Iterator for AddressIter<'a> {
     type Item = Address<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Address<'a>> {
         self.addresses.next().map(|spans| Address { frame: self.frame, spans })
     }
@@ -231,6 +216,7 @@ pub struct Address<'a> {
 
 impl<'a> Address<'a> {
     /// The display name, with the encoded words of RFC 2047 still in it.
+    #[inline]
     pub fn name(&self) -> Option<Text<'a>> {
         self.spans[0].text(self.frame)
     }
@@ -270,45 +256,42 @@ impl fmt::Debug for Address<'_> {
 
 /// Reads a list of addresses; none where there is `NIL`, `()` (hydroxide, rust-imap#166) or
 /// nothing.
-fn addresses(octets: usize, cursor: &mut Cursor<'_>, spans: &mut Vec<Span>) -> Parsed<()> {
-    cursor.spaces();
-    match cursor.peek() {
+fn addresses(reader: &mut Reader<'_, '_>) -> Parsed<()> {
+    match reader.next() {
         Some(b')') => return Ok(()),
-        Some(b'(') => cursor.eat(b'('),
-        _ => return cursor.nstring().map(|_| ()),
+        Some(b'N') if reader.cursor.eat_nil() => return Ok(()),
+        Some(b'(') => reader.cursor.eat(b'('),
+        _ => return reader.cursor.nstring().map(|_| ()),
     };
     loop {
-        cursor.spaces();
-        match cursor.peek() {
+        match reader.next() {
             Some(b')') => {
-                cursor.eat(b')');
+                reader.cursor.eat(b')');
                 return Ok(());
             }
             Some(b'(') => {
-                let (whole, known) = (*cursor, spans.len());
-                if address(octets, cursor, spans).is_err() {
-                    spans.truncate(known);
-                    *cursor = whole;
-                    cursor.value()?;
+                let (start, known) = (reader.cursor, reader.spans.len());
+                if address(reader).is_err() {
+                    reader.spans.truncate(known);
+                    reader.cursor = start;
+                    reader.cursor.value()?;
                 }
             }
             // SmarterMail sends NIL among addresses (MailKit#991).
-            _ => drop(cursor.nstring()?),
+            _ => drop(reader.cursor.nstring()?),
         }
     }
 }
 
-fn address(octets: usize, cursor: &mut Cursor<'_>, spans: &mut Vec<Span>) -> Parsed<()> {
-    cursor.expect(b'(', "an address")?;
-    for _ in 0..SPANS {
-        spans.push(Span::read(octets, cursor)?);
+fn address(reader: &mut Reader<'_, '_>) -> Parsed<()> {
+    reader.cursor.expect(b'(', "an address")?;
+    let mut spans = [Span::NONE; SPANS];
+    for span in &mut spans {
+        *span = reader.string()?;
     }
-    cursor.spaces();
-    cursor.expect(b')', "the end of an address")
-}
-
-fn index(at: usize) -> Parsed<u32> {
-    u32::try_from(at).map_err(|_| Malformed("fewer addresses"))
+    reader.note_all(spans)?;
+    reader.cursor.spaces();
+    reader.cursor.expect(b')', "the end of an address")
 }
 
 #[cfg(test)]
@@ -328,11 +311,12 @@ mod tests {
 
     /// Reads an envelope at the start of a frame, and what is left of the frame.
     fn find(frame: &'static [u8]) -> Parsed<(Envelope<'static>, &'static [u8])> {
-        let mut cursor = Cursor::new(frame);
-        let mut spans = Vec::new();
-        let fields = Fields::find(frame.len(), &mut cursor, &mut spans)?;
-        let source = Source { frame, spans: spans.leak() };
-        Ok((Envelope::new(source, Box::leak(Box::new(fields))), cursor.rest()))
+        let spans = Box::leak(Box::default());
+        let mut reader = Reader::new(frame, spans)?;
+        let (fields, _) = Fields::find(&mut reader)?;
+        let rest = reader.cursor.rest();
+        let source = Source { frame, spans };
+        Ok((Envelope::new(source, fields), rest))
     }
 
     fn parse(envelope: &'static [u8]) -> Envelope<'static> {

@@ -50,6 +50,19 @@ impl Flag<'_> {
         Flag::Any,
     ];
 
+    /// One of the system flags that servers send most, by its usual spelling.
+    const fn system(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"\\Seen" => Self::Seen,
+            b"\\Answered" => Self::Answered,
+            b"\\Flagged" => Self::Flagged,
+            b"\\Deleted" => Self::Deleted,
+            b"\\Draft" => Self::Draft,
+            b"\\Recent" => Self::Recent,
+            _ => return None,
+        })
+    }
+
     /// The flag on the wire.
     pub fn as_str(&self) -> &str {
         match self {
@@ -160,7 +173,8 @@ impl<'a> Iterator for Flags<'a> {
             // backslash (MailKit#953, #771, Mailspring#967).
             match self.list.nstring() {
                 Ok(Some(flag)) if flag != "\\" && !flag.is_empty() => {
-                    return Some(Flag::from(flag.to_str_lossy()));
+                    let known = flag.borrowed().and_then(Flag::system);
+                    return Some(known.unwrap_or_else(|| Flag::from(flag.to_str_lossy())));
                 }
                 Ok(_) => {}
                 Err(_) => return None,

@@ -6,82 +6,192 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32, parse_u64};
-use crate::imap::types::envelope::{Fields, Source};
-use crate::imap::types::span::{Kind, Mark, Span};
-use crate::imap::types::{DateTime, Envelope, Flags, Section, Text, Uid};
+use crate::imap::types::body_structure::{self, Structure};
+use crate::imap::types::envelope::Fields;
+use crate::imap::types::item::{self, Item, Unparsed, UnparsedReason};
+use crate::imap::types::span::{Kind, Mark, Reader, Source, Span};
+use crate::imap::types::{BodyStructure, DateTime, Envelope, Flags, Section, Uid};
 
 /// What the server said about one message.
 ///
 /// It owns the response it was read from and an index of the items in it; the methods give views
 /// of it. It holds what was asked for, and at times more or less: servers add FLAGS that changed
-/// meanwhile, and leave out what they cannot convert.
+/// meanwhile, and leave out what they cannot convert. Where an item comes twice, the first counts.
 #[derive(Clone)]
 pub struct Message {
     frame: Bytes,
     seq: u32,
     uid: Option<Uid>,
-    /// Of each item its name and its value; behind that of ENVELOPE the strings of its addresses.
+    size: Option<u64>,
+    flags: Span,
+    internal_date: Span,
+    /// Of each item its name and its value; behind some the strings in it.
     index: Vec<Span>,
     envelope: Option<Fields>,
-    fault: Option<Malformed>,
+    structure: Option<Found>,
+    odd: Option<Box<Odd>>,
+}
+
+/// A structure, where in the frame it lies, and whether BODYSTRUCTURE or BODY told it.
+#[derive(Debug, Clone)]
+struct Found {
+    structure: Structure,
+    place: Span,
+    kind: Kind,
+}
+
+/// What few messages have.
+#[derive(Debug, Clone, Default)]
+struct Odd {
+    /// Items that could not be read, and what is left of the response from where nothing could.
+    faults: Vec<(Span, UnparsedReason)>,
+    /// Quoted strings with escapes in them, by their place, as they are without.
+    unescaped: Vec<(Span, Bytes)>,
 }
 
 impl Message {
-    /// Reads what follows `* n FETCH`. What cannot be read ends the list of items; an answer in
-    /// which not even one can be read is malformed.
+    /// Reads what follows `* n FETCH`. What cannot be read is kept with its reason; an answer in
+    /// which not even one item can be found is malformed.
     pub(crate) fn parse(seq: u32, frame: Bytes) -> Parsed<Self> {
         // One span for each 24 octets is what responses with an ENVELOPE have.
-        let index = Vec::with_capacity(8 + (frame.len() / 24).min(56));
-        let mut message = Self { frame, seq, uid: None, index, envelope: None, fault: None };
-        if let Err(fault) = message.read() {
-            if message.index.is_empty() {
-                return Err(fault);
+        let mut index = Vec::with_capacity(8 + (frame.len() / 24).min(64));
+        let octets = frame.clone();
+        let mut message = Self {
+            frame,
+            seq,
+            uid: None,
+            size: None,
+            flags: Span::NONE,
+            internal_date: Span::NONE,
+            index: Vec::new(),
+            envelope: None,
+            structure: None,
+            odd: None,
+        };
+        let mut reader = Reader::new(&octets, &mut index)?;
+        let read = message.read(&mut reader);
+        if let Err((at, reason)) = read {
+            match reason {
+                UnparsedReason::Malformed { expected } if reader.spans.is_empty() => {
+                    return Err(Malformed(expected));
+                }
+                _ => message.fault(Span::between(at, octets.len(), Mark::Value), reason),
             }
-            message.fault = Some(fault);
         }
+        message.index = index;
         Ok(message)
     }
 
     /// Each takes more room than its text, and no request asks for so many.
     const MOST_ITEMS: usize = 10_000;
 
-    fn read(&mut self) -> Parsed<()> {
-        let octets = self.frame.len();
-        let mut cursor = Cursor::new(&self.frame);
-        cursor.expect(b'(', "a list of items")?;
+    /// Reads the items, up to the place from which nothing can be found.
+    fn read(&mut self, reader: &mut Reader<'_, '_>) -> Result<(), (usize, UnparsedReason)> {
+        reader.cursor.expect(b'(', "a list of items").map_err(|why| (0, why.into()))?;
         for _ in 0..Self::MOST_ITEMS {
-            cursor.spaces();
-            if cursor.eat(b')') {
+            if reader.next() == Some(b')') {
                 return Ok(());
             }
-            let name = item_name(&mut cursor)?;
-            let kind = Kind::of(name);
-            let name = Span::behind(octets - cursor.rest().len(), name.len(), Mark::Name(kind))?;
-            cursor.spaces();
-            let (known, start) = (self.index.len(), cursor.rest().len());
-            self.index.extend([name, Span::default()]);
-            let value = if kind == Kind::Envelope && cursor.peek() == Some(b'(') {
-                Fields::find(octets, &mut cursor, &mut self.index)
-                    .map(|fields| self.envelope = Some(fields))
-            } else {
-                cursor.value().map(|value| {
-                    if kind == Kind::Uid {
-                        self.uid = parse_u32(value).and_then(Uid::new);
-                    }
-                })
-            };
-            let end = octets - cursor.rest().len();
-            match (value, self.index.get_mut(known + 1)) {
-                (Ok(()), Some(place)) => {
-                    *place = Span::behind(end, start - cursor.rest().len(), Mark::Value)?;
-                }
-                (value, _) => {
-                    self.index.truncate(known);
-                    return value;
-                }
+            let (at, known) = (reader.at(), reader.spans.len());
+            if let Err(why) = self.read_item(reader) {
+                reader.spans.truncate(known);
+                return Err((at, why.into()));
             }
         }
-        Err(Malformed("the end of the list of items"))
+        Err((reader.at(), UnparsedReason::TooMany { limit: Self::MOST_ITEMS }))
+    }
+
+    /// Reads one item.
+    ///
+    /// # Errors
+    /// Its end cannot be found.
+    fn read_item(&mut self, reader: &mut Reader<'_, '_>) -> Parsed<()> {
+        let name = item::name(&mut reader.cursor)?;
+        let kind = Kind::of(name);
+        let end = reader.at();
+        let name = Span::between(end - name.len(), end, Mark::Name(kind));
+        let is_list = reader.next() == Some(b'(');
+        let (known, start, whole) = (reader.spans.len(), reader.at(), reader.cursor);
+        reader.note_all([name, Span::NONE])?;
+        let read = match kind {
+            Kind::Envelope if is_list => self.read_envelope(reader),
+            Kind::BodyStructure | Kind::Body if is_list => self.read_structure(kind, reader),
+            _ => self.read_value(kind, reader).map_err(UnparsedReason::from),
+        };
+        if read.is_err() {
+            // Its octets are kept, if it has an end.
+            reader.spans.truncate(known + 2);
+            reader.cursor = whole;
+            reader.cursor.value()?;
+        }
+        if let Err(reason) | Ok(Some(reason)) = read {
+            self.fault(Span::between(name.start(), reader.at(), Mark::Value), reason);
+        }
+        let value = Span::between(start, reader.at(), Mark::Value);
+        if let Some(place) = reader.spans.get_mut(known + 1) {
+            *place = value;
+        }
+        Ok(())
+    }
+
+    /// Reads an envelope, and says why that was not possible to its end.
+    fn read_envelope(
+        &mut self,
+        reader: &mut Reader<'_, '_>,
+    ) -> Result<Option<UnparsedReason>, UnparsedReason> {
+        let (fields, fault) = Fields::find(reader)?;
+        self.envelope.get_or_insert(fields);
+        Ok(fault.map(UnparsedReason::from))
+    }
+
+    /// Reads a structure. BODYSTRUCTURE counts more than BODY.
+    fn read_structure(
+        &mut self,
+        kind: Kind,
+        reader: &mut Reader<'_, '_>,
+    ) -> Result<Option<UnparsedReason>, UnparsedReason> {
+        let start = reader.at();
+        let structure = body_structure::read(reader)?;
+        if self
+            .structure
+            .as_ref()
+            .is_none_or(|found| found.kind == Kind::Body && found.kind != kind)
+        {
+            let place = Span::between(start, reader.at(), Mark::Value);
+            self.structure = Some(Found { structure, place, kind });
+        }
+        Ok(None)
+    }
+
+    fn read_value(
+        &mut self,
+        kind: Kind,
+        reader: &mut Reader<'_, '_>,
+    ) -> Parsed<Option<UnparsedReason>> {
+        let start = reader.at();
+        let value = reader.cursor.value()?;
+        match kind {
+            Kind::Uid if self.uid.is_none() => self.uid = parse_u32(value).and_then(Uid::new),
+            Kind::Size if self.size.is_none() => self.size = parse_u64(value),
+            Kind::Flags if self.flags == Span::NONE => {
+                self.flags = Span::between(start, reader.at(), Mark::Value);
+            }
+            Kind::InternalDate if self.internal_date == Span::NONE => {
+                self.internal_date = Span::between(start, reader.at(), Mark::Value);
+            }
+            Kind::Section | Kind::Binary | Kind::Rfc822 | Kind::Rfc822Header | Kind::Rfc822Text
+                if value.starts_with(b"\"") =>
+            {
+                let text = Cursor::new(value).quoted()?;
+                if text.borrowed().is_none() {
+                    let place = Span::between(start, reader.at(), Mark::Value);
+                    let octets = text.to_bytes().into_owned().into();
+                    self.odd.get_or_insert_default().unescaped.push((place, octets));
+                }
+            }
+            _ => {}
+        }
+        Ok(None)
     }
 
     /// Its sequence number at the moment the server sent this.
@@ -96,45 +206,79 @@ impl Message {
 
     /// Its flags; none as well if they were not asked for.
     pub fn flags(&self) -> Flags<'_> {
-        Flags::new(self.value(Kind::Flags).unwrap_or_default())
+        Flags::new(self.flags.octets(&self.frame))
     }
 
     /// When the server received it. `None` as well if what the server sent is no date.
     pub fn internal_date(&self) -> Option<DateTime> {
-        let text = Cursor::new(self.value(Kind::InternalDate)?).astring().ok()?;
+        let text = Cursor::new(self.internal_date.octets(&self.frame)).astring().ok()?;
         DateTime::parse(&text.to_bytes())
     }
 
     /// Its size in octets. `None` as well if what the server sent is no size.
-    pub fn size(&self) -> Option<u64> {
-        self.value(Kind::Size).and_then(parse_u64)
+    pub const fn size(&self) -> Option<u64> {
+        self.size
     }
 
     /// Date, subject and addresses.
     pub fn envelope(&self) -> Option<Envelope<'_>> {
-        let source = Source { frame: &self.frame, spans: &self.index };
-        self.envelope.as_ref().map(|fields| Envelope::new(source, fields))
+        self.envelope.map(|fields| Envelope::new(self.source(), fields))
+    }
+
+    /// The parts it consists of, as BODYSTRUCTURE tells, or BODY, which leaves some things out.
+    /// `None` as well if what the server sent cannot be read: see [`unparsed`](Self::unparsed).
+    pub fn body_structure(&self) -> Option<BodyStructure<'_>> {
+        let Found { structure, place, .. } = self.structure.as_ref()?;
+        Some(BodyStructure::new(self.source(), structure, place.octets(&self.frame)))
+    }
+
+    /// Its modification sequence (RFC 7162). `None` as well if what the server sent is none: Zoho
+    /// sends -1.
+    pub fn mod_seq(&self) -> Option<u64> {
+        let list = self.value(Kind::ModSeq)?.strip_prefix(b"(")?.strip_suffix(b")")?;
+        parse_u64(list.trim_ascii())
     }
 
     /// The whole message, octet for octet, as [`Section::full`] or `RFC822` brought it.
     pub fn body(&self) -> Option<&[u8]> {
-        self.body_place().and_then(|place| self.frame.get(place))
+        self.section(&Section::full())
     }
 
     /// [`body`](Self::body), sharing the memory of this response instead of borrowing it.
     pub fn body_bytes(&self) -> Option<Bytes> {
-        self.body_place().map(|place| self.frame.slice(place))
+        self.section_bytes(&Section::full())
     }
 
     /// This piece of the message, if it was fetched. A piece asked for in part is found by the
-    /// same partial section.
+    /// same partial section, or any that begins at the same octet.
     pub fn section(&self, section: &Section) -> Option<&[u8]> {
-        self.section_place(section).and_then(|place| self.frame.get(place))
+        self.section_place(section).and_then(|(octets, place)| octets.get(place))
     }
 
     /// [`section`](Self::section), sharing the memory of this response instead of borrowing it.
     pub fn section_bytes(&self, section: &Section) -> Option<Bytes> {
-        self.section_place(section).map(|place| self.frame.slice(place))
+        self.section_place(section).map(|(octets, place)| octets.slice(place))
+    }
+
+    /// The content of this part with its transfer encoding undone by the server, if it was fetched
+    /// with [`FetchItems::binary`](crate::imap::FetchItems::binary).
+    pub fn binary(&self, part: &Section) -> Option<&[u8]> {
+        self.binary_place(part).and_then(|(octets, place)| octets.get(place))
+    }
+
+    /// [`binary`](Self::binary), sharing the memory of this response instead of borrowing it.
+    pub fn binary_bytes(&self, part: &Section) -> Option<Bytes> {
+        self.binary_place(part).map(|(octets, place)| octets.slice(place))
+    }
+
+    /// The size in octets of the content of the part with this number without its transfer encoding
+    /// (RFC 3516), as [`FetchItems::binary_size`](crate::imap::FetchItems::binary_size) asks for it.
+    pub fn binary_size(&self, part: impl IntoIterator<Item = u32>) -> Option<u64> {
+        let part = Section::part(part);
+        self.entries().find_map(|(kind, name, value)| {
+            let matches = kind == Kind::BinarySize && part.answers_to(name.octets(&self.frame));
+            matches.then(|| parse_u64(value.octets(&self.frame))).flatten()
+        })
     }
 
     /// Every item of the response in the order of the wire, those without a method here too.
@@ -145,12 +289,17 @@ impl Message {
         })
     }
 
-    /// What is left of the response after the last item that could be read; `None` if all of it
-    /// could.
-    pub fn unparsed(&self) -> Option<&[u8]> {
-        self.fault?;
-        let read = self.entries().last().map_or(0, |(_, _, value)| value.end());
-        self.frame.get(read..)
+    /// The item with this name in any case, such as `X-GM-MSGID` or `EMAILID`.
+    pub fn item(&self, name: &str) -> Option<Item<'_>> {
+        self.items().find(|item| item.name.eq_ignore_ascii_case(name.as_bytes()))
+    }
+
+    /// What of the response could not be read. An item among it that has an end is found by
+    /// [`items`](Self::items), too; what comes before it and behind it is good.
+    pub fn unparsed(&self) -> impl Iterator<Item = Unparsed<'_>> {
+        let faults = self.odd.iter().flat_map(|odd| &odd.faults);
+        faults
+            .map(|(place, reason)| Unparsed { octets: place.octets(&self.frame), reason: *reason })
     }
 
     /// Copies the response out of the buffer it arrived in, which other messages may share, so
@@ -158,6 +307,9 @@ impl Message {
     pub fn detach(&mut self) {
         self.frame = Bytes::copy_from_slice(&self.frame);
         self.index.shrink_to_fit();
+        if let Some(found) = &mut self.structure {
+            found.structure.shrink_to_fit();
+        }
     }
 
     /// [`detach`](Self::detach), by value.
@@ -166,9 +318,18 @@ impl Message {
         self
     }
 
-    /// Octets it holds.
-    pub(crate) const fn octets(&self) -> usize {
-        self.frame.len()
+    /// Octets it holds, its index included.
+    pub(crate) fn octets(&self) -> usize {
+        let structure = self.structure.as_ref().map_or(0, |found| found.structure.octets());
+        self.frame.len() + self.index.len() * size_of::<Span>() + structure
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source { frame: &self.frame, spans: &self.index }
+    }
+
+    fn fault(&mut self, place: Span, reason: UnparsedReason) {
+        self.odd.get_or_insert_default().faults.push((place, reason));
     }
 
     /// The items with their kinds: names and values.
@@ -187,36 +348,38 @@ impl Message {
         Some(value.octets(&self.frame))
     }
 
-    fn body_place(&self) -> Option<Range<usize>> {
-        let (_, _, value) = self.entries().find(|(kind, name, _)| {
-            *kind == Kind::Rfc822
-                || *kind == Kind::Section
-                    && name.octets(&self.frame).eq_ignore_ascii_case(b"BODY[]")
-        })?;
-        self.string_place(value)
-    }
-
-    fn section_place(&self, section: &Section) -> Option<Range<usize>> {
-        let (_, _, value) = self.entries().find(|(kind, name, _)| match kind {
-            Kind::Section => split_section(name.octets(&self.frame))
-                .is_some_and(|(spec, origin)| section.answers_to(spec, origin)),
-            Kind::Rfc822 => section.answers_to(b"", None),
-            Kind::Rfc822Header => section.answers_to(b"HEADER", None),
-            Kind::Rfc822Text => section.answers_to(b"TEXT", None),
+    fn section_place(&self, section: &Section) -> Option<(&Bytes, Range<usize>)> {
+        self.place(|kind, name| match kind {
+            Kind::Section => section.answers_to(name),
+            Kind::Rfc822 => section.answers_to(b"[]"),
+            Kind::Rfc822Header => section.answers_to(b"[HEADER]"),
+            Kind::Rfc822Text => section.answers_to(b"[TEXT]"),
             _ => false,
-        })?;
-        self.string_place(value)
+        })
     }
 
-    /// Where the octets of a string value lie. A quoted string with escapes in it has none in one
-    /// piece; no server sends a body so.
-    fn string_place(&self, span: Span) -> Option<Range<usize>> {
+    fn binary_place(&self, part: &Section) -> Option<(&Bytes, Range<usize>)> {
+        self.place(|kind, name| kind == Kind::Binary && part.answers_to(name))
+    }
+
+    /// Where the string lies that is the value of the first such item that has one.
+    fn place(&self, is_wanted: impl Fn(Kind, &[u8]) -> bool) -> Option<(&Bytes, Range<usize>)> {
+        let wanted =
+            self.entries().filter(|(kind, name, _)| is_wanted(*kind, name.octets(&self.frame)));
+        wanted.map(|(.., value)| value).find_map(|value| self.string_place(value))
+    }
+
+    fn string_place(&self, span: Span) -> Option<(&Bytes, Range<usize>)> {
         let value = span.octets(&self.frame);
-        let octets = Cursor::new(value).nstring().ok()??.borrowed()?.len();
+        let Some(octets) = Cursor::new(value).nstring().ok()??.borrowed() else {
+            let mut unescaped = self.odd.iter().flat_map(|odd| &odd.unescaped);
+            let (_, octets) = unescaped.find(|(place, _)| place.start() == span.start())?;
+            return Some((octets, 0..octets.len()));
+        };
         // Only the opening and the closing of the value stand around them: what is announced of a
         // literal is followed by nothing, a quoted string by one quotation mark.
         let end = span.end() - usize::from(value.starts_with(b"\""));
-        Some(end.checked_sub(octets)?..end)
+        Some((&self.frame, end.checked_sub(octets.len())?..end))
     }
 }
 
@@ -232,72 +395,11 @@ impl fmt::Debug for Message {
     }
 }
 
-/// One item of a FETCH response as the server sent it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Item<'a> {
-    name: &'a [u8],
-    value: &'a [u8],
-}
-
-impl<'a> Item<'a> {
-    /// Its name in the server's spelling: `X-GM-MSGID`, `BODY[HEADER.FIELDS (DATE)]`.
-    pub const fn name(&self) -> &'a [u8] {
-        self.name
-    }
-
-    /// Its value as on the wire, with the quotes, parentheses or `{length}` around it.
-    pub const fn value(&self) -> &'a [u8] {
-        self.value
-    }
-
-    /// Its value as a string; `None` if it is `NIL` or a list.
-    pub fn text(&self) -> Option<Text<'a>> {
-        Cursor::new(self.value).nstring().ok().flatten()
-    }
-
-    /// Its value as a number; `None` if it is none.
-    pub fn number(&self) -> Option<u64> {
-        parse_u64(self.value)
-    }
-}
-
-/// The name of an item: a word, and with it any `[…]` and `<…>`.
-fn item_name<'a>(cursor: &mut Cursor<'a>) -> Parsed<&'a [u8]> {
-    const WANTED: Malformed = Malformed("the name of an item");
-    let rest = cursor.rest();
-    let is_plain = |octet: &u8| !matches!(octet, b' ' | b'(' | b')' | b'[' | b'"' | b'\r' | b'\n');
-    let plain = rest.iter().position(|octet| !is_plain(octet)).ok_or(WANTED)?;
-    let length = match rest.get(plain) {
-        Some(b'[') => plain + bracketed(rest.get(plain..).unwrap_or_default()).ok_or(WANTED)?,
-        _ => plain,
-    };
-    cursor.take(length).filter(|name| !name.is_empty()).ok_or(WANTED)
-}
-
-/// The length of `[…]` and of `<…>` behind it. A bracket within quotes does not count.
-fn bracketed(text: &[u8]) -> Option<usize> {
-    let mut in_quotes = false;
-    let close = text.iter().position(|octet| {
-        in_quotes ^= *octet == b'"';
-        *octet == b']' && !in_quotes
-    })?;
-    let behind = text.get(close + 1..)?;
-    let origin = behind.iter().position(|octet| matches!(octet, b' ' | b'(' | b')' | b'"'))?;
-    Some(close + 1 + origin)
-}
-
-/// `BODY[spec]<origin>` in its pieces.
-fn split_section(name: &[u8]) -> Option<(&[u8], Option<u64>)> {
-    let start = memchr::memchr(b'[', name)? + 1;
-    let end = memchr::memrchr(b']', name)?;
-    let origin = name.get(end + 1..)?.strip_prefix(b"<");
-    Some((name.get(start..end)?, origin.and_then(|origin| Cursor::new(origin).digits())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::imap::types::Flag;
+    use crate::imap::types::item::Unparsed;
     use proptest::prelude::*;
 
     fn message(items: &str) -> Message {
@@ -322,14 +424,14 @@ mod tests {
         assert_eq!(message.envelope().unwrap().subject().unwrap(), "hi");
         assert_eq!(message.body(), Some(&b"A: b\r\n\r\nc)("[..]));
         assert_eq!(message.body_bytes().as_deref(), message.body());
-        assert_eq!(message.unparsed(), None);
+        assert_eq!(message.unparsed().count(), 0);
     }
 
     #[test]
     fn a_space_too_many_is_no_fault() {
         // QQ (jakartaee/mail-api#209).
         let message = message("(UID 87567 RFC822.SIZE 5799845 )");
-        assert_eq!((message.size(), message.unparsed()), (Some(5_799_845), None));
+        assert_eq!((message.size(), message.unparsed().count()), (Some(5_799_845), 0));
         // DavMail (imap-proto#25).
         let message = self::message("(UID 1 RFC822.HEADER  {6}\r\nA: b\r\n)");
         assert_eq!(message.section(&Section::header()), Some(&b"A: b\r\n"[..]));
@@ -378,14 +480,16 @@ mod tests {
         let message = message("(UID 0 RFC822.SIZE -1 INTERNALDATE \"00-Jan-0000\" ENVELOPE NIL)");
         assert_eq!((message.uid(), message.size()), (None, None));
         assert!(message.internal_date().is_none() && message.envelope().is_none());
-        assert_eq!(message.unparsed(), None);
+        assert_eq!(message.unparsed().count(), 0);
     }
 
     #[test]
     fn what_can_be_read_before_a_fault_is_kept_with_the_rest() {
         let message = message("(UID 5 FLAGS (\\Seen) BODY[] {99}\r\nshort)");
         assert_eq!(message.uid(), Uid::new(5));
-        assert_eq!(message.unparsed(), Some(&b" BODY[] {99}\r\nshort)"[..]));
+        let unparsed: Vec<_> = message.unparsed().collect();
+        let reason = UnparsedReason::Malformed { expected: "a value" };
+        assert_eq!(unparsed, [Unparsed { octets: b"BODY[] {99}\r\nshort)", reason }]);
         assert!(Message::parse(1, Bytes::from_static(b"garbage")).is_err());
     }
 
@@ -393,7 +497,9 @@ mod tests {
     fn of_items_without_end_the_first_are_kept() {
         let message = message(&format!("(UID 5 {}FLAGS ())", "A B ".repeat(20_000)));
         assert_eq!((message.uid(), message.items().count()), (Uid::new(5), 10_000));
-        assert!(message.unparsed().unwrap().ends_with(b" FLAGS ())"));
+        let unparsed = message.unparsed().next().unwrap();
+        assert!(unparsed.octets().ends_with(b" FLAGS ())"));
+        assert_eq!(unparsed.reason(), UnparsedReason::TooMany { limit: 10_000 });
     }
 
     #[test]
@@ -431,13 +537,14 @@ mod tests {
             frame.extend_from_slice(b" FLAGS ())\r\n");
             let message = Message::parse(1, Bytes::from(frame)).unwrap();
             prop_assert_eq!(message.body(), Some(&body[..]));
-            prop_assert_eq!(message.unparsed(), None);
+            prop_assert_eq!(message.unparsed().count(), 0);
         }
     }
 
     fn read_everything(frame: Bytes) {
         let Ok(message) = Message::parse(1, frame) else { return };
-        let _ = (message.internal_date(), message.size(), message.body(), message.unparsed());
+        let _ =
+            (message.internal_date(), message.size(), message.body(), message.unparsed().count());
         let _ = message.section(&Section::header());
         let _ = (message.flags().count(), format!("{message:?} {:?}", message.envelope()));
     }

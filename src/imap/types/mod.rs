@@ -1,10 +1,12 @@
 //! Values that outlive a command.
 
+mod body_structure;
 mod capability;
 mod date;
 mod date_time;
 mod envelope;
 mod flag;
+mod item;
 mod mailbox_name;
 mod message;
 mod section;
@@ -12,13 +14,18 @@ mod span;
 mod text;
 mod uid;
 
+pub use body_structure::{
+    BodyPart, BodyParts, BodyStructure, Disposition, Languages, OwnedBodyStructure, Parameter,
+    ParameterIter, Parameters, PartNumber,
+};
 pub use capability::Capabilities;
 pub use date::Date;
 pub use date_time::DateTime;
 pub use envelope::{Address, AddressIter, Addresses, Envelope};
 pub use flag::{Flag, Flags};
+pub use item::{Item, Unparsed, UnparsedReason};
 pub use mailbox_name::MailboxName;
-pub use message::{Item, Message};
+pub use message::Message;
 pub use section::Section;
 pub use text::Text;
 pub(crate) use uid::NumberSet;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::imap::proto::decode::Cursor;
+
 /// A piece of a message (RFC 9051 section 6.4.5.1): all of it, a part, a header, some fields.
 ///
 /// ```
@@ -106,15 +108,47 @@ impl Section {
         }
     }
 
-    /// Whether a response item is this piece: `spec` is what it has between the brackets and
-    /// `origin` the offset it states behind them. Servers differ in case and quotes.
-    pub(crate) fn answers_to(&self, spec: &[u8], origin: Option<u64>) -> bool {
+    /// What BINARY cannot bring (RFC 3516), if it is that: it knows only parts.
+    pub(crate) fn binary_fault(&self) -> Option<&'static str> {
+        match &self.text {
+            SectionText::Content => self.fault(),
+            _ => Some("something of a part that has no transfer encoding"),
+        }
+    }
+
+    /// Whether the item with this name is this piece: `BODY[TEXT]<0>`. Servers differ in case and
+    /// quotes, and in the order of header fields; instead of the length they name only the first
+    /// octet.
+    pub(crate) fn answers_to(&self, name: &[u8]) -> bool {
+        let Some((spec, origin)) = split(name) else { return false };
         if self.partial.map(|(offset, _)| offset) != origin {
             return false;
         }
-        let ours = SpecOf(self).to_string();
-        let theirs = spec.iter().filter(|octet| **octet != b'"').map(u8::to_ascii_lowercase);
-        theirs.eq(ours.bytes().map(|octet| octet.to_ascii_lowercase()))
+        let mut spec = Cursor::new(spec);
+        for (at, number) in self.part.iter().enumerate() {
+            if at > 0 && !spec.eat(b'.') || spec.digits() != Some(u64::from(*number)) {
+                return false;
+            }
+        }
+        if !self.part.is_empty() && self.text != SectionText::Content && !spec.eat(b'.') {
+            return false;
+        }
+        let (word, names) = match &self.text {
+            SectionText::Content => ("", None),
+            SectionText::Header => ("HEADER", None),
+            SectionText::Text => ("TEXT", None),
+            SectionText::Mime => ("MIME", None),
+            SectionText::HeaderFields(names) => ("HEADER.FIELDS", Some(names)),
+            SectionText::HeaderFieldsNot(names) => ("HEADER.FIELDS.NOT", Some(names)),
+        };
+        let is_word = spec
+            .take(word.len())
+            .is_some_and(|octets| octets.eq_ignore_ascii_case(word.as_bytes()));
+        is_word
+            && match names {
+                Some(names) => same_names(names, spec),
+                None => spec.at_end(),
+            }
     }
 
     /// What stands in the brackets and behind them, for a command.
@@ -165,6 +199,39 @@ impl fmt::Display for SpecOf<'_> {
     }
 }
 
+/// `BODY[spec]<origin>` in its pieces.
+fn split(name: &[u8]) -> Option<(&[u8], Option<u64>)> {
+    let start = memchr::memchr(b'[', name)? + 1;
+    let end = memchr::memrchr(b']', name)?;
+    let origin = name.get(end + 1..)?.strip_prefix(b"<");
+    Some((name.get(start..end)?, origin.and_then(|origin| Cursor::new(origin).digits())))
+}
+
+/// Whether a list in parentheses has these names and no others.
+fn same_names(ours: &[String], mut list: Cursor<'_>) -> bool {
+    list.spaces();
+    let mut found = vec![false; ours.len()];
+    if !list.eat(b'(') {
+        return false;
+    }
+    loop {
+        list.spaces();
+        if list.eat(b')') {
+            return list.at_end() && found.iter().all(|found| *found);
+        }
+        let Ok(name) = list.astring() else { return false };
+        let mut known = false;
+        for (ours, found) in ours.iter().zip(&mut found) {
+            if name.eq_ignore_ascii_case(ours) {
+                (known, *found) = (true, true);
+            }
+        }
+        if !known {
+            return false;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,13 +249,52 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_may_differ_in_case_and_quotes_but_not_in_origin() {
+    fn an_answer_may_differ_in_case_quotes_and_order_but_not_in_origin() {
         let fields = Section::header_fields(["Date", "From"]);
-        assert!(fields.answers_to(b"HEADER.FIELDS (\"DATE\" \"FROM\")", None));
-        assert!(!fields.answers_to(b"HEADER.FIELDS (DATE)", None));
-        assert!(!fields.answers_to(b"HEADER.FIELDS (DATE FROM)", Some(0)));
-        assert!(Section::full().partial(0, 9).answers_to(b"", Some(0)));
-        assert!(!Section::full().partial(0, 9).answers_to(b"", None));
+        for same in [
+            "BODY[HEADER.FIELDS (\"DATE\" \"FROM\")]",
+            "BODY[HEADER.FIELDS (FROM DATE)]",
+            "body[header.fields ( Date from )]",
+            "BODY[HEADER.FIELDS (DATE FROM DATE)]",
+        ] {
+            assert!(fields.answers_to(same.as_bytes()), "{same}");
+        }
+        for other in [
+            "BODY[HEADER.FIELDS (DATE)]",
+            "BODY[HEADER.FIELDS (DATE FROM TO)]",
+            "BODY[HEADER.FIELDS (DATE FROM)]<0>",
+            "BODY[HEADER.FIELDS.NOT (DATE FROM)]",
+            "BODY[1.HEADER.FIELDS (DATE FROM)]",
+            "BODY[HEADER.FIELDS (DATE FROM",
+            "BODY[HEADER.FIELDS DATE FROM]",
+        ] {
+            assert!(!fields.answers_to(other.as_bytes()), "{other}");
+        }
+        assert!(Section::full().partial(0, 9).answers_to(b"BODY[]<0>"));
+        assert!(!Section::full().partial(0, 9).answers_to(b"BODY[]"));
+        assert!(!Section::full().answers_to(b"BODY[]<0>"));
+    }
+
+    #[test]
+    fn every_kind_of_section_answers_to_its_own_name_only() {
+        let all = [
+            Section::full(),
+            Section::part([1]),
+            Section::part([1, 2]),
+            Section::part([12]),
+            Section::header(),
+            Section::text(),
+            Section::text().of_part([1, 2]),
+            Section::mime([1, 2]),
+            Section::header_fields(["A", "B"]),
+            Section::header_fields_not(["A", "B"]),
+            Section::header_fields_not(["A", "B"]).of_part([1]),
+        ];
+        for (at, one) in all.iter().enumerate() {
+            for (other_at, other) in all.iter().enumerate() {
+                assert_eq!(one.answers_to(other.to_string().as_bytes()), at == other_at, "{other}");
+            }
+        }
     }
 
     #[test]

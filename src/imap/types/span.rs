@@ -1,4 +1,4 @@
-//! Where something lies in a frame.
+//! Where something lies in a frame: the index of what a FETCH response says.
 
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::types::Text;
@@ -26,6 +26,8 @@ pub(crate) enum Mark {
     Name(Kind),
     /// The value of an item.
     Value,
+    /// Not octets of the frame, but a [`Run`] of spans.
+    Run,
 }
 
 /// The items of a FETCH response that [`Message`](crate::imap::Message) has methods for.
@@ -36,7 +38,12 @@ pub(crate) enum Kind {
     InternalDate,
     Size,
     Envelope,
+    BodyStructure,
+    Body,
+    ModSeq,
     Section,
+    Binary,
+    BinarySize,
     Rfc822,
     Rfc822Header,
     Rfc822Text,
@@ -44,34 +51,17 @@ pub(crate) enum Kind {
 }
 
 impl Span {
-    /// The `length` octets that end where `octets` of a frame have been read.
-    pub(crate) fn behind(octets: usize, length: usize, mark: Mark) -> Parsed<Self> {
-        const WANTED: Malformed = Malformed("a response of less than 4 GiB");
-        let end = u32::try_from(octets).map_err(|_| WANTED)?;
-        let start = u32::try_from(octets.saturating_sub(length)).map_err(|_| WANTED)?;
-        Ok(Self { start, end, mark })
-    }
+    /// `NIL`, or nothing at all.
+    pub(crate) const NONE: Self = Self { start: 0, end: 0, mark: Mark::None };
 
-    /// Reads a string of a list in a frame of `octets`: nothing for `NIL` and where the list is
-    /// over. A list in its place is passed over.
-    pub(crate) fn read(octets: usize, cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        cursor.spaces();
-        match cursor.peek() {
-            Some(b'"') => {
-                let (length, escaped) = cursor.skip_quoted()?;
-                let mark = if escaped { Mark::Escaped } else { Mark::Text };
-                // The closing quotation mark has been read as well.
-                return Self::behind(octets.saturating_sub(cursor.rest().len() + 1), length, mark);
-            }
-            Some(b')') => return Ok(Self::default()),
-            Some(b'(') => return cursor.value().map(|_| Self::default()),
-            _ => {}
-        }
-        let Some(text) = cursor.nstring()? else { return Ok(Self::default()) };
-        Self::behind(octets.saturating_sub(cursor.rest().len()), text.raw().len(), Mark::Text)
+    /// The octets between two places of a frame.
+    #[inline]
+    pub(crate) const fn between(start: usize, end: usize, mark: Mark) -> Self {
+        Self { start: narrow(start), end: narrow(end), mark }
     }
 
     /// The string it is.
+    #[inline]
     pub(crate) fn text(self, frame: &[u8]) -> Option<Text<'_>> {
         match self.mark {
             Mark::Text => Some(Text::plain(self.octets(frame))),
@@ -81,14 +71,168 @@ impl Span {
     }
 
     /// Its octets.
+    #[inline]
     pub(crate) fn octets(self, frame: &[u8]) -> &[u8] {
         frame.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// Where it begins.
+    pub(crate) const fn start(self) -> usize {
+        self.start as usize
     }
 
     /// Where it ends.
     pub(crate) const fn end(self) -> usize {
         self.end as usize
     }
+}
+
+/// Spans that follow each other in an index.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Run {
+    first: u32,
+    end: u32,
+}
+
+/// A frame and the index of its strings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) frame: &'a [u8],
+    pub(crate) spans: &'a [Span],
+}
+
+impl Run {
+    /// No spans.
+    pub(crate) const NONE: Self = Self { first: 0, end: 0 };
+
+    /// Where in the index it begins.
+    pub(crate) const fn first(self) -> u32 {
+        self.first
+    }
+}
+
+impl From<Run> for Span {
+    /// To be kept in an index itself.
+    fn from(run: Run) -> Self {
+        Self { start: run.first, end: run.end, mark: Mark::Run }
+    }
+}
+
+impl From<Span> for Run {
+    fn from(span: Span) -> Self {
+        match span.mark {
+            Mark::Run => Self { first: span.start, end: span.end },
+            _ => Self::NONE,
+        }
+    }
+}
+
+impl<'a> Source<'a> {
+    /// The spans of one run alone.
+    #[inline]
+    pub(crate) fn run(self, run: Run) -> Self {
+        let spans = self.spans.get(run.first as usize..run.end as usize).unwrap_or_default();
+        Self { spans, ..self }
+    }
+}
+
+/// Reads lists of a frame, and notes where their strings lie.
+#[derive(Debug)]
+pub(crate) struct Reader<'f, 'i> {
+    pub(crate) cursor: Cursor<'f>,
+    frame: &'f [u8],
+    pub(crate) spans: &'i mut Vec<Span>,
+}
+
+impl<'f, 'i> Reader<'f, 'i> {
+    /// A span takes more room than the least it can stand for. So many are enough for 250,000
+    /// addresses.
+    const MOST_SPANS: usize = 1 << 20;
+
+    /// # Errors
+    /// The frame has 4 GiB or more: spans could not tell its places apart.
+    pub(crate) fn new(frame: &'f [u8], spans: &'i mut Vec<Span>) -> Parsed<Self> {
+        if u32::try_from(frame.len()).is_err() {
+            return Err(Malformed("a response of less than 4 GiB"));
+        }
+        Ok(Self { cursor: Cursor::new(frame), frame, spans })
+    }
+
+    /// The whole frame.
+    pub(crate) const fn frame(&self) -> &'f [u8] {
+        self.frame
+    }
+
+    /// How many octets of the frame have been read.
+    #[inline]
+    pub(crate) const fn at(&self) -> usize {
+        self.frame.len() - self.cursor.rest().len()
+    }
+
+    /// Steps over spaces, and shows what comes behind them.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<u8> {
+        self.cursor.spaces();
+        self.cursor.peek()
+    }
+
+    /// A string of a list: nothing for `NIL` and where the list is over. A list in its place is
+    /// passed over.
+    // Nearly all of an ENVELOPE and a BODYSTRUCTURE is read by the first two arms.
+    #[inline(always)]
+    pub(crate) fn string(&mut self) -> Parsed<Span> {
+        match self.next() {
+            Some(b'"') => {
+                let start = self.at() + 1;
+                if let Some(length) = self.cursor.plain_quoted() {
+                    return Ok(Span::between(start, start + length, Mark::Text));
+                }
+            }
+            Some(b'N') if self.cursor.eat_nil() => return Ok(Span::NONE),
+            Some(b')') => return Ok(Span::NONE),
+            _ => {}
+        }
+        self.odd_string()
+    }
+
+    fn odd_string(&mut self) -> Parsed<Span> {
+        match self.cursor.peek() {
+            Some(b'"') => {
+                let start = self.at() + 1;
+                let (length, escaped) = self.cursor.skip_quoted()?;
+                let mark = if escaped { Mark::Escaped } else { Mark::Text };
+                Ok(Span::between(start, start + length, mark))
+            }
+            Some(b'(') => self.cursor.value().map(|_| Span::NONE),
+            _ => {
+                let Some(text) = self.cursor.nstring()? else { return Ok(Span::NONE) };
+                let end = self.at();
+                Ok(Span::between(end.saturating_sub(text.raw().len()), end, Mark::Text))
+            }
+        }
+    }
+
+    /// Adds spans to the index.
+    #[inline]
+    pub(crate) fn note_all<const N: usize>(&mut self, spans: [Span; N]) -> Parsed<()> {
+        if self.spans.len() >= Self::MOST_SPANS {
+            return Err(Malformed("fewer strings"));
+        }
+        self.spans.extend_from_slice(&spans);
+        Ok(())
+    }
+
+    /// The spans noted since the index had `first` of them.
+    pub(crate) fn run_from(&self, first: usize) -> Run {
+        Run { first: narrow(first), end: narrow(self.spans.len()) }
+    }
+}
+
+/// A place in a frame, or in an index. Both have less than 2^32 of them: see [`Reader`].
+#[inline]
+const fn narrow(place: usize) -> u32 {
+    debug_assert!(place <= u32::MAX as usize);
+    place as u32
 }
 
 impl Kind {
@@ -109,10 +253,18 @@ impl Kind {
             b"INTERNALDATE" => Self::InternalDate,
             b"RFC822.SIZE" => Self::Size,
             b"ENVELOPE" => Self::Envelope,
+            b"BODYSTRUCTURE" => Self::BodyStructure,
+            b"BODY" => Self::Body,
+            b"MODSEQ" => Self::ModSeq,
             b"RFC822" => Self::Rfc822,
             b"RFC822.HEADER" => Self::Rfc822Header,
             b"RFC822.TEXT" => Self::Rfc822Text,
             [b'B', b'O', b'D', b'Y', b'[', ..] => Self::Section,
+            [b'B', b'I', b'N', b'A', b'R', b'Y', b'[', ..] => Self::Binary,
+            [b'B', ..] if name.starts_with(b"BINARY.SIZE[") => Self::BinarySize,
+            // Some servers repeat the request.
+            [b'B', ..] if name.starts_with(b"BODY.PEEK[") => Self::Section,
+            [b'B', ..] if name.starts_with(b"BINARY.PEEK[") => Self::Binary,
             _ => return None,
         })
     }
@@ -123,9 +275,10 @@ mod tests {
     use super::*;
 
     fn read(frame: &[u8]) -> (Option<Vec<u8>>, usize) {
-        let mut cursor = Cursor::new(frame);
-        let span = Span::read(frame.len(), &mut cursor).unwrap();
-        (span.text(frame).map(|text| text.to_bytes().into_owned()), cursor.rest().len())
+        let mut spans = Vec::new();
+        let mut reader = Reader::new(frame, &mut spans).unwrap();
+        let span = reader.string().unwrap();
+        (span.text(frame).map(|text| text.to_bytes().into_owned()), reader.cursor.rest().len())
     }
 
     #[test]
@@ -148,6 +301,7 @@ mod tests {
     fn names_are_known_in_any_case() {
         assert_eq!(Kind::of(b"Flags"), Kind::Flags);
         assert_eq!(Kind::of(b"body[TEXT]"), Kind::Section);
-        assert_eq!(Kind::of(b"BODYSTRUCTURE"), Kind::Other);
+        assert_eq!(Kind::of(b"binary.size[1]"), Kind::BinarySize);
+        assert_eq!(Kind::of(b"BODYSTRUCTUREX"), Kind::Other);
     }
 }

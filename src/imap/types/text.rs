@@ -30,8 +30,15 @@ impl<'a> Text<'a> {
     }
 
     /// Its octets.
+    #[inline]
     pub fn to_bytes(&self) -> Cow<'a, [u8]> {
-        if self.escaped { Cow::Owned(self.octets().collect()) } else { Cow::Borrowed(self.raw) }
+        if self.escaped { Cow::Owned(self.unescaped()) } else { Cow::Borrowed(self.raw) }
+    }
+
+    fn unescaped(&self) -> Vec<u8> {
+        let mut octets = Vec::with_capacity(self.raw.len());
+        octets.extend(self.octets());
+        octets
     }
 
     /// Its octets as on the wire.

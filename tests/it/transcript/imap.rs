@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use mailbearer::imap::{self, AppendOptions, Event, Fetch, Flag, Mailbox, Message, StoreFlags};
-use mailbearer::imap::{FetchItems, Section, UidSet};
+use mailbearer::imap::{BodyPart, FetchItems, Section, Text, UidSet};
 use mailbearer::{Auth, Challenge, Endpoint, Failure, ImapClient};
 
 use super::play::Session;
@@ -152,6 +152,7 @@ fn items(words: &[String]) -> FetchItems {
         "envelope" => items.envelope(),
         "body" => items.body(),
         "header" => items.header(),
+        "structure" => items.body_structure(),
         "first_ten" => items.section(Section::full().partial(0, 10)),
         word => panic!("no item `{word}`"),
     })
@@ -183,10 +184,27 @@ fn describe(message: &Message) -> String {
         let from: Vec<_> = envelope.from().iter().filter_map(|a| a.to_addr_spec()).collect();
         format!("subject={} from={}", subject.unwrap_or_default(), from.join(","))
     }));
+    told.extend(message.body_structure().map(|structure| {
+        let parts = structure.parts().map(|part| format!("{}:{}", part.number(), kind(part)));
+        format!("parts={}", parts.collect::<Vec<_>>().join(","))
+    }));
+    told.extend(
+        message.unparsed().map(|rest| format!("unparsed={}", rest.octets().escape_ascii())),
+    );
     told.extend(message.body().map(|body| format!("body={}", body.escape_ascii())));
     let first = Section::full().partial(0, 10);
     told.extend(message.section(&first).map(|part| format!("first={}", part.escape_ascii())));
     told.join(" ")
+}
+
+fn kind(part: BodyPart<'_>) -> String {
+    let show = |text: Option<Text<'_>>| {
+        text.map_or_else(|| "-".into(), |t| t.to_bytes().escape_ascii().to_string())
+    };
+    let media_type = if part.is_multipart() { "multipart".into() } else { show(part.media_type()) };
+    let size = part.size().map_or(String::new(), |size| format!("({size})"));
+    let name = part.file_name().map_or(String::new(), |name| format!("={}", show(Some(name))));
+    format!("{media_type}/{}{size}{name}", show(part.subtype())).to_lowercase()
 }
 
 fn tell(event: &Event) -> String {

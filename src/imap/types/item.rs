@@ -1,0 +1,115 @@
+//! The items of a FETCH response as they are on the wire.
+
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u64};
+use crate::imap::types::Text;
+
+/// One item of a FETCH response as the server sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Item<'a> {
+    pub(super) name: &'a [u8],
+    pub(super) value: &'a [u8],
+}
+
+impl<'a> Item<'a> {
+    /// Its name in the server's spelling: `X-GM-MSGID`, `BODY[HEADER.FIELDS (DATE)]`.
+    pub const fn name(&self) -> &'a [u8] {
+        self.name
+    }
+
+    /// Its value as on the wire, with the quotes, parentheses or `{length}` around it.
+    pub const fn value(&self) -> &'a [u8] {
+        self.value
+    }
+
+    /// Its value as a string; `None` if it is `NIL` or a list.
+    pub fn text(&self) -> Option<Text<'a>> {
+        Cursor::new(self.value).nstring().ok().flatten()
+    }
+
+    /// Its value as a number; `None` if it is none.
+    pub fn number(&self) -> Option<u64> {
+        parse_u64(self.value)
+    }
+}
+
+/// What of a FETCH response could not be read, or not to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unparsed<'a> {
+    pub(super) octets: &'a [u8],
+    pub(super) reason: UnparsedReason,
+}
+
+impl<'a> Unparsed<'a> {
+    /// The item with its name, or all that is left of the response from the first octet on behind
+    /// which nothing can be found.
+    pub const fn octets(&self) -> &'a [u8] {
+        self.octets
+    }
+
+    /// Why it could not be read.
+    pub const fn reason(&self) -> UnparsedReason {
+        self.reason
+    }
+}
+
+/// Why something in a response could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnparsedReason {
+    /// It does not follow the grammar.
+    Malformed {
+        /// What the grammar would have had there.
+        expected: &'static str,
+    },
+    /// The parts of a message lie within each other too often.
+    TooDeep {
+        /// So many levels are read.
+        limit: u32,
+    },
+    /// It has too many parts, strings or items for any message.
+    TooMany {
+        /// So many are read.
+        limit: usize,
+    },
+}
+
+impl From<Malformed> for UnparsedReason {
+    fn from(why: Malformed) -> Self {
+        Self::Malformed { expected: why.0 }
+    }
+}
+
+impl std::fmt::Display for UnparsedReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Malformed { expected } => write!(f, "expected {expected}"),
+            Self::TooDeep { limit } => write!(f, "parts lie more than {limit} levels deep"),
+            Self::TooMany { limit } => write!(f, "there are more than {limit} of them"),
+        }
+    }
+}
+
+/// The name of an item: a word, and with it any `[…]` and `<…>`.
+pub(super) fn name<'a>(cursor: &mut Cursor<'a>) -> Parsed<&'a [u8]> {
+    const WANTED: Malformed = Malformed("the name of an item");
+    let rest = cursor.rest();
+    let is_plain = |octet: &u8| !matches!(octet, b' ' | b'(' | b')' | b'[' | b'"' | b'\r' | b'\n');
+    let plain = rest.iter().position(|octet| !is_plain(octet)).ok_or(WANTED)?;
+    let length = match rest.get(plain) {
+        Some(b'[') => plain + bracketed(rest.get(plain..).unwrap_or_default()).ok_or(WANTED)?,
+        _ => plain,
+    };
+    cursor.take(length).filter(|name| !name.is_empty()).ok_or(WANTED)
+}
+
+/// The length of `[…]` and of `<…>` behind it. A bracket within quotes does not count.
+fn bracketed(text: &[u8]) -> Option<usize> {
+    let mut in_quotes = false;
+    let close = text.iter().position(|octet| {
+        in_quotes ^= *octet == b'"';
+        *octet == b']' && !in_quotes
+    })?;
+    let behind = text.get(close + 1..)?;
+    let origin = behind.iter().position(|octet| matches!(octet, b' ' | b'(' | b')' | b'"'))?;
+    Some(close + 1 + origin)
+}
