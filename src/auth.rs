@@ -32,6 +32,7 @@ pub(crate) enum TokenMechanism {
 enum PasswordMechanism {
     Plain,
     Login,
+    UserPass,
 }
 
 impl Auth {
@@ -55,6 +56,11 @@ impl Auth {
     /// LOGIN, for servers that take a password in no other way.
     pub fn login(user: impl Into<String>, password: impl Into<String>) -> Self {
         Self::password(PasswordMechanism::Login, user.into(), password.into())
+    }
+
+    /// USER and PASS (RFC 1939 section 7), the login of POP3 that is no SASL. POP3 only.
+    pub fn user_pass(user: impl Into<String>, password: impl Into<String>) -> Self {
+        Self::password(PasswordMechanism::UserPass, user.into(), password.into())
     }
 
     fn token(mechanism: TokenMechanism, mailbox: String, provider: Arc<dyn TokenProvider>) -> Self {
@@ -110,6 +116,9 @@ impl Password<'_> {
         match self.mechanism {
             PasswordMechanism::Plain => sasl::Session::plain(self.user, self.password.expose()),
             PasswordMechanism::Login => sasl::Session::login(self.user, self.password.expose()),
+            PasswordMechanism::UserPass => {
+                sasl::Session::user_pass(self.user, self.password.expose())
+            }
         }
     }
 }
@@ -172,6 +181,8 @@ pub struct AuthError<R> {
     refreshed: bool,
     /// The initial response stood on the command line, and the refusal may be about its length.
     pub(crate) try_two_step: bool,
+    /// What is known of such a refusal, for people.
+    pub(crate) explanation: Option<&'static str>,
 }
 
 impl<R> AuthError<R> {
@@ -184,10 +195,11 @@ impl<R> AuthError<R> {
             credential_octets: session.credential_len(),
             refreshed: false,
             try_two_step: false,
+            explanation: None,
         }
     }
 
-    /// The SASL mechanism: `XOAUTH2`, `OAUTHBEARER`, `PLAIN` or `LOGIN`.
+    /// The SASL mechanism: `XOAUTH2`, `OAUTHBEARER`, `PLAIN` or `LOGIN`; `USER` for USER and PASS.
     pub const fn mechanism(&self) -> &'static str {
         self.mechanism
     }
@@ -265,7 +277,7 @@ impl<R: fmt::Display> fmt::Display for AuthError<R> {
             }
             _ => {}
         }
-        Ok(())
+        self.explanation.map_or(Ok(()), |known| write!(f, "; {known}"))
     }
 }
 

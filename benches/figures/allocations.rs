@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use crate::figure::Measured;
-use crate::workloads::{self, Workload, imap, smtp};
+use crate::workloads::{self, Workload, imap, pop, smtp};
 use crate::{said, single_threaded};
 
 /// Counts what it passes on to the system's allocator.
@@ -79,6 +79,12 @@ pub(crate) fn smtp_body() -> Measured {
         let send = async { client.send(&envelope, &message).await.map(drop).map_err(said) };
         peak(send).await
     })
+}
+
+/// The most heap that a message of 100 MiB takes which is read as it comes.
+pub(crate) fn pop_read() -> Measured {
+    let server = pop::server(&workloads::message(100 * 1024 * 1024));
+    single_threaded(peak(pop::read(server)))
 }
 
 /// How much more heap the metadata of very many messages takes than that of many.

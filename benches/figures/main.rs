@@ -80,8 +80,16 @@ const FIGURES: &[Figure] = &[
     figure("pop/retr", RoundTrips, AtMost(1.0), round_trips::pop_retr),
     figure("pop/retr_20_kib_instructions", Instructions, AtMost(60_000.0), || instructions::each(&pop::RETR_20_KIB, 50)),
     figure("pop/retr_20_kib_allocations", Allocations, AtMost(6.0), || allocations::each(&pop::RETR_20_KIB)),
+    // From the first RETR on. The window holds some 400 commands.
+    figure("pop/retr_all_1000_of_20_kib", RoundTrips, AtMost(4.0), round_trips::pop_retr_all_pipelined),
+    figure("pop/retr_all_each_without_pipelining", RoundTrips, AtMost(1.0), round_trips::pop_retr_all_one_by_one),
+    figure("pop/retr_all_20_kib_instructions", Instructions, AtMost(60_000.0), || instructions::each(&pop::RETR_ALL_20_KIB, pop::BATCH)),
+    figure("pop/retr_all_20_kib_allocations", Allocations, AtMost(6.0), || allocations::each(&pop::RETR_ALL_20_KIB)),
+    figure("pop/read_100_mib_heap", Octets, AtMost(KIB * KIB), allocations::pop_read),
     figure("pop/unstuffing_growth", Growth, AtMost(1.2), || growth(&pop::RETR_10_KIB_BY_OCTETS, &pop::RETR_1_MIB_BY_OCTETS)),
-    figure("pop/retr_25_mib_time", TimesFloor, Limit::None, wall::pop_retr),
+    figure("pop/retr_25_mib_time", TimesFloor, Limit::None, || wall::pop_retr(25)),
+    figure("pop/retr_100_mib_time", TimesFloor, Limit::None, || wall::pop_retr(100)),
+    figure("pop/read_100_mib_time", TimesFloor, Limit::None, wall::pop_read),
 
     // Each caller that did not wait for the answer to another would be one more.
     #[cfg(feature = "oauth")]

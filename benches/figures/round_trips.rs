@@ -172,6 +172,30 @@ pub(crate) fn pop_retr() -> Measured {
     })
 }
 
+/// 1,000 messages of 20 KiB where they can be asked for ahead.
+pub(crate) fn pop_retr_all_pipelined() -> Measured {
+    pop_retr_all(Pop::pipelining)
+}
+
+/// The trips that each takes where they cannot.
+pub(crate) fn pop_retr_all_one_by_one() -> Measured {
+    Ok(pop_retr_all(Pop::large)? / 1000.0)
+}
+
+fn pop_retr_all(script: fn() -> Pop) -> Measured {
+    let route = Route::to(Endpoint::pop(HOST), LONG_TOKEN);
+    single_threaded(async {
+        let mut client = route.connect(PopClient::builder, script).await?;
+        client.capa().await.map_err(said)?;
+        let before = route.trips();
+        let mut messages = client.retr_all(1..=1000);
+        while let Some(retrieved) = messages.next().await.map_err(said)? {
+            retrieved.into_message().map_err(said)?;
+        }
+        Ok(route.trips() - before)
+    })
+}
+
 fn pop(endpoint: Endpoint, look: impl AsyncFnOnce(&Route, &mut PopClient) -> Measured) -> Measured {
     let route = Route::to(endpoint, LONG_TOKEN);
     single_threaded(async {

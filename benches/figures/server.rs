@@ -121,6 +121,21 @@ impl Script for Smtp {
 #[derive(Default)]
 pub(crate) struct Pop {
     token_follows: bool,
+    pipelines: bool,
+    /// Lines of each message besides the first.
+    lines: usize,
+}
+
+impl Pop {
+    /// With messages of 20 KiB.
+    pub(crate) fn large() -> Self {
+        Self { lines: 262, ..Self::default() }
+    }
+
+    /// The same at a server that takes commands before it has answered the last.
+    pub(crate) fn pipelining() -> Self {
+        Self { pipelines: true, ..Self::large() }
+    }
 }
 
 impl Script for Pop {
@@ -133,6 +148,9 @@ impl Script for Pop {
             return say("+OK User successfully authenticated.\r\n");
         }
         match line.split(' ').next().unwrap_or_default() {
+            "CAPA" if self.pipelines => {
+                say("+OK\r\nTOP\r\nUIDL\r\nPIPELINING\r\nSASL PLAIN XOAUTH2\r\n.\r\n")
+            }
             "CAPA" => say("+OK\r\nTOP\r\nUIDL\r\nSTLS\r\nSASL PLAIN XOAUTH2\r\n.\r\n"),
             "STLS" => Answer::StartTls("+OK Begin TLS negotiation.\r\n"),
             "AUTH" => {
@@ -140,7 +158,10 @@ impl Script for Pop {
                 say("+ \r\n")
             }
             "STAT" => say("+OK 1 120\r\n"),
-            "RETR" => say("+OK\r\nSubject: hello\r\n\r\nbody\r\n.\r\n"),
+            "RETR" => {
+                let body = format!("{}\r\n", "A".repeat(76)).repeat(self.lines);
+                say(&format!("+OK\r\nSubject: hello\r\n\r\n{body}body\r\n.\r\n"))
+            }
             "QUIT" => say("+OK Microsoft Exchange POP3 server signing off.\r\n"),
             _ => say("-ERR Protocol error. 14\r\n"),
         }

@@ -90,9 +90,9 @@ pub(crate) fn imap_metadata() -> Measured {
     )
 }
 
-/// A message of 25 MiB by RETR. The floor knows how long it is and looks at nothing.
-pub(crate) fn pop_retr() -> Measured {
-    let message = workloads::message(25 * 1024 * 1024);
+/// A message of so many MiB by RETR. The floor knows how long it is and looks at nothing.
+pub(crate) fn pop_retr(mib: usize) -> Measured {
+    let message = workloads::message(mib * 1024 * 1024);
     let server = pop::server(&message);
     let bare = Replay::new([], [after(b"", message.clone())]);
     compared(
@@ -104,6 +104,33 @@ pub(crate) fn pop_retr() -> Measured {
                 stream.read_buf(&mut text).await?;
             }
             black_box(text);
+            Ok(())
+        },
+    )
+}
+
+/// A message of 100 MiB, read as it comes. The floor looks for dots and passes on what is between
+/// them.
+pub(crate) fn pop_read() -> Measured {
+    let server = pop::server(&workloads::message(100 * 1024 * 1024));
+    let response = pop::stuffed(&workloads::message(100 * 1024 * 1024));
+    let bare = Replay::new([], [after(b"", response.clone())]);
+    compared(
+        || pop::read(server.clone()),
+        || async {
+            let mut stream = bare.stream();
+            let mut buffer = vec![0; 64 * 1024];
+            let mut left = response.len();
+            while left > 0 {
+                let octets = stream.read(&mut buffer).await?;
+                left -= octets;
+                let mut passed = 0;
+                for dot in memmem::find_iter(&buffer[..octets], b"\n.") {
+                    black_box(&buffer[passed..=dot]);
+                    passed = dot + 2;
+                }
+                black_box(&buffer[passed.min(octets)..octets]);
+            }
             Ok(())
         },
     )

@@ -4,7 +4,7 @@ use crate::auth::{AuthCause, AuthError, Login};
 use crate::connector::{Client, Establish, Protection, Settings};
 use crate::net::Stream;
 use crate::net::driver::Driver;
-use crate::sasl::POP_COMMAND_LINE;
+use crate::sasl::{self, POP_COMMAND_LINE};
 use crate::{Fault, Protocol, Stage};
 
 use super::client::Offered;
@@ -12,6 +12,7 @@ use super::command::capa::Capa;
 use super::command::stat::Stat;
 use super::command::utf8::Utf8;
 use super::command::{Command, stls::Stls};
+use super::error::EXCHANGE_TOKEN;
 use super::proto::{Core, Event, Response};
 use super::{Capabilities, Error, PopClient, Reply, ResponseCode};
 
@@ -57,10 +58,7 @@ impl Establish for PopClient {
             session.greeting().await?;
         }
         let capabilities = session.capabilities().await?;
-        let mechanism = login.session.mechanism();
-        if !capabilities.may_authenticate(mechanism) {
-            return Err(unsupported(format!("SASL {mechanism}"), capabilities.mechanisms()));
-        }
+        may_log_in(&capabilities, &login.session)?;
         // RFC 6856 section 2: only before the login. Without it the server must rewrite or refuse
         // messages with UTF-8 in their headers.
         if capabilities.has("UTF8") {
@@ -93,6 +91,30 @@ impl Establish for PopClient {
         }
         Ok(Self::new(session.driver, offered, settings.limits.clone(), maildrop))
     }
+}
+
+fn may_log_in(offered: &Capabilities, session: &sasl::Session) -> Result<(), Error> {
+    let mechanism = session.mechanism();
+    let Some((user, password)) = session.by_user_pass() else {
+        return if offered.may_authenticate(mechanism) {
+            Ok(())
+        } else {
+            Err(unsupported(format!("SASL {mechanism}"), offered.mechanisms()))
+        };
+    };
+    if offered.iter().next().is_some() && !offered.has("USER") {
+        return Err(unsupported("USER".to_owned(), offered.iter()));
+    }
+    // RFC 6856 section 2.2.
+    let ascii = user.is_ascii() && password.expose().is_ascii();
+    let utf8 = offered.arguments("UTF8").unwrap_or_default();
+    if !ascii && !utf8.split(' ').any(|word| word.eq_ignore_ascii_case("USER")) {
+        return Err(unsupported(
+            "user names and passwords beyond ASCII".to_owned(),
+            offered.iter(),
+        ));
+    }
+    Ok(())
 }
 
 /// A connection on the way to a client.
@@ -156,6 +178,7 @@ impl Opening {
         };
         let mut error = AuthError::new(session, cause, reply);
         error.try_two_step = inline && cause == AuthCause::Malformed;
+        error.explanation = explanation(error.reply(), inline, error.credential_octets());
         Error::Auth(Box::new(error))
     }
 
@@ -189,6 +212,24 @@ impl Opening {
 
 fn unsupported<'a>(what: String, offered: impl Iterator<Item = &'a str>) -> Error {
     Error::Unsupported { what, offered: offered.collect::<Vec<_>>().join(", ") }
+}
+
+/// What `Protocol error. Connection is closed. 10` means when a login is answered so, which Exchange
+/// does not tell: it is its word for any line that it does not take (observed since 2019; that the
+/// length of the token counts, since 2025-07).
+fn explanation(reply: &Reply, inline: bool, credential_octets: usize) -> Option<&'static str> {
+    if !reply.says("protocol error") {
+        return None;
+    }
+    Some(if inline {
+        "Exchange's POP3 service takes the token on a line of its own only"
+    } else if credential_octets > EXCHANGE_TOKEN {
+        "Exchange Online's POP3 service takes no tokens over 4,096 octets; fewer claims, such as \
+         groups, make them shorter"
+    } else {
+        "Exchange's POP3 service says so to any line that it cannot read, and closes; no word about \
+         the token"
+    })
 }
 
 /// Exchange says so, in any status, when the token is good and the mailbox is not (observed since

@@ -24,6 +24,7 @@ mod error;
 pub(crate) mod proto;
 mod reader;
 mod reply;
+mod sync;
 
 pub use capability::{Capabilities, Expire};
 pub use client::PopClient;
@@ -35,3 +36,4 @@ pub use command::uidl::UniqueId;
 pub use error::Error;
 pub use reader::MessageReader;
 pub use reply::{Reply, ResponseCode};
+pub use sync::{Finished, NewMessage, NewMessages};

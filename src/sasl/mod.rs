@@ -22,6 +22,7 @@ mod input;
 mod login;
 mod oauthbearer;
 mod plain;
+mod user_pass;
 mod xoauth2;
 
 use std::fmt;
@@ -71,6 +72,12 @@ trait Mechanism: fmt::Debug + Send + Sync {
 
     /// The token or the password.
     fn credential(&self) -> &[u8];
+
+    /// User and password of a login by commands of the protocol's own, which is no SASL.
+    #[cfg(feature = "pop")]
+    fn user_pass(&self) -> Option<(&str, &Secret<Vec<u8>>)> {
+        None
+    }
 }
 
 /// What a mechanism says to a challenge.
@@ -121,6 +128,11 @@ impl Session {
         login::Login::new(user, password).map(Self::new)
     }
 
+    /// USER and PASS of POP3, RFC 1939 section 7.
+    pub(crate) fn user_pass(user: &str, password: &str) -> Result<Self, InputError> {
+        user_pass::UserPass::new(user, password).map(Self::new)
+    }
+
     fn new(mechanism: impl Mechanism + 'static) -> Self {
         // RFC 4954 section 4, RFC 4959 section 3: an empty initial response is a single "=".
         let initial_response = mechanism.initial_response().map(|raw| match encode(&raw) {
@@ -140,6 +152,12 @@ impl Session {
     /// The mechanism's registered name.
     pub(crate) fn mechanism(&self) -> &'static str {
         self.mechanism.name()
+    }
+
+    /// User and password, if they go out by commands of the protocol's own.
+    #[cfg(feature = "pop")]
+    pub(crate) fn by_user_pass(&self) -> Option<(&str, &Secret<Vec<u8>>)> {
+        self.mechanism.user_pass()
     }
 
     /// The initial response in base64, as it goes on a command line; `None` where the server

@@ -6,6 +6,7 @@ mod embedded;
 mod grants;
 mod hostile;
 mod layering;
+mod maildrop;
 mod mutated;
 #[cfg(feature = "oauth")]
 mod oauth_server;

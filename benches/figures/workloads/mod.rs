@@ -32,6 +32,7 @@ const ALL: &[&Workload] = &[
     &pop::RETR_1_MIB_BY_OCTETS,
     &pop::RETR_10_KIB_BY_OCTETS,
     &pop::RETR_20_KIB,
+    &pop::RETR_ALL_20_KIB,
     &smtp::DOTS_1_MIB,
     &smtp::DOTS_10_KIB,
     &smtp::SEND_10_KIB,

@@ -68,6 +68,16 @@ impl Flight {
         self.window = Some(window);
     }
 
+    /// Leaves out what was not asked yet.
+    pub(crate) fn ask_no_more(&mut self) {
+        self.wanted.clear();
+    }
+
+    /// The messages that were asked about and not answered yet.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = u32> {
+        self.asked.iter().copied()
+    }
+
     /// Commands to be sent now, one after the other.
     ///
     /// They go out in batches of half a window, so that a write is not spent on each.

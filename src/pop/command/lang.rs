@@ -85,7 +85,8 @@ impl Command for Languages {
     }
 
     fn finish(self, response: Response) -> Result<Vec<Language>, String> {
-        Ok(rows(&response.text).map(|line| Language::parse(&line)).collect())
+        let listed = rows(&response.text).map(String::from_utf8_lossy);
+        Ok(listed.map(|line| Language::parse(&line)).collect())
     }
 }
 

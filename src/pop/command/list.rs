@@ -10,7 +10,7 @@
 //! S: +OK 2 200
 //! ```
 
-use super::{Command, lines, numbered};
+use super::{Command, lines, numbered, size};
 use crate::pop::proto::{Response, Shape};
 use crate::pop::{Error, PopClient};
 
@@ -93,12 +93,13 @@ impl Command for ListOne {
     }
 
     fn finish(self, response: Response) -> Result<Listed, String> {
-        let listed = parse(response.reply.text()).filter(|listed| listed.number == self.number);
+        let listed =
+            parse(response.reply.text().as_bytes()).filter(|listed| listed.number == self.number);
         listed.ok_or_else(|| response.reply.to_string())
     }
 }
 
-fn parse(line: &str) -> Option<Listed> {
+fn parse(line: &[u8]) -> Option<Listed> {
     let (number, octets) = numbered(line)?;
-    Some(Listed { number, octets: octets.parse().ok()? })
+    Some(Listed { number, octets: size(octets)? })
 }

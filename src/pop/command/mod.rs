@@ -20,8 +20,6 @@ pub(crate) mod top;
 pub(crate) mod uidl;
 pub(crate) mod utf8;
 
-use std::borrow::Cow;
-
 use super::Error;
 use super::proto::{Core, Response, Shape};
 use crate::Stage;
@@ -62,7 +60,7 @@ pub(crate) fn finish<C: Command>(
 }
 
 /// The answer to a command that was not refused.
-fn accepted(response: Response, name: &'static str) -> Result<Response, Error> {
+pub(crate) fn accepted(response: Response, name: &'static str) -> Result<Response, Error> {
     accepted_at(response, Stage::Command(name))
 }
 
@@ -84,34 +82,72 @@ pub(crate) fn unparsed(answer: &str, stage: Stage, core: &Core) -> Error {
 }
 
 /// Reads a listing line by line; the first line that makes no sense is the error.
-fn lines<T>(text: &[u8], read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, String> {
-    rows(text).map(|line| read(&line).ok_or_else(|| line.into_owned())).collect()
+fn lines<T>(text: &[u8], read: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, String> {
+    let nonsense = |line| String::from_utf8_lossy(line).into_owned();
+    rows(text).map(|line| read(line).ok_or_else(|| nonsense(line))).collect()
 }
 
 /// The lines of a listing. An empty one is no row.
-pub(crate) fn rows(text: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
-    text.split(|octet| *octet == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .filter(|line| !line.is_empty())
-        .map(String::from_utf8_lossy)
+pub(crate) fn rows(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
 }
 
-/// Two words, the first of them a message number. Servers may add more (RFC 1939 section 5).
-pub(crate) fn numbered(line: &str) -> Option<(u32, &str)> {
-    let mut words = line.split_ascii_whitespace();
-    Some((words.next()?.parse().ok().filter(|number| *number > 0)?, words.next()?))
+/// A message number, which is positive, and what stands behind it.
+pub(crate) fn numbered(line: &[u8]) -> Option<(u32, &[u8])> {
+    let line = line.trim_ascii();
+    let (number, rest) = line.split_at(line.iter().position(u8::is_ascii_whitespace)?);
+    let number = u32::try_from(decimal(number)?).ok().filter(|number| *number > 0)?;
+    Some((number, rest.trim_ascii()))
+}
+
+/// The first word, which is a number. Servers may add more to a size (RFC 1939 section 5).
+pub(crate) fn size(text: &[u8]) -> Option<u64> {
+    decimal(text.split(u8::is_ascii_whitespace).next()?)
+}
+
+/// Digits and nothing else.
+pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(digits).ok()?;
+    digits.bytes().all(|octet| octet.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn a_message_number_is_positive_and_fits() {
-        assert_eq!(numbered("1 whqtswO00WBw418f9t5JxYwZ"), Some((1, "whqtswO00WBw418f9t5JxYwZ")));
-        assert_eq!(numbered("2 120 more"), Some((2, "120")));
-        for line in ["", "1", "0 1", "-1 1", "x 1", "99999999999 1"] {
-            assert_eq!(numbered(line), None, "{line}");
+        assert_eq!(
+            numbered(b"1 whqtswO00WBw418f9t5JxYwZ"),
+            Some((1, &b"whqtswO00WBw418f9t5JxYwZ"[..]))
+        );
+        assert_eq!(numbered(b" 2  120 more "), Some((2, &b"120 more"[..])));
+        for line in ["", "1", "1 ", "0 1", "-1 1", "+1 1", "x 1", "99999999999 1", "\u{663} 1"] {
+            assert_eq!(numbered(line.as_bytes()), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_a_number_and_nothing_else() {
+        assert_eq!(size(b"120"), Some(120));
+        assert_eq!(size(b"5000000000 octets"), Some(5_000_000_000));
+        for text in ["", " ", "-1", "+1", "1.5", "1e3", "x", "99999999999999999999999"] {
+            assert_eq!(size(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_listing_gives_every_row_or_an_error(
+            rows in proptest::collection::vec("[ -~]{0,12}|[0-9]{1,3} [!-~]{1,8}", 0..20),
+            end in prop_oneof![Just("\r\n"), Just("\n")],
+        ) {
+            let text: String = rows.iter().map(|row| format!("{row}{end}")).collect();
+            let written = rows.iter().filter(|row| !row.trim().is_empty()).count();
+            let read = lines(text.as_bytes(), |line| numbered(line).map(|(number, _)| number));
+            prop_assert!(read.is_err() || read.is_ok_and(|read| read.len() == written));
         }
     }
 }

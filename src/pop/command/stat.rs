@@ -5,7 +5,7 @@
 //! S: +OK 2 320
 //! ```
 
-use super::Command;
+use super::{Command, decimal};
 use crate::pop::proto::Response;
 use crate::pop::{Error, PopClient};
 
@@ -58,8 +58,9 @@ impl Command for Stat {
 }
 
 fn parse(text: &str) -> Option<Maildrop> {
-    let mut words = text.split_ascii_whitespace();
-    Some(Maildrop { messages: words.next()?.parse().ok()?, octets: words.next()?.parse().ok()? })
+    let mut words = text.split_ascii_whitespace().map(str::as_bytes);
+    let messages = u32::try_from(decimal(words.next()?)?).ok()?;
+    Some(Maildrop { messages, octets: decimal(words.next()?)? })
 }
 
 #[cfg(test)]
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_not_taken_for_an_empty_maildrop() {
-        for text in ["", "2", "-1 0", "two 3", "99999999999999 1", "2 x"] {
+        for text in ["", "2", "-1 0", "+1 0", "1 +0", "1 -0", "two 3", "99999999999999 1", "2 x"] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -27,8 +27,8 @@ impl UniqueId {
         self.number
     }
 
-    /// Its identifier, unique in the maildrop. RFC 1939 allows 1 to 70 printable characters; what
-    /// the server sent is given as it is.
+    /// Its identifier. RFC 1939 allows 1 to 70 printable characters; what the server sent is given
+    /// as it is, octets that are no UTF-8 as `\xff`. Identical copies of a message may share one.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -60,7 +60,7 @@ impl PopClient {
     }
 }
 
-struct Uidl;
+pub(crate) struct Uidl;
 
 impl Command for Uidl {
     const NAME: &'static str = "UIDL";
@@ -94,12 +94,34 @@ impl Command for UidlOne {
     }
 
     fn finish(self, response: Response) -> Result<UniqueId, String> {
-        let named = parse(response.reply.text()).filter(|named| named.number == self.number);
+        let named =
+            parse(response.reply.text().as_bytes()).filter(|named| named.number == self.number);
         named.ok_or_else(|| response.reply.to_string())
     }
 }
 
-fn parse(line: &str) -> Option<UniqueId> {
+fn parse(line: &[u8]) -> Option<UniqueId> {
     let (number, id) = numbered(line)?;
-    Some(UniqueId { number, id: id.to_owned() })
+    Some(UniqueId { number, id: identifier(id) })
+}
+
+/// All that stands behind the number (RFC 1939 section 7 lets nothing follow the identifier).
+/// Octets that are no text are escaped, so that two identifiers never become one.
+pub(crate) fn identifier(id: &[u8]) -> String {
+    std::str::from_utf8(id).map_or_else(|_| id.escape_ascii().to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_is_kept_as_it_is() {
+        let id = |line: &[u8]| parse(line).map(|one| one.id);
+        assert_eq!(id(b"2 QhdPYR:00WBw1Ph7x7"), Some("QhdPYR:00WBw1Ph7x7".into()));
+        assert_eq!(id(b"2 with a space"), Some("with a space".into()));
+        assert_eq!(id("2 \u{fc}".as_bytes()), Some("\u{fc}".into()));
+        assert_ne!(id(b"2 \xfe"), id(b"2 \xff"));
+        assert_eq!(id(b"2 "), None);
+    }
 }

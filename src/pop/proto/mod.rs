@@ -73,6 +73,8 @@ pub(crate) struct Core {
     /// The multi-line answer that is being read.
     text: Option<Text>,
     session: Option<sasl::Session>,
+    /// USER went out, and PASS follows once it was accepted.
+    pass_follows: bool,
     scrubber: Scrubber,
     /// Something the server said without being asked, usually before it closes.
     last_words: Option<Reply>,
@@ -96,6 +98,7 @@ impl Core {
             queue: VecDeque::new(),
             text: None,
             session: None,
+            pass_follows: false,
             scrubber: Scrubber::default(),
             last_words: None,
             turn: 0,
@@ -117,8 +120,8 @@ impl Core {
         Ok(())
     }
 
-    /// Begins the SASL exchange. The initial response goes on a line of its own unless `inline`
-    /// (RFC 5034 section 4).
+    /// Begins the login: the SASL exchange, whose initial response goes on a line of its own unless
+    /// `inline` (RFC 5034 section 4), or USER and PASS.
     ///
     /// # Errors
     /// The connection is in clear text; nothing was written.
@@ -128,12 +131,14 @@ impl Core {
         inline: bool,
     ) -> Result<(), Unwritable> {
         let line = format!("AUTH {}", session.mechanism());
-        match session.initial_response().filter(|_| inline) {
-            Some(response) => {
-                self.output.secret(format!("{line} ").as_bytes(), response)?;
-                session.initial_response_sent();
-            }
-            None => self.output.command(line.as_bytes())?,
+        if let Some((user, _)) = session.by_user_pass() {
+            self.output.command(format!("USER {user}").as_bytes())?;
+            self.pass_follows = true;
+        } else if let Some(response) = session.initial_response().filter(|_| inline) {
+            self.output.secret(format!("{line} ").as_bytes(), response)?;
+            session.initial_response_sent();
+        } else {
+            self.output.command(line.as_bytes())?;
         }
         self.scrubber = session.scrubber();
         self.session = Some(session);
@@ -199,6 +204,9 @@ impl Core {
             let got = self.scrubber.clean(&line.text);
             return Err(Fault::unexpected("+OK or -ERR", &got));
         };
+        if reply.is_ok() && std::mem::take(&mut self.pass_follows) {
+            return self.user_accepted().map(|()| None);
+        }
         if !reply.is_ok() {
             return Ok(Some(Event::Response(Response { reply, text: Bytes::new() })));
         }
@@ -242,6 +250,15 @@ impl Core {
             }
         }
         Ok(())
+    }
+
+    fn user_accepted(&mut self) -> Result<(), Fault> {
+        let Some((_, password)) = self.session.as_ref().and_then(sasl::Session::by_user_pass)
+        else {
+            return Ok(());
+        };
+        // What cannot be written was refused before the connection was opened.
+        self.output.secret(b"PASS ", password).map_err(|_| Fault::EndlessChallenge)
     }
 
     fn challenged(&mut self, challenge: &[u8]) -> Result<(), Fault> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod cut;
 pub(crate) mod dial;
+pub(crate) mod fragile;
 pub(crate) mod letter;
 pub(crate) mod minter;
 #[cfg(feature = "oauth")]
