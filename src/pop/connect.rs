@@ -264,25 +264,42 @@ mod tests {
         cause(&Reply::parse(line).unwrap(), &Capabilities::parse(b"LOGIN-DELAY 300\r\n"))
     }
 
+    /// Each line that is known from a service, what is behind it, and what helps.
     #[test]
     fn only_a_refusal_of_the_credential_blames_it() {
-        let credential = [
-            "-ERR Authentication failure: unknown user name or bad password.",
-            "-ERR Authentication failure: unknown user name or bad password",
-            "-ERR [AUTH] Invalid credentials.",
+        use AuthCause::{Credential, Malformed, NotConnected, Other, Policy, Temporary};
+        let delay = Some(std::time::Duration::from_secs(300));
+        let known = [
+            // Microsoft: the token, the mailbox or a switch, it does not say which.
+            ("-ERR Authentication failure: unknown user name or bad password.", Credential),
+            ("-ERR Authentication failure: unknown user name or bad password", Credential),
+            ("-ERR User is authenticated but not connected.", NotConnected),
+            ("-ERR Basic authentication is disabled", Policy),
+            ("-ERR Protocol error. Connection is closed. 10", Malformed),
+            // Gmail, and what it says to anything but an empty line behind its challenge.
+            ("-ERR [AUTH] Invalid credentials.", Credential),
+            ("-ERR bad command", Malformed),
+            // RFC 2449 section 8.1, RFC 3206.
+            ("-ERR [IN-USE] locked", Temporary(None)),
+            ("-ERR [LOGIN-DELAY] too soon", Temporary(delay)),
+            ("-ERR [SYS/TEMP] Temporary authentication failure.", Temporary(None)),
+            ("-ERR [SYS/PERM] no such mailbox", Policy),
+            ("-ERR [X-UNKNOWN] Authentication failure", Credential),
+            ("-ERR no", Other),
         ];
-        assert!(credential.iter().all(|line| cause_of(line) == AuthCause::Credential));
-        let other = [
-            ("-ERR [SYS/TEMP] Temporary authentication failure.", AuthCause::Temporary(None)),
-            ("-ERR [IN-USE] locked", AuthCause::Temporary(None)),
-            ("-ERR [SYS/PERM] no such mailbox", AuthCause::Policy),
-            ("-ERR Protocol error. Connection is closed. 10", AuthCause::Malformed),
-            ("-ERR User is authenticated but not connected.", AuthCause::NotConnected),
-            ("-ERR Basic authentication is disabled", AuthCause::Policy),
-            ("-ERR no", AuthCause::Other),
-        ];
-        for (line, expected) in other {
+        for (line, expected) in known {
             assert_eq!(cause_of(line), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn a_protocol_error_at_the_login_is_explained() {
+        let closed = Reply::parse("-ERR Protocol error. Connection is closed. 10").unwrap();
+        let explained = |inline, octets| explanation(&closed, inline, octets).unwrap();
+        assert!(explained(true, 40).contains("on a line of its own"));
+        assert!(explained(false, 4097).contains("4,096"));
+        assert!(explained(false, 4096).contains("no word about the token"));
+        let refused = Reply::parse("-ERR Authentication failure").unwrap();
+        assert_eq!(explanation(&refused, false, 9000), None);
     }
 }

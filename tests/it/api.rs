@@ -75,6 +75,13 @@ fn every_future_is_send(
     sendable(&pop.dele(1));
     sendable(&pop.rset());
     sendable(&pop.noop());
+    sendable(&pop.list_one(1));
+    sendable(&pop.uidl_one(1));
+    sendable(&pop.utf8());
+    sendable(&pop.languages());
+    sendable(&pop.lang("en"));
+    sendable(&pop.retr_reader(1));
+    sendable(&pop.retr_all([1]).next());
     sendable(&pop.quit());
 }
 
@@ -102,6 +109,23 @@ async fn every_future_of_a_mailbox_is_send(mut imap: ImapClient) -> Result<(), i
     drop(messages);
     let messages = mailbox.uid_fetch(UidSet::all(), Fetch::flags()).await?;
     sendable(&messages.collect());
+    Ok(())
+}
+
+/// The same for what reads POP3 messages.
+#[allow(dead_code, unused_must_use, reason = "only the types are looked at")]
+async fn every_future_of_pop_handles_is_send(mut pop: PopClient) -> Result<(), pop::Error> {
+    let mut reader = pop.retr_reader(1).await?;
+    sendable(&reader.chunk());
+    sendable(&reader);
+    // A handle that is not used any longer ends the borrow.
+    pop.noop().await?;
+    let syncing = pop.sync([std::rc::Rc::<str>::from("known")]);
+    sendable(&syncing);
+    let mut new = syncing.await?;
+    sendable(&new.next());
+    shareable::<pop::NewMessages>();
+    sendable(&new.finish());
     Ok(())
 }
 

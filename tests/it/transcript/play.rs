@@ -215,6 +215,7 @@ fn auth(words: &[String]) -> Auth {
         ["oauthbearer", user, ..] => Auth::oauthbearer(user, tokens(&words[2..])),
         ["plain", user, password] => Auth::plain(user, password),
         ["login", user, password] => Auth::login(user, password),
+        ["user_pass", user, password] => Auth::user_pass(user, password),
         _ => panic!("no credentials {words:?}"),
     }
 }

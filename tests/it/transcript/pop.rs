@@ -23,6 +23,11 @@ impl Session for Pop {
             let session = session.take().expect("nothing is called after quit");
             return session.0.quit().await.map(|()| String::new());
         }
+        // `sync known,ids delete`: gives what is new, and deletes it if asked to.
+        if call.verb == "sync" {
+            let session = session.take().expect("nothing is called after sync");
+            return sync(session.0, call).await;
+        }
         let client = &mut session.as_mut().expect("nothing is called after quit").0;
         let number = || call.argument(0).parse().expect("a message number");
         Ok(match call.verb.as_str() {
@@ -100,6 +105,28 @@ impl Session for Pop {
             _ => None,
         }
     }
+}
+
+async fn sync(client: PopClient, call: &Call) -> Result<String, pop::Error> {
+    let known = call.argument(0).split(',').filter(|id| *id != "-");
+    let mut new = client.sync(known).await?;
+    let mut given = Vec::new();
+    while let Some(message) = new.next().await? {
+        let said = match message.message() {
+            Ok(octets) => octets.escape_ascii().to_string(),
+            Err(error) => error.to_string(),
+        };
+        given.push(format!("{}={said}", message.id().unwrap_or("?")));
+        match call.argument(1) {
+            "delete" => new.delete(&message),
+            "keep" => new.stored(&message),
+            _ => {}
+        }
+    }
+    let gone = new.gone().count();
+    let done = new.finish().await?;
+    given.push(format!("gone:{gone} deleted:{}", done.deleted()));
+    Ok(given.join(" "))
 }
 
 struct AfterPop;
