@@ -14,7 +14,7 @@ most_crates=31
 main() {
     step 'Programs'
     [ "$(id -u)" = 0 ] || fail 'the tests start Dovecot and Postfix, which want root'
-    install_missing gcc libc6-dev openssl valgrind postfix redis-server \
+    install_missing gcc libc6-dev openssl valgrind postfix microsocks tinyproxy redis-server \
         dovecot-core dovecot-imapd dovecot-pop3d dovecot-submissiond dovecot-lmtpd
     # The OAuth server of the tests; a Node that is there already will do, from 18 on.
     { command -v node && command -v npm; } >/dev/null || install_missing nodejs npm

@@ -17,6 +17,8 @@ mod real_login;
 mod real_mailbox;
 mod real_maildrop;
 mod real_messages;
+#[cfg(feature = "proxy")]
+mod real_proxy;
 mod real_submission;
 mod secrets;
 mod support;

@@ -9,5 +9,7 @@ pub(crate) mod minter;
 pub(crate) mod oidc;
 pub(crate) mod opened;
 pub(crate) mod person;
+#[cfg(feature = "proxy")]
+pub(crate) mod proxies;
 pub(crate) mod servers;
 pub(crate) mod tls;

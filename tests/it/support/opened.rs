@@ -47,13 +47,28 @@ pub(crate) struct Way {
     endpoint: Endpoint,
     tls: tls::Config,
     dial: Loopback,
+    #[cfg(feature = "proxy")]
+    proxy: Option<mailbearer::net::proxy::Proxy>,
 }
 
 impl Way {
     /// Trusts the bed's root, and leads every name to this machine.
     pub(crate) fn to(endpoint: Endpoint, bed: &Bed) -> Self {
         let tls = tls::Config::with_root_pem(bed.ca_pem().as_bytes()).expect("the bed's root");
-        Self { endpoint, tls, dial: Loopback::default() }
+        Self {
+            endpoint,
+            tls,
+            dial: Loopback::default(),
+            #[cfg(feature = "proxy")]
+            proxy: None,
+        }
+    }
+
+    /// The same way, through a proxy.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn through(mut self, proxy: mailbearer::net::proxy::Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
     }
 
     /// The same way, without the bed's root.
@@ -69,7 +84,12 @@ impl Way {
 
     /// The settings of the way on a connector.
     pub(crate) fn apply<C: Client>(&self, connector: Connector<C>) -> Connector<C> {
-        connector.tls(self.tls.clone()).dial(self.dial.clone())
+        let connector = connector.tls(self.tls.clone()).dial(self.dial.clone());
+        #[cfg(feature = "proxy")]
+        if let Some(proxy) = &self.proxy {
+            return connector.proxy(proxy.clone());
+        }
+        connector
     }
 
     pub(crate) async fn open(&self, auth: Auth) -> Result<Opened, Box<dyn Failure>> {
