@@ -49,6 +49,7 @@ mod header;
 mod imap;
 mod line_io;
 mod listen;
+mod mime;
 mod pop;
 mod sasl;
 mod service;

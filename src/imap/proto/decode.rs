@@ -364,6 +364,18 @@ pub(crate) fn parse_u64(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }
+    if digits.len() < 20 {
+        // Beyond 64 bits is only what has more digits.
+        let mut number = 0_u64;
+        for octet in digits {
+            let digit = octet.wrapping_sub(b'0');
+            if digit > 9 {
+                return None;
+            }
+            number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        }
+        return Some(number);
+    }
     digits.iter().try_fold(0_u64, |number, octet| {
         let digit = octet.is_ascii_digit().then(|| u64::from(octet - b'0'))?;
         number.checked_mul(10)?.checked_add(digit)

@@ -53,8 +53,8 @@ impl Message {
     /// Reads what follows `* n FETCH`. What cannot be read is kept with its reason; an answer in
     /// which not even one item can be found is malformed.
     pub(crate) fn parse(seq: u32, frame: Bytes) -> Parsed<Self> {
-        // One span for each 24 octets is what responses with an ENVELOPE have.
-        let mut index = Vec::with_capacity(8 + (frame.len() / 24).min(64));
+        // So many are enough for nearly all responses with an ENVELOPE and a BODYSTRUCTURE.
+        let mut index = Vec::with_capacity(16 + (frame.len() / 16).min(96));
         let octets = frame.clone();
         let mut message = Self {
             frame,
@@ -90,7 +90,13 @@ impl Message {
         reader.cursor.expect(b'(', "a list of items").map_err(|why| (0, why.into()))?;
         for _ in 0..Self::MOST_ITEMS {
             if reader.next() == Some(b')') {
-                return Ok(());
+                reader.cursor.eat(b')');
+                let why = Malformed("the end of the response");
+                return if reader.cursor.at_end() {
+                    Ok(())
+                } else {
+                    Err((reader.at(), why.into()))
+                };
             }
             let (at, known) = (reader.at(), reader.spans.len());
             if let Err(why) = self.read_item(reader) {

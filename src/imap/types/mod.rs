@@ -12,6 +12,8 @@ mod message;
 mod section;
 mod span;
 mod text;
+#[cfg(test)]
+mod tolerance;
 mod uid;
 
 pub use body_structure::{

@@ -1,13 +1,15 @@
-//! FETCH (RFC 3501 section 6.4.5), but for BODYSTRUCTURE and parts of multipart messages.
+//! FETCH (RFC 3501 section 6.4.5).
 
 use std::io;
 
 use super::super::date;
 use super::super::header::{self, Address};
+use super::super::mime::Part;
 use super::super::store::Message;
 use super::command::Command;
 use super::selected::flag_list;
 use super::set::Set;
+use super::structure;
 use super::{ARGUMENT_ERROR, INVALID_STATE, Imap, Reply};
 
 /// How much is gathered before it is written.
@@ -20,6 +22,10 @@ enum Item {
     InternalDate,
     Size,
     Envelope,
+    /// BODYSTRUCTURE, or BODY, which has no extension data.
+    Structure {
+        extended: bool,
+    },
     Body(Body),
 }
 
@@ -27,6 +33,7 @@ enum Item {
 struct Body {
     /// What stands before the size in the answer: `BODY[TEXT]<0>`.
     label: String,
+    part: Vec<usize>,
     section: Section,
     marks_seen: bool,
     /// Offset and length.
@@ -38,6 +45,7 @@ enum Section {
     Whole,
     Header,
     Text,
+    Mime,
     Fields(Vec<String>),
     FieldsNot(Vec<String>),
 }
@@ -106,7 +114,8 @@ fn parse_items(name: &str) -> Option<Vec<Item>> {
     let upper = name.to_ascii_uppercase();
     let fast = || vec![Item::Flags, Item::InternalDate, Item::Size];
     let whole = |section, marks_seen| {
-        vec![Item::Body(Body { label: upper.clone(), section, marks_seen, partial: None })]
+        let (label, part) = (upper.clone(), Vec::new());
+        vec![Item::Body(Body { label, part, section, marks_seen, partial: None })]
     };
     Some(match upper.as_str() {
         "UID" => vec![Item::Uid],
@@ -114,8 +123,14 @@ fn parse_items(name: &str) -> Option<Vec<Item>> {
         "INTERNALDATE" => vec![Item::InternalDate],
         "RFC822.SIZE" => vec![Item::Size],
         "ENVELOPE" => vec![Item::Envelope],
+        "BODYSTRUCTURE" => vec![Item::Structure { extended: true }],
+        "BODY" => vec![Item::Structure { extended: false }],
         "FAST" => fast(),
         "ALL" => fast().into_iter().chain([Item::Envelope]).collect(),
+        "FULL" => {
+            let structure = Item::Structure { extended: false };
+            fast().into_iter().chain([Item::Envelope, structure]).collect()
+        }
         "RFC822" => whole(Section::Whole, true),
         "RFC822.HEADER" => whole(Section::Header, false),
         "RFC822.TEXT" => whole(Section::Text, true),
@@ -143,17 +158,31 @@ fn parse_body(item: &str) -> Option<Body> {
         let list = list.strip_prefix(" (")?.strip_suffix(')')?;
         Some(list.split_ascii_whitespace().map(|name| name.trim_matches('"').to_owned()).collect())
     };
+    let (part, section) = part_number(section);
     let section = match section {
         "" => Section::Whole,
         "HEADER" => Section::Header,
-        // The first part of a message that is not multipart is its text.
-        "TEXT" | "1" => Section::Text,
+        "TEXT" => Section::Text,
+        "MIME" if !part.is_empty() => Section::Mime,
         other => match other.strip_prefix("HEADER.FIELDS.NOT") {
             Some(list) => Section::FieldsNot(names(list)?),
             None => Section::Fields(names(other.strip_prefix("HEADER.FIELDS")?)?),
         },
     };
-    Some(Body { label, section, marks_seen, partial })
+    Some(Body { label, part, section, marks_seen, partial })
+}
+
+/// The numbers at the beginning of a section, and what follows them.
+fn part_number(section: &str) -> (Vec<usize>, &str) {
+    let (mut part, mut rest) = (Vec::new(), section);
+    loop {
+        let (word, behind) = rest.split_once('.').unwrap_or((rest, ""));
+        match word.parse() {
+            Ok(number) => part.push(number),
+            Err(_) => return (part, rest),
+        }
+        rest = behind;
+    }
 }
 
 fn render(out: &mut Vec<u8>, number: usize, message: &Message, items: &[Item], marked: bool) {
@@ -170,12 +199,21 @@ fn render(out: &mut Vec<u8>, number: usize, message: &Message, items: &[Item], m
                 out.extend(format!("INTERNALDATE \"{date}\"").into_bytes());
             }
             Item::Size => out.extend(format!("RFC822.SIZE {}", message.bytes.len()).into_bytes()),
-            Item::Envelope => envelope(out, &message.bytes),
-            Item::Body(body) => {
-                let text = section(&message.bytes, body);
-                out.extend(format!("{} {{{}}}\r\n", body.label, text.len()).into_bytes());
-                out.extend(text);
+            Item::Envelope => {
+                out.extend(b"ENVELOPE ");
+                envelope(out, &message.bytes);
             }
+            Item::Structure { extended } => {
+                out.extend_from_slice(if *extended { b"BODYSTRUCTURE " } else { b"BODY " });
+                structure::render(out, &message.bytes, *extended);
+            }
+            Item::Body(body) => match section(&message.bytes, body) {
+                Some(text) => {
+                    out.extend(format!("{} {{{}}}\r\n", body.label, text.len()).into_bytes());
+                    out.extend(text);
+                }
+                None => out.extend(format!("{} NIL", body.label).into_bytes()),
+            },
         }
     }
     if marked && !items.contains(&Item::Flags) {
@@ -184,34 +222,41 @@ fn render(out: &mut Vec<u8>, number: usize, message: &Message, items: &[Item], m
     out.extend(b")\r\n");
 }
 
-fn section(message: &[u8], body: &Body) -> Vec<u8> {
-    let (head, text) = message.split_at(header::length(message));
+/// What a section names; nothing if the message has no such part.
+fn section(message: &[u8], body: &Body) -> Option<Vec<u8>> {
+    let root = Part::parse(message);
+    let part = root.part(&body.part)?;
+    // Within a part, these are about the message that it encloses.
+    let about = if body.part.is_empty() { Some(&root) } else { part.parts.first() };
+    let about = about.filter(|_| body.part.is_empty() || part.is_message());
     let picked = |names: &[String], wanted: bool| {
         let mut picked = Vec::new();
-        for (name, field) in header::fields(message) {
+        for (name, field) in header::fields(about?.head) {
             if names.iter().any(|sought| name.eq_ignore_ascii_case(sought.as_bytes())) == wanted {
                 picked.extend_from_slice(field);
             }
         }
         picked.extend(b"\r\n");
-        picked
+        Some(picked)
     };
     let whole = match &body.section {
-        Section::Whole => message.to_vec(),
-        Section::Header => head.to_vec(),
-        Section::Text => text.to_vec(),
-        Section::Fields(names) => picked(names, true),
-        Section::FieldsNot(names) => picked(names, false),
+        Section::Whole if body.part.is_empty() => message.to_vec(),
+        Section::Whole => part.body.to_vec(),
+        Section::Mime => part.head.to_vec(),
+        Section::Header => about?.head.to_vec(),
+        Section::Text => about?.body.to_vec(),
+        Section::Fields(names) => picked(names, true)?,
+        Section::FieldsNot(names) => picked(names, false)?,
     };
-    let Some((offset, length)) = body.partial else { return whole };
+    let Some((offset, length)) = body.partial else { return Some(whole) };
     let rest = whole.get(offset..).unwrap_or_default();
-    rest.get(..length).unwrap_or(rest).to_vec()
+    Some(rest.get(..length).unwrap_or(rest).to_vec())
 }
 
-fn envelope(out: &mut Vec<u8>, message: &[u8]) {
+pub(super) fn envelope(out: &mut Vec<u8>, message: &[u8]) {
     let value = |name| header::value(message, name);
     let from = value("From");
-    out.extend(b"ENVELOPE (");
+    out.push(b'(');
     nstring(out, value("Date").as_deref());
     out.push(b' ');
     nstring(out, value("Subject").as_deref());
@@ -248,7 +293,7 @@ fn address_list(out: &mut Vec<u8>, value: Option<&[u8]>) {
 }
 
 /// NIL, a quoted string, or a literal where quoting does not do.
-fn nstring(out: &mut Vec<u8>, text: Option<&[u8]>) {
+pub(super) fn nstring(out: &mut Vec<u8>, text: Option<&[u8]>) {
     let Some(text) = text else {
         out.extend(b"NIL");
         return;
@@ -271,7 +316,7 @@ mod unit {
     #[test]
     fn a_section_is_cut_out_and_cut_short() {
         let message = b"A: 1\r\nB: 2\r\n\r\nbody\r\n";
-        let cut = |item: &str| section(message, &parse_body(item).unwrap());
+        let cut = |item: &str| section(message, &parse_body(item).unwrap()).unwrap();
         assert_eq!(cut("BODY[]"), message);
         assert_eq!(cut("BODY[HEADER]"), b"A: 1\r\nB: 2\r\n\r\n");
         assert_eq!(cut("BODY[TEXT]<1.2>"), b"od");
@@ -281,8 +326,27 @@ mod unit {
     }
 
     #[test]
+    fn parts_have_sections_of_their_own() {
+        let message =
+            b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nX: 1\r\n\r\none\r\n\
+            --b\r\nContent-Type: message/rfc822\r\n\r\nA: 1\r\nB: 2\r\n\r\ntwo\r\n--b--\r\n";
+        let cut = |item: &str| section(message, &parse_body(item).unwrap());
+        let found = |octets: &[u8]| Some(octets.to_vec());
+        assert_eq!(cut("BODY[1]"), found(b"one"));
+        assert_eq!(cut("BODY[1.MIME]"), found(b"X: 1\r\n\r\n"));
+        assert_eq!(cut("BODY[2]"), found(b"A: 1\r\nB: 2\r\n\r\ntwo"));
+        assert_eq!(cut("BODY[2.HEADER]"), found(b"A: 1\r\nB: 2\r\n\r\n"));
+        assert_eq!(cut("BODY[2.TEXT]"), found(b"two"));
+        assert_eq!(cut("BODY[2.1]<1.9>"), found(b"wo"));
+        assert_eq!(cut("BODY[2.HEADER.FIELDS (B)]"), found(b"B: 2\r\n\r\n"));
+        for none in ["BODY[3]", "BODY[1.TEXT]", "BODY[1.1]"] {
+            assert_eq!(cut(none), None, "{none}");
+        }
+    }
+
+    #[test]
     fn what_is_no_item_is_refused() {
-        for name in ["BODY", "BODY[", "BODY[]<1>", "BODY[]<1.0>", "BODY[X]", "BODYSTRUCTURE", "X"] {
+        for name in ["BODY[", "BODY[]<1>", "BODY[]<1.0>", "BODY[X]", "BODY[MIME]", "X"] {
             assert_eq!(parse_items(name), None, "{name}");
         }
     }
@@ -293,7 +357,7 @@ mod unit {
         envelope(&mut out, b"Subject: say \"hi\"\r\nFrom: Doe <a@b.c>\r\n\r\n");
         let from = r#"(("Doe" NIL "a" "b.c"))"#;
         let expected =
-            format!("ENVELOPE (NIL {{8}}\r\nsay \"hi\" {from} {from} {from} NIL NIL NIL NIL NIL)");
+            format!("(NIL {{8}}\r\nsay \"hi\" {from} {from} {from} NIL NIL NIL NIL NIL)");
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

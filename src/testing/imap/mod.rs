@@ -9,6 +9,7 @@ mod idle;
 mod search;
 mod selected;
 mod set;
+mod structure;
 
 use std::future::{Future, poll_fn};
 use std::io;

@@ -78,8 +78,8 @@ pub(super) enum Form {
 /// # Errors
 /// It cannot be read; `reader` may be anywhere in it.
 pub(crate) fn read(reader: &mut Reader<'_, '_>) -> Result<Structure, UnparsedReason> {
-    // A part has about a hundred octets; what follows may be a whole message.
-    let parts = (reader.cursor.rest().len() / 96).clamp(1, 8);
+    // Few parts have less than 64 octets. What follows may be a whole message.
+    let parts = (reader.cursor.rest().len() / 64).clamp(1, 8);
     let mut found = Structure { nodes: Vec::with_capacity(parts) };
     // The innermost part whose parts are still to come.
     let mut open = None;
