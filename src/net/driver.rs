@@ -27,6 +27,13 @@ impl From<Error> for Broken {
     }
 }
 
+/// What came first.
+#[cfg(feature = "smtp")]
+pub(crate) enum Either<E, T> {
+    Event(E),
+    Other(T),
+}
+
 /// A core and its socket.
 ///
 /// All methods are cancel safe: what was read is in the core, what is to be written is in the
@@ -118,6 +125,23 @@ impl<M: Machine> Driver<M> {
         polled.map(|event| event.and_then(|event| event.ok_or(Broken::Net(Error::Closed))))
     }
 
+    /// The core's next event, or what `other` gives, whichever comes first.
+    #[cfg(feature = "smtp")]
+    pub(crate) async fn event_or<T>(
+        &mut self,
+        mut other: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Result<Either<M::Event, T>, Broken> {
+        let waiting = Waiting::new(self);
+        poll_fn(|cx| match other(cx) {
+            Poll::Ready(other) => Poll::Ready(Ok(Either::Other(other))),
+            Poll::Pending => waiting.driver.poll_event(cx, None).map(|event| {
+                // Without a low mark there is always an event.
+                event?.map(Either::Event).ok_or(Broken::Net(Error::Closed))
+            }),
+        })
+        .await
+    }
+
     /// Writes until at most `low` octets are left, or the core has an event.
     pub(crate) async fn drain(&mut self, low: usize) -> Result<Option<M::Event>, Broken> {
         if let Some(event) = self.poll_core()? {
@@ -141,7 +165,7 @@ impl<M: Machine> Driver<M> {
             return self.catch_up().await;
         }
         if self.core.abandon() == Abandon::Close {
-            return Err(self.give_up());
+            return Err(self.close());
         }
         self.most_received = self.core.input().received().saturating_add(self.settle_octets);
         let within = self.clock.timeouts().settle;
@@ -153,7 +177,7 @@ impl<M: Machine> Driver<M> {
         })
         .await;
         self.most_received = u64::MAX;
-        settled.unwrap_or_else(|_| Err(self.give_up()))?;
+        settled.unwrap_or_else(|_| Err(self.close()))?;
         self.catch_up().await
     }
 
@@ -178,8 +202,11 @@ impl<M: Machine> Driver<M> {
         .await
     }
 
-    fn give_up(&mut self) -> Broken {
+    /// Closes the connection, of which nothing may leave any longer; what the next use of it ends
+    /// in.
+    pub(crate) fn close(&mut self) -> Broken {
         self.broken = true;
+        self.stream = Box::new(tokio::io::empty());
         Error::Abandoned.into()
     }
 
@@ -222,7 +249,7 @@ impl<M: Machine> Driver<M> {
                 Poll::Ready(Ok(octets)) => {
                     self.core.input().filled(octets);
                     if self.core.input().received() > self.most_received {
-                        return Poll::Ready(Err(self.give_up()));
+                        return Poll::Ready(Err(self.close()));
                     }
                 }
                 Poll::Ready(Err(error)) if is_end(&error) => self.end(),

@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use memchr::memchr2;
 use memchr::memmem::Finder;
+use memchr::{memchr, memchr2};
 
 use super::Input;
 
@@ -15,7 +15,7 @@ static LINE_THAT_BEGINS_WITH_A_DOT: LazyLock<Finder<'static>> =
     LazyLock::new(|| Finder::new(b"\n."));
 
 /// Whether no CR is without its LF and no LF without its CR; of nothing this cannot be said.
-fn has_crlf_only(block: &[u8]) -> bool {
+pub(crate) fn has_crlf_only(block: &[u8]) -> bool {
     let (Some(first), Some(last)) = (block.first(), block.last()) else { return false };
     let mut paired = *first != b'\n' && *last != b'\r';
     // No early end: so the compiler makes vectors of it.
@@ -25,26 +25,54 @@ fn has_crlf_only(block: &[u8]) -> bool {
     paired
 }
 
-/// Stuffs a message for DATA.
+/// Makes content ready for the wire.
 ///
 /// Line ends become CRLF whatever they were: a bare CR or LF never reaches the wire, so no message
 /// can end DATA early on a server that takes one for a line end ("SMTP smuggling", RFC 5321
-/// section 2.3.8).
+/// section 2.3.8). For DATA, a dot at a line start is doubled and a lone one ends the content.
 #[derive(Debug)]
 pub(crate) struct Stuffer {
+    /// Whether dots matter: for DATA, not for BDAT (RFC 3030 section 2).
+    dots: bool,
+    /// All line ends are known to be CRLF.
+    crlf_only: bool,
     at_line_start: bool,
+    /// Since the line began there was nothing but NUL, which servers drop: a dot behind it could be
+    /// the first octet of a line after all.
+    only_nuls: bool,
     /// The last octet was a CR, which already went out as CRLF: an LF right behind it is part of
     /// the same line end.
     after_cr: bool,
 }
 
 impl Stuffer {
+    /// For DATA.
     pub(crate) const fn new() -> Self {
-        Self { at_line_start: true, after_cr: false }
+        Self {
+            dots: true,
+            crlf_only: false,
+            at_line_start: true,
+            only_nuls: false,
+            after_cr: false,
+        }
     }
 
-    /// Appends `piece` to `out`, stuffed. It grows by less than three times.
+    /// For BDAT.
+    pub(crate) const fn without_dots() -> Self {
+        Self { dots: false, ..Self::new() }
+    }
+
+    /// The same for content that was looked at: it has no line end but CRLF, and no NUL.
+    pub(crate) const fn of_crlf_only(mut self, crlf_only: bool) -> Self {
+        self.crlf_only = crlf_only;
+        self
+    }
+
+    /// Appends `piece` to `out`, ready. It grows by less than three times.
     pub(crate) fn stuff(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        if self.crlf_only {
+            return self.stuff_block(piece, out);
+        }
         let mut rest = piece;
         if self.after_cr && !piece.is_empty() {
             rest = rest.strip_prefix(b"\n").unwrap_or(rest);
@@ -55,7 +83,7 @@ impl Stuffer {
             let block = rest.get(..BLOCK).unwrap_or(rest);
             // What a CR means is decided by what follows.
             let block = block.strip_suffix(b"\r").unwrap_or(block);
-            if has_crlf_only(block) {
+            if has_crlf_only(block) && !self.only_nuls && memchr(0, block).is_none() {
                 self.stuff_block(block, out);
                 rest = &rest[block.len()..];
             } else {
@@ -67,24 +95,35 @@ impl Stuffer {
         }
     }
 
-    /// Appends a block whose line ends are all CRLF.
+    /// Appends a block whose line ends are all CRLF. It may end between CR and LF.
     fn stuff_block(&mut self, block: &[u8], out: &mut Vec<u8>) {
-        if self.at_line_start && block.starts_with(b".") {
+        let Some(last) = block.last() else { return };
+        if self.dots && self.at_line_start && block.starts_with(b".") {
             out.push(b'.');
         }
         let mut copied = 0;
-        for end in LINE_THAT_BEGINS_WITH_A_DOT.find_iter(block) {
-            out.extend_from_slice(&block[copied..=end]);
-            out.push(b'.');
-            copied = end + 1;
+        if self.dots {
+            for end in LINE_THAT_BEGINS_WITH_A_DOT.find_iter(block) {
+                out.extend_from_slice(&block[copied..=end]);
+                out.push(b'.');
+                copied = end + 1;
+            }
         }
         out.extend_from_slice(&block[copied..]);
-        self.at_line_start = block.ends_with(b"\n");
+        self.at_line_start = *last == b'\n';
     }
 
-    /// Appends the first line of `rest`; how long it was.
+    /// Appends the first line of `rest`, or the NULs that it begins with; how long that was.
     fn stuff_line(&mut self, rest: &[u8], out: &mut Vec<u8>) -> usize {
-        if self.at_line_start && rest.first() == Some(&b'.') {
+        let at_line_start = self.at_line_start || self.only_nuls;
+        let nuls = rest.iter().take_while(|octet| **octet == 0).count();
+        if at_line_start && nuls > 0 {
+            out.extend_from_slice(&rest[..nuls]);
+            (self.at_line_start, self.only_nuls) = (false, true);
+            return nuls;
+        }
+        self.only_nuls = false;
+        if self.dots && at_line_start && rest.first() == Some(&b'.') {
             out.push(b'.');
         }
         let Some(end) = memchr2(b'\r', b'\n', rest) else {
@@ -104,9 +143,14 @@ impl Stuffer {
         end + 1
     }
 
-    /// Appends the end: a line end if the message lacks one, and the lone dot.
+    /// Appends the end: a line end if the content lacks one, and for DATA the lone dot.
     pub(crate) fn finish(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(if self.at_line_start { b".\r\n" } else { b"\r\n.\r\n" });
+        if !self.at_line_start {
+            out.extend_from_slice(b"\r\n");
+        }
+        if self.dots {
+            out.extend_from_slice(b".\r\n");
+        }
     }
 }
 
@@ -281,6 +325,33 @@ mod tests {
     }
 
     #[test]
+    fn without_dots_only_line_ends_change() {
+        for cut in 1..9 {
+            let mut stuffer = Stuffer::without_dots();
+            let mut out = Vec::new();
+            for piece in b".a\n..\r\n.\rb\r\n.\r\nc".chunks(cut) {
+                stuffer.stuff(piece, &mut out);
+            }
+            stuffer.finish(&mut out);
+            assert_eq!(out, b".a\r\n..\r\n.\r\nb\r\n.\r\nc\r\n");
+        }
+    }
+
+    #[test]
+    fn content_known_to_have_crlf_only_is_stuffed_alike_whatever_the_cuts() {
+        let message = b".a\r\n..b\r\nc.\r\n.\r\n";
+        for cut in 1..9 {
+            let mut stuffer = Stuffer::new().of_crlf_only(true);
+            let mut out = Vec::new();
+            for piece in message.chunks(cut) {
+                stuffer.stuff(piece, &mut out);
+            }
+            stuffer.finish(&mut out);
+            assert_eq!(out, stuffed(&[message]));
+        }
+    }
+
+    #[test]
     fn no_smuggling_sequence_survives() {
         for sequence in [
             &b"\n.\n"[..],
@@ -298,6 +369,40 @@ mod tests {
                 assert!(out.starts_with(b"a\r\n..\r\nMAIL"), "{:?}", String::from_utf8_lossy(&out));
             }
         }
+    }
+
+    /// What a server makes of it that drops NUL and takes CR and LF for line ends like CRLF.
+    #[test]
+    fn no_smuggling_sequence_survives_the_most_lenient_of_servers() {
+        for sequence in [
+            &b"\r\n\0.\r\n"[..],
+            b"\r\n.\0\r\n",
+            b"\n\0\0.\n",
+            b"\0.\r\n",
+            b"\n\r.\r\n",
+            b"\r\n.\r\r\n",
+            b"\r\r.\r\r",
+            b"\r\n\0\r.\n\0",
+            b"\n.\n\n.\r\n",
+            b"\r.\n",
+        ] {
+            for before in [&b"a"[..], b"", b"a\r\n"] {
+                let message = [before, sequence, b"MAIL FROM:<x@y>"].concat();
+                for cut in 0..=message.len() {
+                    let out = stuffed(&[&message[..cut], &message[cut..]]);
+                    let heard = String::from_utf8(out).unwrap().replace('\0', "");
+                    assert!(!heard.replace("\r\n", "").contains(['\r', '\n']), "{heard:?}");
+                    let lone = heard.split("\r\n").filter(|line| *line == ".").count();
+                    assert_eq!(lone, 1, "{heard:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn content_that_ends_in_nul_gets_a_line_end_before_the_dot() {
+        assert_eq!(stuffed(&[b"a\r\n\0"]), b"a\r\n\0\r\n.\r\n");
+        assert_eq!(stuffed(&[b"\0", b"\0.", b"b"]), b"\0\0..b\r\n.\r\n");
     }
 
     #[test]

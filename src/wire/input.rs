@@ -138,6 +138,14 @@ impl Input {
         }
     }
 
+    /// Records the first octets of the buffer for the trace.
+    pub(crate) fn hear_line(&mut self, octets: usize) {
+        if let Some(heard) = &mut self.heard {
+            let line = self.buffer.get(..octets).unwrap_or_default();
+            heard.push(String::from_utf8_lossy(line).into_owned());
+        }
+    }
+
     /// The lines recorded since the last call.
     pub(crate) fn take_heard(&mut self) -> Vec<String> {
         self.heard.as_mut().map(std::mem::take).unwrap_or_default()

@@ -14,6 +14,15 @@ pub(crate) struct Line {
     pub(crate) crlf: bool,
 }
 
+/// A line at the start of the buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LineSpan {
+    /// Octets of its text.
+    pub(crate) text: usize,
+    /// Octets with the line end.
+    pub(crate) whole: usize,
+}
+
 impl Input {
     /// The next line, or nothing until its end has come.
     ///
@@ -21,6 +30,16 @@ impl Input {
     /// The line is longer than `limit` octets. The result does not depend on how the octets were
     /// cut into reads.
     pub(crate) fn line(&mut self, limit: usize) -> Result<Option<Line>, Fault> {
+        let Some(LineSpan { text: length, whole }) = self.line_span(limit)? else {
+            return Ok(None);
+        };
+        let mut text = self.cut(whole);
+        text.truncate(length);
+        Ok(Some(Line { text, crlf: whole == length + 2 }))
+    }
+
+    /// Where the next line ends, which stays in the buffer; otherwise like [`line`](Self::line).
+    pub(crate) fn line_span(&mut self, limit: usize) -> Result<Option<LineSpan>, Fault> {
         let Some(end) = self.line_feed(0) else {
             // One octet more than the limit may be the CR of the line end.
             return if self.unread().len() > limit.saturating_add(1) {
@@ -30,14 +49,12 @@ impl Input {
             };
         };
         let crlf = end > 0 && self.unread().get(end - 1) == Some(&b'\r');
-        let length = end - usize::from(crlf);
-        if length > limit {
+        let text = end - usize::from(crlf);
+        if text > limit {
             return Err(Fault::LineTooLong { limit });
         }
-        let mut text = self.cut(end + 1);
-        text.truncate(length);
-        self.hear(|| String::from_utf8_lossy(&text).into_owned());
-        Ok(Some(Line { text, crlf }))
+        self.hear_line(text);
+        Ok(Some(LineSpan { text, whole: end + 1 }))
     }
 }
 

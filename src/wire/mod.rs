@@ -7,4 +7,6 @@ pub(crate) mod literal;
 mod output;
 
 pub(crate) use input::Input;
+#[cfg(feature = "smtp")]
+pub(crate) use line::LineSpan;
 pub(crate) use output::Output;

@@ -17,6 +17,8 @@ use crate::secret::Secret;
 #[derive(Debug)]
 pub(crate) struct Output {
     buffer: Secret<Vec<u8>>,
+    /// Octets written and sent before those in the buffer.
+    gone: u64,
     /// Octets of the buffer that the socket has taken.
     sent: usize,
     /// Spans that are not shown in the trace, in order, with what is shown instead.
@@ -38,6 +40,7 @@ impl Output {
     pub(crate) const fn new(confidential: bool) -> Self {
         Self {
             buffer: Secret::new(Vec::new()),
+            gone: 0,
             sent: 0,
             hidden: Vec::new(),
             shown: 0,
@@ -87,16 +90,25 @@ impl Output {
         lines.sent(end + 1);
     }
 
-    /// Where the next line will begin, for [`take_back`](Self::take_back).
-    pub(crate) const fn mark(&self) -> usize {
-        self.buffer.expose().len()
+    /// Where the next line will begin, for [`take_back`](Self::take_back) and
+    /// [`has_left`](Self::has_left): octets ever written.
+    pub(crate) const fn mark(&self) -> u64 {
+        self.gone + self.buffer.expose().len() as u64
+    }
+
+    /// Whether the socket took everything that was written before `mark`.
+    pub(crate) const fn has_left(&self, mark: u64) -> bool {
+        self.gone + self.sent as u64 >= mark
     }
 
     /// Takes back what was written since `mark`. False, and nothing is taken back, if the socket
     /// took the first octet of it already.
-    pub(crate) fn take_back(&mut self, mark: usize) -> bool {
+    pub(crate) fn take_back(&mut self, mark: u64) -> bool {
+        let Some(mark) = mark.checked_sub(self.gone).and_then(|mark| usize::try_from(mark).ok())
+        else {
+            return false;
+        };
         let buffer = self.buffer.expose_mut();
-        // A buffer that was sent whole begins anew and is shorter than it was at the mark.
         if buffer.len() <= mark || self.sent > mark {
             return false;
         }
@@ -104,6 +116,13 @@ impl Output {
         self.hidden.retain(|(span, _)| span.end <= mark);
         self.shown = self.shown.min(mark);
         true
+    }
+
+    /// Takes back everything that the socket has not taken.
+    #[cfg(feature = "smtp")]
+    pub(crate) fn take_back_unsent(&mut self) {
+        let sent = self.mark() - self.unsent().len() as u64;
+        self.take_back(sent);
     }
 
     /// Writes `line` followed by a secret and CRLF.
@@ -182,6 +201,7 @@ impl Output {
             if self.hidden.iter().any(|(_, hidden)| *hidden == Hidden::Secret) {
                 self.buffer.expose_mut().zeroize();
             }
+            self.gone += self.sent as u64;
             self.buffer.expose_mut().clear();
             self.hidden.clear();
             (self.sent, self.shown) = (0, 0);
@@ -219,7 +239,9 @@ impl Output {
     fn make_room(&mut self, octets: usize) {
         let buffer = self.buffer.expose_mut();
         if buffer.capacity() - buffer.len() < octets {
-            let wanted = (buffer.len() + octets).max(2 * buffer.capacity()).max(512);
+            // A buffer that is large already is not doubled for a line.
+            let more = buffer.capacity().min(16 * 1024);
+            let wanted = (buffer.len() + octets).max(buffer.capacity() + more).max(512);
             let mut larger = Vec::with_capacity(wanted);
             larger.extend_from_slice(buffer);
             std::mem::swap(buffer, &mut larger);
@@ -291,8 +313,25 @@ mod tests {
             assert_eq!(output.take_back(mark), sent <= 6, "{sent}");
             let expected = if sent <= 6 { &b"MAIL\r\n"[sent..] } else { &left };
             assert_eq!(output.unsent(), expected);
-            assert!(!output.take_back(mark) || sent > 6);
+            assert!(!output.take_back(mark));
         }
+    }
+
+    #[test]
+    fn it_is_known_what_has_left_though_the_buffer_begins_anew() {
+        let mut output = Output::new(true);
+        output.command(b"MAIL").unwrap();
+        let first = output.mark();
+        output.command(b"DATA").unwrap();
+        let second = output.mark();
+        assert!(!output.has_left(first));
+        output.sent(6);
+        assert!(output.has_left(first) && !output.has_left(second));
+        output.sent(6);
+        output.command(b"NOOP").unwrap();
+        assert!(output.has_left(second) && !output.has_left(output.mark()));
+        assert!(!output.take_back(first));
+        assert_eq!(output.unsent(), b"NOOP\r\n");
     }
 
     #[test]
