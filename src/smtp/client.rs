@@ -1,5 +1,6 @@
 //! The client and how it runs a command.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use crate::Stage;
@@ -7,7 +8,7 @@ use crate::connector::ways_in;
 use crate::net::driver::Driver;
 
 use super::proto::transaction::MESSAGE;
-use super::proto::{Core, Event, Sent};
+use super::proto::{Core, Ended, Event};
 use super::{Error, Extensions, Receipt, Reply};
 
 /// An SMTP session that is logged in and can send messages, one after the other.
@@ -36,14 +37,15 @@ use super::{Error, Extensions, Receipt, Reply};
 pub struct SmtpClient {
     driver: Driver<Core>,
     extensions: Extensions,
-    outcome: Option<Result<Receipt, Error>>,
+    /// Of messages that nobody waited for any longer.
+    outcomes: VecDeque<Result<Receipt, Error>>,
 }
 
 ways_in!(SmtpClient, Error);
 
 impl SmtpClient {
     pub(crate) const fn new(driver: Driver<Core>, extensions: Extensions) -> Self {
-        Self { driver, extensions, outcome: None }
+        Self { driver, extensions, outcomes: VecDeque::new() }
     }
 
     /// Whether a command can still be sent, as far as is known without asking the server: for pools
@@ -57,15 +59,19 @@ impl SmtpClient {
         &self.extensions
     }
 
-    /// What became of the message whose [`send`](Self::send) was dropped after all of it had been
+    /// What became of a message whose [`send`](Self::send) was dropped after all of it had been
     /// handed over.
     ///
     /// It is known once another method of the client has read the server's answer, so call
     /// [`noop`](Self::noop) first, or send the next message. `None` if there is no such message, or
     /// nothing of it was delivered because the drop came earlier.
+    ///
+    /// With [`send_all`](Self::send_all) and [`pipeline`](Self::pipeline) there may be several: they
+    /// come in the order in which the messages were sent, one at a call. The last message that
+    /// those had begun may have none, if it had not left whole.
     pub fn take_outcome(&mut self) -> Option<Result<Receipt, Error>> {
-        self.note_outcome();
-        self.outcome.take()
+        self.note_outcomes();
+        self.outcomes.pop_front()
     }
 
     /// Runs a command that is answered by one reply.
@@ -81,18 +87,26 @@ impl SmtpClient {
     /// Brings the connection to where the next command can be sent.
     pub(crate) async fn rest(&mut self, stage: Stage) -> Result<(), Error> {
         let settled = self.driver.settle().await;
-        self.note_outcome();
+        self.note_outcomes();
         if let Err(broken) = settled {
             return match Error::broken(&mut self.driver, stage, broken) {
                 // That is about another message than the one at hand.
                 Error::Unknown { receipt, cause } => {
                     let message = Stage::Command(MESSAGE);
                     let lost = Box::new(Error::closed(self.driver.core(), message));
-                    self.outcome = Some(Err(Error::Unknown { receipt, cause: lost }));
+                    self.outcomes.push_back(Err(Error::Unknown { receipt, cause: lost }));
+                    self.note_lost();
                     Err(*cause)
                 }
-                error => Err(error),
+                error => {
+                    self.note_lost();
+                    Err(error)
+                }
             };
+        }
+        if self.driver.core().is_half_way() {
+            let broken = self.driver.close();
+            return Err(Error::broken(&mut self.driver, stage, broken));
         }
         let core = self.driver.core_mut();
         core.check_quiet().map_err(|fault| Error::Protocol { stage, fault })?;
@@ -109,16 +123,26 @@ impl SmtpClient {
     }
 
     /// How a transaction ended, to the caller.
-    pub(crate) fn verdict(&self, sent: Sent) -> Result<Receipt, Error> {
+    pub(crate) fn verdict(&self, sent: Ended) -> Result<Receipt, Error> {
         match sent.refused {
             None => Ok(sent.receipt),
             Some(what) => Err(Error::not_sent(what, sent, self.driver.is_open())),
         }
     }
 
-    fn note_outcome(&mut self) {
-        if let Some(sent) = self.driver.core_mut().take_left_behind() {
-            self.outcome = Some(self.verdict(sent));
+    fn note_outcomes(&mut self) {
+        while let Some(sent) = self.driver.core_mut().take_left_behind() {
+            self.outcomes.push_back(self.verdict(sent));
+        }
+    }
+
+    /// The connection is lost: what is left in flight has an outcome if it may be delivered.
+    fn note_lost(&mut self) {
+        while let Some(lost) = self.driver.core_mut().lost() {
+            let cause = Error::closed(self.driver.core(), Stage::Command(MESSAGE));
+            if let error @ Error::Unknown { .. } = cause.about(Some(lost)) {
+                self.outcomes.push_back(Err(error));
+            }
         }
     }
 }
@@ -133,8 +157,13 @@ pub(crate) async fn reply(
             Ok(Event::Replied(reply)) => return Ok(reply),
             Ok(Event::Closing) => return Err(Error::closed(driver.core(), stage)),
             // They belong to AUTH and to messages, and none is in flight.
-            Ok(Event::Authenticated(..) | Event::SendContent | Event::Sent(_) | Event::Settled) => {
-            }
+            Ok(
+                Event::Authenticated(..)
+                | Event::SendContent
+                | Event::StopContent
+                | Event::Sent(_)
+                | Event::Settled,
+            ) => {}
             Err(broken) => return Err(Error::broken(driver, stage, broken)),
         }
     }

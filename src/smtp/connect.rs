@@ -112,7 +112,7 @@ impl Opening {
                 }
                 Ok(Event::Closing) => return Err(Error::closed(self.driver.core(), Stage::Auth)),
                 // Nothing else is in flight.
-                Ok(Event::Replied(_) | Event::SendContent | Event::Sent(_) | Event::Settled) => {}
+                Ok(_) => {}
                 Err(broken) => return Err(Error::broken(&mut self.driver, Stage::Auth, broken)),
             }
         }

@@ -1,5 +1,6 @@
 //! Who a message comes from and whom it goes to (RFC 5321 section 2.3.1).
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ pub struct Envelope {
     ends: Vec<usize>,
     dsn: Option<Arc<Dsn>>,
     require_tls: bool,
+    all_or_nothing: bool,
 }
 
 impl Envelope {
@@ -48,8 +50,13 @@ impl Envelope {
         if !from.is_empty() {
             check(from).map_err(|flaw| EnvelopeError::sender(from, flaw))?;
         }
-        let mut envelope =
-            Self { text: from.to_owned(), ends: vec![from.len()], dsn: None, require_tls: false };
+        let mut envelope = Self {
+            text: from.to_owned(),
+            ends: vec![from.len()],
+            dsn: None,
+            require_tls: false,
+            all_or_nothing: false,
+        };
         for address in to {
             let address = address.as_ref();
             check(address).map_err(|flaw| EnvelopeError::recipient(address, flaw))?;
@@ -98,6 +105,22 @@ impl Envelope {
     /// Whether every relay has to use TLS; see [`require_tls`](Self::require_tls).
     pub const fn requires_tls(&self) -> bool {
         self.require_tls
+    }
+
+    /// The message is to go to all recipients or to none.
+    ///
+    /// Its content is sent only when the server has accepted every one of them, which takes one
+    /// round trip more; otherwise the transaction is taken back, and the result is
+    /// [`Error::Refused`](crate::smtp::Error::Refused), whose receipt says who was refused. What a
+    /// server decides after it has accepted a recipient is beyond this.
+    #[must_use]
+    pub const fn all_or_nothing(mut self) -> Self {
+        self.all_or_nothing = true;
+        self
+    }
+
+    pub(crate) const fn is_all_or_nothing(&self) -> bool {
+        self.all_or_nothing
     }
 
     /// Where failures are reported to; empty for nobody.
@@ -182,6 +205,7 @@ impl Envelope {
             ends: vec![from.len()],
             dsn: self.dsn.clone(),
             require_tls: self.require_tls,
+            all_or_nothing: self.all_or_nothing,
         }
     }
 
@@ -199,6 +223,18 @@ impl Envelope {
         let end = |n| self.ends.get(n).copied();
         let start = n.checked_sub(1).and_then(end).unwrap_or(0);
         self.text.get(start..end(n).unwrap_or(start)).unwrap_or_default()
+    }
+}
+
+impl<'a> From<&'a Envelope> for Cow<'a, Envelope> {
+    fn from(envelope: &'a Envelope) -> Self {
+        Cow::Borrowed(envelope)
+    }
+}
+
+impl From<Envelope> for Cow<'_, Envelope> {
+    fn from(envelope: Envelope) -> Self {
+        Cow::Owned(envelope)
     }
 }
 

@@ -12,8 +12,9 @@ use crate::token::TokenError;
 use crate::{AuthError, Failure, Fault, Misuse, Retry, Stage, net};
 
 use super::meaning;
-use super::proto::{Core, Sent};
-use super::{Receipt, Reply};
+use super::proto::sending::Lost;
+use super::proto::{Core, Ended};
+use super::{BodyError, Receipt, Reply};
 
 /// A failure of an [`SmtpClient`](super::SmtpClient).
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +93,16 @@ pub enum Error {
         /// The limit that the server announced.
         limit: u32,
     },
+    /// The content of the message cannot be sent, or turned out to be other than was said. The
+    /// message was not delivered.
+    #[error("the content of the message: {source}")]
+    Body {
+        /// What is wrong with it.
+        source: BodyError,
+        /// Whether that was seen before anything was sent, so that the connection is as it was.
+        /// Otherwise it was closed, since that is the only way to take a half message back.
+        usable: bool,
+    },
     /// The call cannot work as it was made.
     #[error(transparent)]
     Misuse(#[from] Misuse),
@@ -158,7 +169,7 @@ impl Error {
     }
 
     /// A transaction that ended without delivering.
-    pub(crate) fn not_sent(what: &'static str, sent: Sent, open: bool) -> Self {
+    pub(crate) fn not_sent(what: &'static str, sent: Ended, open: bool) -> Self {
         let stage = Stage::Command(what);
         let usable = sent.at_rest && open;
         match sent.receipt.reply().map(Reply::into_owned) {
@@ -174,10 +185,28 @@ impl Error {
             Broken::Net(net::Error::Closed) => Self::closed(driver.core(), stage),
             Broken::Net(source) => Self::Net { stage, source },
         };
-        match driver.core_mut().lost() {
-            Some(receipt) => Self::Unknown { receipt: Box::new(receipt), cause: Box::new(error) },
-            None => error,
+        let lost = driver.core_mut().lost();
+        error.about(lost)
+    }
+
+    /// The connection was lost for this reason: what that means for a message that was in flight.
+    pub(crate) fn about(self, lost: Option<Lost>) -> Self {
+        match lost {
+            Some(Lost::PerhapsDelivered(receipt)) => {
+                Self::Unknown { receipt: Box::new(receipt), cause: Box::new(self) }
+            }
+            Some(Lost::NotDelivered) | None => self,
         }
+    }
+
+    /// What became of a message behind the one of which it is known why the connection was lost.
+    pub(crate) fn lost_with_others(core: &Core, lost: Lost) -> Self {
+        use super::proto::transaction::{MAIL, MESSAGE};
+        let step = match lost {
+            Lost::PerhapsDelivered(_) => MESSAGE,
+            Lost::NotDelivered => MAIL,
+        };
+        Self::closed(core, Stage::Command(step)).about(Some(lost))
     }
 
     /// The server closed, or has said that it will.
@@ -202,7 +231,7 @@ impl Failure for Error {
                 stage: Stage::Command(super::proto::transaction::RCPT),
                 receipt,
                 ..
-            } if receipt.refused().any(|refused| refused.is_transient()) => {
+            } if worth_repeating(receipt) => {
                 let transient = receipt.refused().filter(|refused| refused.is_transient());
                 Retry::Later(transient.filter_map(|refused| meaning::wait(&refused.reply())).max())
             }
@@ -220,6 +249,7 @@ impl Failure for Error {
             Self::Unsupported { .. }
             | Self::TooLarge { .. }
             | Self::TooMany { .. }
+            | Self::Body { .. }
             | Self::Misuse(_) => Retry::Never,
             Self::Net { source, .. } => source.retry(),
             Self::Token(error) => error.retry(),
@@ -238,6 +268,7 @@ impl Failure for Error {
             Self::TooLarge { .. } | Self::TooMany { .. } => {
                 Stage::Command(super::proto::transaction::MAIL)
             }
+            Self::Body { .. } => Stage::Command(super::proto::transaction::MESSAGE),
             Self::Misuse(_) => Stage::Command("the call"),
             Self::Token(_) => Stage::Token,
         }
@@ -245,7 +276,7 @@ impl Failure for Error {
 
     fn connection_usable(&self) -> bool {
         match self {
-            Self::Refused { usable, .. } => *usable,
+            Self::Refused { usable, .. } | Self::Body { usable, .. } => *usable,
             Self::Unsupported { stage, .. } => matches!(stage, Stage::Command(_)),
             // Nothing but another message could be sent over it, and that it does not take.
             Self::TooMany { what, .. } => *what != Counted::Messages,
@@ -256,6 +287,16 @@ impl Failure for Error {
 
     fn reply_text(&self) -> Option<Cow<'_, str>> {
         self.reply().map(|reply| Cow::Owned(reply.to_string()))
+    }
+}
+
+/// Whether another attempt may reach somebody, though no recipient was reached by this one. Where
+/// some were accepted and it was to be all or nobody, it takes all of the refused.
+fn worth_repeating(receipt: &Receipt) -> bool {
+    let mut refused = receipt.refused();
+    match receipt.accepted().next() {
+        None => refused.any(|refused| refused.is_transient()),
+        Some(_) => refused.all(|refused| refused.is_transient()),
     }
 }
 
@@ -309,7 +350,7 @@ mod tests {
             receipt.answered(n, head.unwrap(), mark);
         }
         receipt.decided_by_first_refusal();
-        let sent = Sent { receipt, refused: Some("RCPT TO"), at_rest: true };
+        let sent = Ended { receipt, refused: Some("RCPT TO"), at_rest: true };
         Error::not_sent("RCPT TO", sent, true)
     }
 

@@ -41,8 +41,9 @@ mod receipt;
 mod reply;
 
 pub use address::{Address, AddressFlaw};
-pub use body::Body;
+pub use body::{Body, BodyError, Progress};
 pub use client::SmtpClient;
+pub use command::send_all::{Pipeline, SendAll, Sent};
 pub use dsn::{Dsn, DsnError, Notify, Ret};
 pub use envelope::{Envelope, EnvelopeError};
 pub use error::{Counted, Error};

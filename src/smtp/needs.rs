@@ -79,7 +79,8 @@ fn need(extension: Extension, why: &str, offered: &Extensions) -> Result<bool, E
     Err(unsupported(format!("{extension}, which {why}{off}"), offered))
 }
 
-fn unsupported(what: String, offered: &Extensions) -> Error {
+/// The server does not offer what a message needs.
+pub(crate) fn unsupported(what: String, offered: &Extensions) -> Error {
     let offered = offered.all().map(|(keyword, _)| keyword).collect::<Vec<_>>();
     Error::Unsupported { stage: Stage::Command(MAIL), what, offered: offered.join(", ") }
 }

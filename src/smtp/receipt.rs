@@ -115,9 +115,10 @@ impl Receipt {
         self.last = Some(self.answer_since(mark, head));
     }
 
-    /// Nobody was accepted: the first refusal decides on the message.
+    /// The first refusal of a recipient decides on the message.
     pub(crate) fn decided_by_first_refusal(&mut self) {
-        self.last = self.entries.first().and_then(|entry| entry.answer);
+        let first = self.refused().next().map(|refused| refused.answer);
+        self.last = first;
     }
 
     /// The words since `mark` matter to nobody.
@@ -127,6 +128,10 @@ impl Receipt {
 
     pub(crate) fn any_accepted(&self) -> bool {
         self.accepted().next().is_some()
+    }
+
+    pub(crate) fn all_accepted(&self) -> bool {
+        self.accepted().count() == self.entries.len()
     }
 
     const fn answer_since(&self, mark: usize, head: Head) -> Answer {

@@ -1,5 +1,10 @@
 //! The client over an in-memory pipe, with a small server at the other end.
 
+mod bodies;
+mod hostile;
+mod many;
+mod model;
+
 use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::pin::pin;

@@ -24,6 +24,9 @@ impl SmtpClient {
             Ok(_) | Err(Error::Closed { .. } | Error::Refused { .. }) => Ok(()),
             Err(error) => Err(error),
         };
-        self.take_outcome().map_or(ended, |outcome| outcome.map(drop))
+        while let Some(outcome) = self.take_outcome() {
+            let _ = outcome?;
+        }
+        ended
     }
 }

@@ -14,23 +14,18 @@
 //! S: 250 2.0.0 OK
 //! ```
 
-use crate::Stage;
-use crate::machine::Machine;
-use crate::smtp::proto::parameters::Parameters;
-use crate::smtp::proto::transaction::{MAIL, MESSAGE, Transaction};
-use crate::smtp::proto::{Event, Sent};
-use crate::smtp::{Body, Envelope, Error, Receipt, SmtpClient, needs};
+use std::borrow::Cow;
 
-/// Octets of content that are stuffed at a time.
-const PIECE: usize = 8 * 1024;
-/// Octets in the send buffer that are worth a write: few, and the socket runs dry in between; many,
-/// and memory is wasted. The last write takes the dot along, so a small message is one write.
-const FULL: usize = 72 * 1024;
-/// What the send buffer grows to at most. A piece grows by less than three times.
-const ROOM: usize = FULL + 3 * PIECE;
+use super::flow::Flow;
+use crate::Stage;
+use crate::smtp::proto::parameters::{Form, Parameters};
+use crate::smtp::proto::transaction::MESSAGE;
+use crate::smtp::{Body, Envelope, Error, Receipt, SmtpClient, needs};
 
 impl SmtpClient {
     /// Sends a message.
+    ///
+    /// Several messages go faster by [`send_all`](Self::send_all) or [`pipeline`](Self::pipeline).
     ///
     /// The message goes out as it is, but for line ends and dots (see [`Body`]): no header is added
     /// or taken away, so the names of hidden recipients belong into the envelope only. Exchange
@@ -51,11 +46,13 @@ impl SmtpClient {
     /// been delivered. Any other failure means that it was not.
     ///
     /// [`Error::TooLarge`], [`Error::TooMany`] and [`Error::Unsupported`] come before anything is
-    /// sent. A message whose header is UTF-8 beyond ASCII needs a server with SMTPUTF8 (RFC 6531).
+    /// sent, and so does [`Error::Body`] where the content is in memory. A message whose header is
+    /// UTF-8 beyond ASCII needs a server with SMTPUTF8 (RFC 6531); of a reader or stream that is not
+    /// known.
     ///
     /// # Cancel safety
     /// A message is never delivered half. If the future is dropped
-    /// - before DATA was sent, the next command takes the sender and recipients back;
+    /// - before DATA or BDAT was sent, the next command takes the sender and recipients back;
     /// - between that and the end of the message, the next command closes the connection, since
     ///   there is no other way to take back a message that was begun;
     /// - after that, the message may be delivered. The next command reads the answer, for which it
@@ -86,105 +83,32 @@ impl SmtpClient {
         envelope: &Envelope,
         body: impl Into<Body<'_>>,
     ) -> Result<Receipt, Error> {
-        let body = body.into();
-        self.send_body(envelope, &body).await
-    }
-
-    async fn send_body(&mut self, envelope: &Envelope, body: &Body<'_>) -> Result<Receipt, Error> {
-        let parameters = self.parameters(envelope, body)?;
-        self.rest(Stage::Command(MAIL)).await?;
-        let pipelining = self.extensions().pipelining();
-        let core = self.driver().core_mut();
-        core.send(|output| Transaction::start(envelope, parameters, pipelining, output))
-            .map_err(|error| Error::unwritable("an address", error))?;
-
-        if let Some(early) = self.next().await? {
-            return self.verdict(early);
-        }
-        let content = body.octets();
-        self.driver().core_mut().make_room((content.len() + 512).min(ROOM));
-        for piece in content.chunks(PIECE) {
-            if self.driver().core_mut().output().unsent().len() >= FULL
-                && let Some(early) = self.written().await?
-            {
-                return self.verdict(early);
-            }
-            self.driver().core_mut().content(piece);
-        }
-        self.driver().core_mut().end_content();
-        match self.next().await? {
-            Some(sent) => self.verdict(sent),
-            // The core asks for content once.
+        let mut message = Some((Cow::Borrowed(envelope), body.into()));
+        let mut flow = Flow::new();
+        match self.advance(&mut flow, &mut || message.take()).await {
+            Some(outcome) => outcome,
+            // The one message has an outcome.
             None => Err(Error::closed(self.driver().core(), Stage::Command(MESSAGE))),
         }
     }
 
     /// What MAIL has to say about the message; an error if the server cannot take it.
-    fn parameters(&self, envelope: &Envelope, body: &Body<'_>) -> Result<Parameters, Error> {
+    pub(super) fn parameters(
+        &self,
+        envelope: &Envelope,
+        utf8_header: bool,
+        size: Option<u64>,
+        form: Form,
+    ) -> Result<Parameters, Error> {
         let extensions = self.extensions();
         let sent = self.transactions();
-        let needed = needs::of_envelope(envelope, body.has_utf8_header(), sent, extensions)?;
-        let size = extensions.size().then(|| body.declared_size());
+        let needed = needs::of_envelope(envelope, utf8_header, sent, extensions)?;
+        let size = size.filter(|_| extensions.size());
         if let (Some(size), Some(limit)) = (size, extensions.size_limit())
             && size > limit
         {
             return Err(Error::TooLarge { size, limit });
         }
-        let eight_bit = extensions.eight_bit_mime() && body.has_eight_bit();
-        Ok(Parameters { size, eight_bit, ..needed })
-    }
-
-    /// Until the server waits for the content (`None`) or the transaction is over.
-    async fn next(&mut self) -> Result<Option<Sent>, Error> {
-        loop {
-            match self.driver().event().await {
-                Ok(Event::SendContent) => return Ok(None),
-                Ok(event) => {
-                    if let Some(sent) = self.over(event)? {
-                        return Ok(Some(sent));
-                    }
-                }
-                Err(broken) => {
-                    let stage = self.stage();
-                    return Err(Error::broken(self.driver(), stage, broken));
-                }
-            }
-        }
-    }
-
-    /// Until the socket has taken what was written, or the transaction is over before its time.
-    async fn written(&mut self) -> Result<Option<Sent>, Error> {
-        loop {
-            match self.driver().drain(0).await {
-                Ok(None) => return Ok(None),
-                Ok(Some(event)) => {
-                    if let Some(sent) = self.over(event)? {
-                        return Ok(Some(sent));
-                    }
-                }
-                Err(broken) => {
-                    let stage = self.stage();
-                    return Err(Error::broken(self.driver(), stage, broken));
-                }
-            }
-        }
-    }
-
-    fn over(&mut self, event: Event) -> Result<Option<Sent>, Error> {
-        match event {
-            Event::Sent(sent) => Ok(Some(sent)),
-            Event::Closing => {
-                let stage = self.stage();
-                Err(Error::closed(self.driver().core(), stage))
-            }
-            // No other command is in flight, and this one has not been abandoned.
-            Event::Replied(_) | Event::Authenticated(..) | Event::SendContent | Event::Settled => {
-                Ok(None)
-            }
-        }
-    }
-
-    fn stage(&mut self) -> Stage {
-        Stage::Command(self.driver().core().step())
+        Ok(Parameters { size, form, ..needed })
     }
 }

@@ -3,8 +3,12 @@
 //! ```text
 //!   Greeting ──220──► Rest ◄──reply── Command    EHLO, STARTTLS, NOOP, RSET, QUIT
 //!                      │  ◄──verdict── Auth      AUTH and its challenges
-//!                      └─────────────► Sending   MAIL, RCPT…, DATA, content   (transaction.rs)
+//!                      └─────────────► sending   MAIL, RCPT…, content   (transaction.rs)
 //! ```
+//!
+//! Several transactions may be in flight: once all of one has been written, the next is written
+//! behind it, so that the end of a message and the envelope of the next leave in one flight
+//! (RFC 2920). Replies belong to the first of them until it is over.
 //!
 //! A 421 may come at any time, in place of any reply, and ends the session (RFC 5321 section
 //! 3.8). It is an event of its own, so no command needs to know.
@@ -12,16 +16,18 @@
 pub(crate) mod parameters;
 #[cfg(test)]
 pub(crate) mod script;
+pub(crate) mod sending;
 pub(crate) mod transaction;
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use crate::fault::{Fault, Unwritable};
 use crate::machine::{Abandon, Machine, Wait};
 use crate::secret::Scrubber;
 use crate::smtp::receipt::Receipt;
 use crate::smtp::reply::{Head, Reply, ReplyParser};
-use crate::wire::{Input, Output};
+use crate::wire::{Input, LineSpan, Output};
 use crate::{Limits, sasl};
 use transaction::{Next, Transaction};
 
@@ -38,14 +44,20 @@ pub(crate) struct Core {
     in_flight: InFlight,
     /// Transactions begun.
     transactions: u32,
+    /// Messages whose replies have not all come; those to the first come first.
+    sending: VecDeque<Transaction>,
+    /// Content that is to go by BDAT, until it is worth a chunk.
+    staged: Vec<u8>,
     /// Replies taken, so that every wait for one has a number of its own.
     replies: u32,
     /// Octets of one line of a reply.
     longest_line: usize,
     /// Knows the credential, which a server may quote as long as the session lasts.
     scrubber: Scrubber,
-    /// How a message ended that nobody waited for any longer.
-    left_behind: Option<Sent>,
+    /// How messages ended that nobody waited for any longer.
+    left_behind: VecDeque<Ended>,
+    /// One of them was left half way.
+    half_way: bool,
     last_words: Option<Reply<'static>>,
     /// The step of the transaction that was under way last.
     step: &'static str,
@@ -54,13 +66,13 @@ pub(crate) struct Core {
     eof: bool,
 }
 
+/// What is in flight besides messages.
 #[derive(Debug)]
 enum InFlight {
     Rest,
     Greeting,
     Command,
     Auth(Box<sasl::Session>),
-    Sending(Transaction),
 }
 
 /// What the core reports.
@@ -70,10 +82,12 @@ pub(crate) enum Event {
     Replied(Reply<'static>),
     /// The final answer to AUTH, with the exchange that led to it.
     Authenticated(Reply<'static>, Box<sasl::Session>),
-    /// The server waits for the content of the message.
+    /// The server waits for content of the message begun last.
     SendContent,
-    /// The transaction is over.
-    Sent(Sent),
+    /// It has refused the message in the middle of its content.
+    StopContent,
+    /// The first transaction is over.
+    Sent(Ended),
     /// What was in flight came to its end, and nobody waited for it.
     Settled,
     /// The server closes the connection; see [`Core::last_words`].
@@ -82,7 +96,7 @@ pub(crate) enum Event {
 
 /// How a transaction ended.
 #[derive(Debug)]
-pub(crate) struct Sent {
+pub(crate) struct Ended {
     pub(crate) receipt: Receipt,
     /// What was refused. None: the final reply was 2xx, and there was somebody to deliver to.
     pub(crate) refused: Option<&'static str>,
@@ -107,10 +121,13 @@ impl Core {
             mark: 0,
             in_flight: InFlight::Rest,
             transactions: 0,
+            sending: VecDeque::new(),
+            staged: Vec::new(),
             replies: 0,
             longest_line: limits.line,
             scrubber: Scrubber::default(),
-            left_behind: None,
+            left_behind: VecDeque::new(),
+            half_way: false,
             last_words: None,
             step: transaction::MAIL,
             stuck: false,
@@ -150,79 +167,19 @@ impl Core {
         Ok(())
     }
 
-    /// Begins the transaction whose first flight `start` writes.
-    ///
-    /// # Errors
-    /// Part of it cannot be written; nothing was.
-    pub(crate) fn send(
-        &mut self,
-        start: impl FnOnce(&mut Output) -> Result<Transaction, Unwritable>,
-    ) -> Result<(), Unwritable> {
-        let mark = self.output.mark();
-        match start(&mut self.output) {
-            Ok(transaction) => {
-                self.transactions = self.transactions.saturating_add(1);
-                self.in_flight = InFlight::Sending(transaction);
-                Ok(())
-            }
-            Err(unwritable) => {
-                self.output.take_back(mark);
-                Err(unwritable)
-            }
-        }
-    }
-
     /// Messages that were begun over this connection.
     pub(crate) const fn transactions(&self) -> u32 {
         self.transactions
     }
 
-    /// Makes room in the send buffer at once instead of by and by.
-    pub(crate) fn make_room(&mut self, octets: usize) {
-        self.output.content(|buffer| buffer.reserve_exact(octets));
-    }
-
-    /// A piece of the content, after [`Event::SendContent`].
-    pub(crate) fn content(&mut self, piece: &[u8]) {
-        if let InFlight::Sending(transaction) = &mut self.in_flight {
-            transaction.content(piece, &mut self.output);
-        }
-    }
-
-    /// The content is complete.
-    pub(crate) fn end_content(&mut self) {
-        if let InFlight::Sending(transaction) = &mut self.in_flight {
-            transaction.end(&mut self.output);
-        }
-    }
-
-    /// The connection is lost. If the server may have the whole message and has not answered for
-    /// it, what is known of that message.
-    pub(crate) fn lost(&mut self) -> Option<Receipt> {
-        match std::mem::replace(&mut self.in_flight, InFlight::Rest) {
-            InFlight::Sending(transaction) if transaction.may_be_delivered(&self.output) => {
-                Some(transaction.into_receipt())
-            }
-            _ => None,
-        }
-    }
-
-    /// How far the transaction has come that is in flight, or that came to an end last.
-    pub(crate) const fn step(&self) -> &'static str {
-        match &self.in_flight {
-            InFlight::Sending(transaction) => transaction.stage(),
-            _ => self.step,
-        }
-    }
-
-    /// How a message ended whose sender had gone.
-    pub(crate) const fn take_left_behind(&mut self) -> Option<Sent> {
-        self.left_behind.take()
+    /// How far the first transaction has come that is in flight, or that came to an end last.
+    pub(crate) fn step(&self) -> &'static str {
+        self.sending.front().map_or(self.step, Transaction::stage)
     }
 
     /// Whether the server would take another command for one.
     pub(crate) const fn takes_commands(&self) -> bool {
-        !self.stuck && self.last_words.is_none()
+        !self.stuck && !self.half_way && self.last_words.is_none()
     }
 
     /// The 421 with which the server ended the session, if it did.
@@ -239,6 +196,7 @@ impl Core {
     pub(crate) fn check_quiet(&mut self) -> Result<(), Fault> {
         match self.input.unread() {
             [] => Ok(()),
+            [b'4', b'2', b'1', ..] if self.is_sending() => Ok(()),
             [b'4', b'2', b'1', ..] => self.poll().map(drop),
             unread => {
                 let fault = Fault::unexpected("nothing, as no command was sent", unread);
@@ -255,31 +213,34 @@ impl Core {
         }
     }
 
-    fn heard(&mut self, line: &[u8]) -> Result<Option<Event>, Fault> {
-        let words = match &mut self.in_flight {
-            InFlight::Sending(transaction) => transaction.words(),
-            _ => &mut self.words,
+    /// Reads the line at the start of the input: the head of a reply if it is the last one of it.
+    fn heard(&mut self, line: LineSpan) -> Result<Option<Head>, Fault> {
+        let text = self.input.unread().get(..line.text).unwrap_or_default();
+        let words = match self.sending.front_mut() {
+            Some(transaction) => transaction.words(),
+            None => &mut self.words,
         };
         if !self.parser.within_reply() {
             self.mark = words.len();
         }
-        let parsed =
-            self.parser.line(line, words).map_err(|fault| scrubbed(fault, &self.scrubber))?;
-        let Some(head) = parsed else { return Ok(None) };
+        let head =
+            self.parser.line(text, words).map_err(|fault| scrubbed(fault, &self.scrubber))?;
+        self.input.skip(line.whole);
+        Ok(head)
+    }
+
+    /// What a whole reply leads to; the words of a fault without echoes of the credential.
+    fn answered(&mut self, head: Head) -> Result<Option<Event>, Fault> {
         self.replies = self.replies.wrapping_add(1);
-        self.replied(head).map_err(|fault| scrubbed(fault, &self.scrubber))
+        let event = match self.is_sending() {
+            true => self.transaction_replied(head),
+            false => self.replied(head),
+        };
+        event.map_err(|fault| scrubbed(fault, &self.scrubber))
     }
 
     fn replied(&mut self, head: Head) -> Result<Option<Event>, Fault> {
         match &mut self.in_flight {
-            InFlight::Sending(transaction) => {
-                self.step = transaction.stage();
-                if transaction.keeps_words(head) {
-                    scrub(transaction.words(), self.mark, &self.scrubber);
-                }
-                let next = transaction.replied(head, self.mark, &mut self.output)?;
-                Ok(self.after_transaction(next))
-            }
             _ if head.code == 421 => {
                 let reply = self.take_reply(head);
                 Ok(Some(self.closing(reply)))
@@ -320,31 +281,11 @@ impl Core {
         }
     }
 
-    fn after_transaction(&mut self, next: Next) -> Option<Event> {
-        let (refused, at_rest) = match next {
-            Next::Wait => return None,
-            Next::Content => return Some(Event::SendContent),
-            Next::Closing(reply) => return Some(self.closing(reply)),
-            Next::Over { refused, at_rest } => (refused, at_rest),
-        };
-        self.stuck |= !at_rest;
-        let InFlight::Sending(transaction) = std::mem::replace(&mut self.in_flight, InFlight::Rest)
-        else {
-            return None;
-        };
-        if !transaction.is_abandoned() {
-            let receipt = transaction.into_receipt();
-            return Some(Event::Sent(Sent { receipt, refused, at_rest }));
-        }
-        if transaction.was_handed_over() {
-            let receipt = transaction.into_receipt();
-            self.left_behind = Some(Sent { receipt, refused, at_rest });
-        }
-        Some(Event::Settled)
-    }
-
     fn closing(&mut self, reply: Reply<'static>) -> Event {
         self.in_flight = InFlight::Rest;
+        if self.sending.front().is_some_and(Transaction::is_abandoned) {
+            self.sending.clear();
+        }
         self.last_words = Some(reply);
         Event::Closing
     }
@@ -386,8 +327,10 @@ impl Machine for Core {
     }
 
     fn poll(&mut self) -> Result<Option<Event>, Fault> {
-        while let Some(line) = self.input.line(self.longest_line)? {
-            if let Some(event) = self.heard(&line.text)? {
+        while let Some(line) = self.input.line_span(self.longest_line)? {
+            if let Some(head) = self.heard(line)?
+                && let Some(event) = self.answered(head)?
+            {
                 return Ok(Some(event));
             }
         }
@@ -395,15 +338,15 @@ impl Machine for Core {
             return Ok(None);
         }
         // A refusal is believed without its line end, an acceptance is not.
-        let half = self.input.cut_all();
-        if matches!(half.as_ref(), [b'4' | b'5', _, _, b' ', ..]) {
-            return self.heard(&half);
+        let whole = self.input.unread().len();
+        if matches!(self.input.unread(), [b'4' | b'5', _, _, b' ', ..])
+            && let Some(head) = self.heard(LineSpan { text: whole, whole })?
+        {
+            return self.answered(head);
         }
+        self.input.skip(whole);
         // The refusal of the message is known already; only the way back to rest is cut off.
-        let next = match &self.in_flight {
-            InFlight::Sending(transaction) => transaction.cut_off(),
-            _ => Next::Wait,
-        };
+        let next = self.sending.front().map_or(Next::Wait, Transaction::cut_off);
         Ok(self.after_transaction(next))
     }
 
@@ -412,24 +355,24 @@ impl Machine for Core {
     }
 
     fn wait(&self) -> Wait {
-        match &self.in_flight {
-            InFlight::Rest => Wait::Rest,
-            InFlight::Greeting => Wait::Greeting,
-            InFlight::Command => Wait::Reply(self.replies),
-            InFlight::Auth(_) => Wait::Sasl,
-            InFlight::Sending(transaction) => transaction.wait(self.replies, &self.output),
+        match (&self.in_flight, self.sending.front()) {
+            (InFlight::Rest, Some(transaction)) => transaction.wait(self.replies, &self.output),
+            (InFlight::Rest, None) => Wait::Rest,
+            (InFlight::Greeting, _) => Wait::Greeting,
+            (InFlight::Command, _) => Wait::Reply(self.replies),
+            (InFlight::Auth(_), _) => Wait::Sasl,
         }
     }
 
     fn in_flight(&self) -> bool {
-        !matches!(self.in_flight, InFlight::Rest)
+        self.is_sending() || !matches!(self.in_flight, InFlight::Rest)
     }
 
     fn abandon(&mut self) -> Abandon {
-        match &mut self.in_flight {
+        match self.in_flight {
+            InFlight::Rest if self.is_sending() => self.abandon_sending(),
             InFlight::Rest | InFlight::Command => Abandon::Drain,
             InFlight::Greeting | InFlight::Auth(_) => Abandon::Close,
-            InFlight::Sending(transaction) => transaction.abandon(&mut self.output),
         }
     }
 }

@@ -4,6 +4,8 @@
 //! MAIL FROM:<reverse-path> SIZE=n BODY=8BITMIME SMTPUTF8 REQUIRETLS RET=HDRS ENVID=id
 //! RCPT TO:<forward-path> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;address
 //! ```
+//!
+//! And BDAT with its size (RFC 3030).
 
 use std::borrow::Cow;
 
@@ -18,8 +20,8 @@ use crate::wire::Output;
 pub(crate) struct Parameters {
     /// RFC 1870.
     pub(crate) size: Option<u64>,
-    /// RFC 6152.
-    pub(crate) eight_bit: bool,
+    /// What the content is made of.
+    pub(crate) form: Form,
     /// RFC 6531.
     pub(crate) utf8: bool,
     /// Domains beyond ASCII are written as A-labels, which they all have.
@@ -28,6 +30,18 @@ pub(crate) struct Parameters {
     pub(crate) dsn: bool,
     /// RFC 8689.
     pub(crate) require_tls: bool,
+}
+
+/// What content is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Nothing is said.
+    #[default]
+    SevenBit,
+    /// RFC 6152.
+    EightBit,
+    /// RFC 3030 section 3.
+    Binary,
 }
 
 /// Writes MAIL.
@@ -47,7 +61,11 @@ pub(super) fn mail(
         ">",
         if size.is_some() { " SIZE=" } else { "" },
         size.unwrap_or_default(),
-        if parameters.eight_bit { " BODY=8BITMIME" } else { "" },
+        match parameters.form {
+            Form::SevenBit => "",
+            Form::EightBit => " BODY=8BITMIME",
+            Form::Binary => " BODY=BINARYMIME",
+        },
         if parameters.utf8 { " SMTPUTF8" } else { "" },
         if parameters.require_tls { " REQUIRETLS" } else { "" },
         ret,
@@ -83,7 +101,15 @@ fn path(address: &str, parameters: Parameters) -> Cow<'_, str> {
     ascii.unwrap_or(Cow::Borrowed(address))
 }
 
-pub(super) fn decimal(number: u64, digits: &mut [u8; 20]) -> &str {
+/// Writes BDAT for a chunk of so many octets, which follow (RFC 3030 section 2).
+pub(super) fn bdat(octets: usize, last: bool, output: &mut Output) {
+    let mut digits = [0; 20];
+    let size = decimal(octets as u64, &mut digits);
+    // A number and constants: no line break is among them.
+    let _ = output.command_of(&["BDAT ", size, if last { " LAST" } else { "" }]);
+}
+
+fn decimal(number: u64, digits: &mut [u8; 20]) -> &str {
     let mut rest = number;
     let mut start = digits.len();
     for digit in digits.iter_mut().rev() {
@@ -105,20 +131,23 @@ mod tests {
     #[test]
     fn mail_declares_size_and_form_of_the_message() {
         let envelope = Envelope::new("me@contoso.example", ["ann@a.example"]).unwrap();
-        let line = |size, eight_bit, utf8| {
+        let line = |size, form, utf8| {
             let mut output = Output::new(true);
-            let parameters = Parameters { size, eight_bit, utf8, ..Parameters::default() };
+            let parameters = Parameters { size, form, utf8, ..Parameters::default() };
             mail(&envelope, parameters, &mut output).unwrap();
             String::from_utf8(output.unsent().to_vec()).unwrap()
         };
         let from = "MAIL FROM:<me@contoso.example>";
         assert_eq!(
-            line(Some(10240), true, true),
+            line(Some(10240), Form::EightBit, true),
             format!("{from} SIZE=10240 BODY=8BITMIME SMTPUTF8\r\n")
         );
-        assert_eq!(line(Some(0), false, false), format!("{from} SIZE=0\r\n"));
         assert_eq!(
-            line(Some(u64::MAX), false, true),
+            line(Some(0), Form::Binary, false),
+            format!("{from} SIZE=0 BODY=BINARYMIME\r\n")
+        );
+        assert_eq!(
+            line(Some(u64::MAX), Form::SevenBit, true),
             format!("{from} SIZE={} SMTPUTF8\r\n", u64::MAX)
         );
     }

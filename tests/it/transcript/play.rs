@@ -238,7 +238,7 @@ fn may_break(call: &Call, transcript: &Transcript, cut: Cut) -> bool {
     match call.verb.as_str() {
         // Half a message cannot be taken back but by closing.
         "append" => true,
-        "send" => {
+        verb if verb.starts_with("send") => {
             let said = transcript.steps[..cut.step].iter().rev().filter_map(|step| match step {
                 Step::Client(flight) => Some(String::from_utf8_lossy(flight)),
                 _ => None,

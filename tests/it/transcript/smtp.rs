@@ -1,6 +1,6 @@
 //! SMTP as transcripts speak of it.
 
-use mailbearer::smtp::{self, Envelope, Receipt};
+use mailbearer::smtp::{self, Body, Envelope, Receipt, Sent};
 use mailbearer::{Auth, Challenge, Endpoint, Failure, SmtpClient};
 
 use super::play::Session;
@@ -36,12 +36,16 @@ impl Session for Smtp {
                 all.map(|e| print(e).trim_end().to_owned()).collect::<Vec<_>>().join(", ")
             }
             // From, to (with commas), and the text, in which `\r\n` is a line end.
-            "send" => {
-                let recipients = call.argument(1).split(',');
-                let envelope = Envelope::new(call.argument(0), recipients)
-                    .expect("the addresses of a transcript are in order");
-                let text = call.argument(2).replace("\\r", "\r").replace("\\n", "\n");
-                print(&client.send(&envelope, text).await?)
+            "send" => print(&client.send(&envelope(call), text(call, 2)).await?),
+            "send_chunked" => print(&client.send(&envelope(call), text(call, 2).chunked()).await?),
+            "send_all_or_nothing" => {
+                print(&client.send(&envelope(call).all_or_nothing(), text(call, 2)).await?)
+            }
+            // As many texts as there are.
+            "send_all" => all(client.send_all(texts(call)).collect().await)?,
+            "send_all_in_one_flight" => {
+                let texts = texts(call).map(|(to, text)| (to, text.chunked_in_one_flight()));
+                all(client.send_all(texts).collect().await)?
             }
             "rset" => client.rset().await.map(|()| String::new())?,
             "noop" => client.noop().await.map(|()| String::new())?,
@@ -70,6 +74,32 @@ impl Session for Smtp {
             _ => None,
         }
     }
+}
+
+fn envelope(call: &Call) -> Envelope {
+    Envelope::new(call.argument(0), call.argument(1).split(','))
+        .expect("the addresses of a transcript are in order")
+}
+
+fn text(call: &Call, n: usize) -> Body<'static> {
+    call.argument(n).replace("\\r", "\r").replace("\\n", "\n").into()
+}
+
+fn texts(call: &Call) -> impl Iterator<Item = (Envelope, Body<'static>)> {
+    (2..call.arguments.len()).map(|n| (envelope(call), text(call, n)))
+}
+
+/// Each outcome; the error that ended the connection, if one did.
+fn all(sent: Vec<Sent>) -> Result<String, smtp::Error> {
+    let mut told = Vec::new();
+    for sent in sent {
+        told.push(match sent.outcome {
+            Ok(receipt) => print(&receipt),
+            Err(error) if error.connection_usable() => error.to_string(),
+            Err(error) => return Err(error),
+        });
+    }
+    Ok(told.join(" | "))
 }
 
 const OWN_ANSWER: &str = "502 5.5.1 NOOP 4242";

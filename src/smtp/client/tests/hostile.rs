@@ -1,0 +1,128 @@
+//! Servers that say what no server should.
+
+use super::*;
+use crate::smtp::Sent;
+
+/// A client, and a server that reads everything and has said all of this from the start.
+fn against(said: Vec<u8>, keywords: &[&str]) -> (SmtpClient, JoinHandle<Vec<u8>>) {
+    let (ours, theirs) = duplex(1 << 16);
+    let limits = Limits::default();
+    let core = Core::after_greeting(true, &limits);
+    let driver = Driver::new(Box::new(ours), core, "smtp", Timeouts::default(), &limits);
+    let client = SmtpClient::new(driver, extensions(keywords));
+    let server = tokio::spawn(async move {
+        let (mut read, mut write) = tokio::io::split(theirs);
+        let mut heard = vec![0; 16];
+        // Nothing is an answer that comes before the question.
+        read.read_exact(&mut heard).await.unwrap();
+        let say = async {
+            let _ = write.write_all(&said).await;
+        };
+        let hear = async {
+            let _ = read.read_to_end(&mut heard).await;
+        };
+        tokio::join!(say, hear);
+        heard
+    });
+    (client, server)
+}
+
+const WAYS: [(&[&str], bool); 3] =
+    [(&["PIPELINING"], false), (&["PIPELINING", "CHUNKING"], true), (&[], false)];
+
+fn body(chunked: bool) -> Body<'static> {
+    if chunked { Body::from("hi\r\n").chunked() } else { Body::from("hi\r\n") }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_reply_or_too_much_of_one_is_a_protocol_error_wherever_it_stands() {
+    let nonsense: [Vec<u8>; 9] = [
+        b"hello\r\n".to_vec(),
+        b"25\r\n".to_vec(),
+        b"\0\0\0\r\n".to_vec(),
+        b"\xff\xfe 250 ok\r\n".to_vec(),
+        b"250-one\r\n550 two\r\n".to_vec(),
+        b"\r\n".to_vec(),
+        [b"250 ", vec![b'x'; 1 << 20].as_slice(), b"\r\n"].concat(),
+        b"250-x\r\n".repeat(100_000),
+        b"250-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n".repeat(16_000),
+    ];
+    for nonsense in nonsense {
+        for (keywords, chunked) in WAYS {
+            for before in 0..4 {
+                let said = [b"250 ok\r\n".repeat(before).as_slice(), &nonsense].concat();
+                let (mut client, server) = against(said, keywords);
+                let error = client.send(&envelope(), body(chunked)).await.unwrap_err();
+                // What comes for DATA is 250, which is none either.
+                assert!(matches!(error, Error::Protocol { .. }), "{before}: {error}");
+                assert!(!error.connection_usable() && !client.is_open());
+                assert!(client.driver.core_mut().input().unread().len() < 200_000);
+                assert!(client.noop().await.is_err());
+                drop(client);
+                let heard = server.await.unwrap();
+                assert!(!heard.ends_with(b"hi\r\n.\r\n"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn octets_that_are_no_text_are_shown_as_such_and_harm_nothing() {
+    let said = b"250 ok\r\n250 \0\xff\x1b[2J\r\n250-a\n250 b\n354\r\n";
+    let (mut client, _server) = against(said.to_vec(), &["PIPELINING"]);
+    let mut sending = client.send_all([(envelope(), "hi")]);
+    // The message is on its way; its answer does not come.
+    assert!(cut(sending.next(), 20).await.is_none());
+    drop(sending);
+    let core = client.driver.core_mut();
+    assert_eq!(core.wait(), Wait::Delivery);
+    let Some(crate::smtp::proto::sending::Lost::PerhapsDelivered(receipt)) = core.lost() else {
+        panic!()
+    };
+    let told: Vec<_> = receipt.recipients().map(|to| to.reply().text().to_owned()).collect();
+    assert_eq!(told, ["\u{fffd}\u{fffd}\u{fffd}[2J", "a\nb"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_reply_too_many_makes_no_success() {
+    for (keywords, chunked) in WAYS {
+        for doubled in 0..3 {
+            let mut replies = vec!["250 ok\r\n"; 3];
+            replies.insert(doubled, "250 one too many\r\n");
+            let said = replies.concat().into_bytes();
+            let (mut client, server) = against(said, keywords);
+            let sent = client.send_all([(envelope(), body(chunked)), (envelope(), body(chunked))]);
+            let sent: Vec<Sent> = sent.collect().await;
+            assert!(sent.iter().all(|sent| sent.outcome.is_err()), "{keywords:?} {sent:?}");
+            drop(client);
+            let heard = server.await.unwrap();
+            assert!(!heard.windows(4).any(|octets| octets == b"hi\r\n"), "{keywords:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_final_reply_that_never_comes_is_unknown_for_that_message_and_no_other() {
+    let said = b"250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n".to_vec();
+    let (mut client, _server) = against(said, &["PIPELINING"]);
+    let sent = client.send_all((0..3).map(|_| (envelope(), "hi"))).collect().await;
+    let [first, second, third] = &sent[..] else { panic!() };
+    let Err(Error::Unknown { cause, receipt }) = &first.outcome else { panic!("{first:?}") };
+    assert!(matches!(**cause, Error::Net { source: net::Error::Deadline { .. }, .. }));
+    assert_eq!(receipt.accepted().count(), 2);
+    for sent in [second, third] {
+        let Err(error) = &sent.outcome else { panic!() };
+        assert!(matches!(error, Error::Closed { .. }), "{error:?}");
+        assert_eq!(error.retry(), Retry::Reconnect);
+    }
+}
+
+#[tokio::test]
+async fn a_chunk_may_not_be_asked_for_by_more_replies_than_there_were_commands() {
+    let said = b"250 ok\r\n250 ok\r\n250 ok\r\n250 early\r\n".to_vec();
+    let (mut client, server) = against(said, &["PIPELINING", "CHUNKING"]);
+    let error = client.send(&envelope(), body(true)).await.unwrap_err();
+    assert!(matches!(error, Error::Protocol { .. }), "{error}");
+    drop(client);
+    assert!(!String::from_utf8(server.await.unwrap()).unwrap().contains("BDAT"));
+}
