@@ -87,6 +87,16 @@ pub(crate) fn pop_read() -> Measured {
     single_threaded(peak(pop::read(server)))
 }
 
+/// The most heap that sending 25 MiB from a stream of chunks takes beside the chunk at hand.
+pub(crate) fn smtp_body_from_a_stream() -> Measured {
+    single_threaded(async {
+        let (mut client, envelope) = (smtp::client().await?, smtp::envelope()?);
+        let body = smtp::streamed(25 * 1024 * 1024);
+        let send = async { client.send(&envelope, body).await.map(drop).map_err(said) };
+        peak(send).await
+    })
+}
+
 /// How much more heap the metadata of very many messages takes than that of many.
 pub(crate) fn imap_growth() -> Measured {
     let heap = |messages| single_threaded(peak(imap::metadata(messages)));

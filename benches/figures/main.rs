@@ -43,12 +43,18 @@ const FIGURES: &[Figure] = &[
     figure("smtp/connect_to_sent_starttls", RoundTrips, AtMost(9.0), round_trips::smtp_sent_starttls),
     figure("smtp/second_message", RoundTrips, AtMost(2.0), round_trips::smtp_second_message),
     figure("smtp/nodelay", Writes, AtMost(1.0), round_trips::smtp_writes),
-    // `send_all` is to get there: with many messages in flight, the answers to two of them are one
-    // read and one wait.
-    figure("smtp/send_10_kib_instructions", Instructions, Goal(15_000.0), || instructions::each(&smtp::SEND_10_KIB, 100)),
+    // The envelope and the content leave together.
+    figure("smtp/connect_to_sent_one_flight", RoundTrips, AtMost(6.0), round_trips::smtp_sent_in_one_flight),
+    // The five up to AUTH, and one more than there are messages.
+    figure("smtp/hundred_messages", RoundTrips, AtMost(106.0), round_trips::smtp_hundred),
+    figure("smtp/hundred_messages_one_flight", RoundTrips, AtMost(10.0), round_trips::smtp_hundred_in_one_flight),
+    figure("smtp/send_10_kib_instructions", Instructions, AtMost(15_000.0), || instructions::each(&smtp::SEND_10_KIB, 100)),
+    figure("smtp/send_10_kib_to_ten_instructions", Instructions, AtMost(15_000.0), || instructions::each(&smtp::SEND_10_KIB_TO_TEN, 100)),
     figure("smtp/send_10_kib_allocations", Allocations, AtMost(2.0), || allocations::each(&smtp::SEND_10_KIB)),
+    figure("smtp/send_10_kib_to_ten_allocations", Allocations, AtMost(2.0), || allocations::each(&smtp::SEND_10_KIB_TO_TEN)),
     figure("smtp/dot_stuffing_growth", Growth, AtMost(1.2), || growth(&smtp::DOTS_10_KIB, &smtp::DOTS_1_MIB)),
     figure("smtp/body_copy_25_mib_heap", Octets, AtMost(128.0 * KIB), allocations::smtp_body),
+    figure("smtp/body_stream_25_mib_heap", Octets, AtMost(128.0 * KIB), allocations::smtp_body_from_a_stream),
     figure("smtp/body_copy_25_mib_time", TimesFloor, Limit::None, wall::smtp_body),
 
     // TCP, TLS, greeting, CAPABILITY, AUTHENTICATE, probe.

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use mailbearer::imap::{Fetch, Mailbox, UidSet};
 use mailbearer::net::{Connection, Dial};
-use mailbearer::smtp::Envelope;
+use mailbearer::smtp::{Body, Envelope};
 use mailbearer::token::StaticToken;
 use mailbearer::{
     Auth, BoxFuture, Client, Connector, Endpoint, ImapClient, PopClient, Profile, Security,
@@ -52,6 +52,41 @@ pub(crate) fn smtp_sent_two_step() -> Measured {
 /// The same with STARTTLS.
 pub(crate) fn smtp_sent_starttls() -> Measured {
     smtp(one_line(Endpoint::smtp_starttls(HOST)), 1, SHORT_TOKEN)
+}
+
+/// The same on one line, with envelope and content in one flight.
+pub(crate) fn smtp_sent_in_one_flight() -> Measured {
+    let route = Route::to(one_line(Endpoint::smtp(HOST)), SHORT_TOKEN);
+    single_threaded(async {
+        let mut client = route.smtp().await?;
+        let body = Body::from(MESSAGE).chunked_in_one_flight();
+        let _ = client.send(&envelope(10)?, body).await.map_err(said)?;
+        Ok(route.trips())
+    })
+}
+
+/// A hundred messages, from nothing to the acceptance of the last.
+pub(crate) fn smtp_hundred() -> Measured {
+    hundred(|| Body::from(MESSAGE))
+}
+
+/// The same with envelopes and contents in as few flights as can be.
+pub(crate) fn smtp_hundred_in_one_flight() -> Measured {
+    hundred(|| Body::from(MESSAGE).chunked_in_one_flight())
+}
+
+fn hundred(body: fn() -> Body<'static>) -> Measured {
+    let route = Route::to(one_line(Endpoint::smtp(HOST)), SHORT_TOKEN);
+    single_threaded(async {
+        let mut client = route.smtp().await?;
+        let envelope = envelope(1)?;
+        let mut sending = client.send_all((0..100).map(|_| (&envelope, body())));
+        while let Some(sent) = sending.next().await {
+            let _ = sent.outcome.map_err(said)?;
+        }
+        drop(sending);
+        Ok(route.trips())
+    })
 }
 
 fn smtp(endpoint: Endpoint, recipients: usize, token: usize) -> Measured {

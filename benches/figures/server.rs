@@ -73,6 +73,8 @@ enum SmtpStep {
     Command,
     Token,
     Content,
+    /// So many octets of a chunk are to come, and it is the last.
+    Chunk(usize),
 }
 
 impl Script for Smtp {
@@ -91,6 +93,11 @@ impl Script for Smtp {
                 return say("250 2.0.0 OK <1@AM0PR01MB0001.eurprd01.prod.exchangelabs.com>\r\n");
             }
             SmtpStep::Content => return say(""),
+            SmtpStep::Chunk(octets) => {
+                let left = octets.saturating_sub(line.len() + 2);
+                self.step = if left > 0 { SmtpStep::Chunk(left) } else { SmtpStep::Command };
+                return say(if left > 0 { "" } else { "250 2.0.0 OK\r\n" });
+            }
             SmtpStep::Command => {}
         }
         let mut words = line.split(' ');
@@ -111,6 +118,12 @@ impl Script for Smtp {
                 self.step = SmtpStep::Content;
                 say("354 Start mail input; end with <CRLF>.<CRLF>\r\n")
             }
+            "BDAT" => {
+                let octets = words.next().and_then(|octets| octets.parse().ok());
+                self.step = SmtpStep::Chunk(octets.unwrap_or_default());
+                say("")
+            }
+            "RSET" => say("250 2.0.0 Resetting\r\n"),
             "QUIT" => say("221 2.0.0 Service closing transmission channel\r\n"),
             _ => say("500 5.3.3 Unrecognized command\r\n"),
         }

@@ -36,6 +36,7 @@ const ALL: &[&Workload] = &[
     &smtp::DOTS_1_MIB,
     &smtp::DOTS_10_KIB,
     &smtp::SEND_10_KIB,
+    &smtp::SEND_10_KIB_TO_TEN,
     &token::HIT,
 ];
 

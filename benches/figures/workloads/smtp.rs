@@ -1,16 +1,21 @@
 //! Sending messages.
 
 use std::hint::black_box;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use mailbearer::smtp::Envelope;
+use mailbearer::smtp::{Body, Envelope};
 use mailbearer::{Protocol, SmtpClient};
 
 use super::{Workload, connector, dots, message};
-use crate::replay::{Replay, after};
+use crate::replay::{Replay, Step, after};
 use crate::{said, single_threaded};
 
 pub(crate) static SEND_10_KIB: Workload =
-    Workload::new("smtp-send-10-kib", |items| single_threaded(send(&message(10 * 1024), items)));
+    Workload::new("smtp-send-10-kib", |items| single_threaded(send_all(1, items)));
+
+pub(crate) static SEND_10_KIB_TO_TEN: Workload =
+    Workload::new("smtp-send-10-kib-to-ten", |items| single_threaded(send_all(10, items)));
 
 pub(crate) static DOTS_10_KIB: Workload =
     Workload::new("smtp-dots-10-kib", |items| single_threaded(send(&dots(10 * 1024), items)));
@@ -18,8 +23,21 @@ pub(crate) static DOTS_10_KIB: Workload =
 pub(crate) static DOTS_1_MIB: Workload =
     Workload::new("smtp-dots-1-mib", |items| single_threaded(send(&dots(1024 * 1024), items)));
 
-/// A client that is logged in.
+/// A client that is logged in, at a server that takes one message after the other.
 pub(crate) async fn client() -> Result<SmtpClient, String> {
+    let session = [after(b"DATA\r\n", envelope_replies(1, "354")), after(b"\r\n.\r\n", ACCEPTED)];
+    client_of(session).await
+}
+
+const ACCEPTED: &str = "250 2.0.0 OK <1@AM0PR01MB0001.eurprd01.prod.exchangelabs.com>\r\n";
+
+/// Up to the go-ahead.
+fn envelope_replies(recipients: usize, go_ahead: &str) -> String {
+    let recipients = "250 2.1.5 Recipient OK\r\n".repeat(recipients);
+    format!("250 2.1.0 Sender OK\r\n{recipients}{go_ahead} Start mail input\r\n")
+}
+
+async fn client_of(session: impl IntoIterator<Item = Step>) -> Result<SmtpClient, String> {
     let login = [
         after(b"", "220 mail.example ready\r\n"),
         after(
@@ -30,22 +48,61 @@ pub(crate) async fn client() -> Result<SmtpClient, String> {
         after(b"AUTH2\r\n", "334 \r\n"),
         after(b"\r\n", "235 2.7.0 Authentication successful\r\n"),
     ];
-    let session = [
-        after(
-            b"DATA\r\n",
-            "250 2.1.0 Sender OK\r\n250 2.1.5 Recipient OK\r\n354 Start mail input\r\n",
-        ),
-        after(b"\r\n.\r\n", "250 2.0.0 OK <1@AM0PR01MB0001.eurprd01.prod.exchangelabs.com>\r\n"),
-    ];
     connector(SmtpClient::builder, Protocol::Smtp, Replay::new(login, session))
         .connect()
         .await
         .map_err(said)
 }
 
+/// A message of so many octets that is never in memory whole.
+pub(crate) fn streamed(octets: usize) -> Body<'static> {
+    let line = bytes::Bytes::from(message(64 * 1024));
+    Body::stream(Lines { line, left: octets / (64 * 1024) })
+}
+
+/// The same lines over and over.
+struct Lines {
+    line: bytes::Bytes,
+    left: usize,
+}
+
+impl futures_core::Stream for Lines {
+    type Item = Result<bytes::Bytes, std::io::Error>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<bytes::Bytes, std::io::Error>>> {
+        self.left = self.left.saturating_sub(1);
+        Poll::Ready((self.left > 0).then(|| Ok(self.line.clone())))
+    }
+}
+
 pub(crate) fn envelope() -> Result<Envelope, String> {
     Envelope::new("billing@contoso.example", ["someone@example.com"])
         .map_err(|error| error.to_string())
+}
+
+/// Sends 10 KiB again and again, with the same envelope.
+async fn send_all(recipients: usize, items: u64) -> Result<(), String> {
+    let count = usize::try_from(items).map_err(|error| error.to_string())?;
+    let envelope_only = after(b"DATA\r\n", envelope_replies(recipients, "354"));
+    let both = format!("{ACCEPTED}{}", envelope_replies(recipients, "354"));
+    let between = after(b"DATA\r\n", both);
+    let session = std::iter::once(envelope_only)
+        .chain(std::iter::repeat_n(between, count - 1))
+        .chain([after(b"\r\n.\r\n", ACCEPTED)]);
+    let mut client = client_of(session.collect::<Vec<_>>()).await?;
+    let addresses = (1..=recipients).map(|n| format!("someone{n}@example.com"));
+    let envelope =
+        Envelope::new("billing@contoso.example", addresses).map_err(|e| e.to_string())?;
+    let message = message(10 * 1024);
+    let messages = std::iter::repeat_n((&envelope, &message), count);
+    let mut sending = client.send_all(messages);
+    while let Some(sent) = sending.next().await {
+        let _ = black_box(sent.outcome.map_err(said)?);
+    }
+    Ok(())
 }
 
 /// Sends it again and again.
