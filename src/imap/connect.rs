@@ -195,6 +195,7 @@ fn cause(reply: &Reply) -> Option<AuthCause> {
         ) => AuthCause::Policy,
         Some(_) => AuthCause::Other,
         None if reply.status() == Status::Bad => AuthCause::Malformed,
+        None if reply.says_unavailable() => AuthCause::Temporary(None),
         None if reply.says("basic authentication is disabled") => AuthCause::Policy,
         None => AuthCause::Credential,
     })

@@ -1,6 +1,7 @@
 //! What an IMAP connection or command can end in.
 
 use std::borrow::Cow;
+use std::num::NonZeroU32;
 
 use crate::auth::Verdict;
 use crate::connector::{Judge, Obstacle};
@@ -67,6 +68,15 @@ pub enum Error {
         what: String,
         /// What there is instead.
         offered: String,
+    },
+    /// The mailbox has another UIDVALIDITY than expected: UIDs that were kept mean nothing now. It
+    /// is open all the same.
+    #[error("the UIDVALIDITY of the mailbox is {}, not {expected}", shown(.found))]
+    Changed {
+        /// The UIDVALIDITY under which UIDs were kept.
+        expected: NonZeroU32,
+        /// What the mailbox has now, if the server tells.
+        found: Option<NonZeroU32>,
     },
     /// The call cannot work as it was made.
     #[error(transparent)]
@@ -164,7 +174,7 @@ impl Failure for Error {
                 _ => Retry::Reconnect,
             },
             Self::Closed { .. } | Self::Protocol { .. } => Retry::Reconnect,
-            Self::Unsupported { .. } | Self::Misuse(_) => Retry::Never,
+            Self::Unsupported { .. } | Self::Changed { .. } | Self::Misuse(_) => Retry::Never,
             Self::Net { source, .. } => source.retry(),
             Self::Token(error) => error.retry(),
         }
@@ -179,6 +189,7 @@ impl Failure for Error {
             | Self::Net { stage, .. } => *stage,
             Self::Auth(_) => Stage::Auth,
             Self::Unknown { cause } => cause.stage(),
+            Self::Changed { .. } => Stage::Command("SELECT"),
             Self::Misuse(_) => Stage::Command("the call"),
             Self::Token(_) => Stage::Token,
         }
@@ -188,7 +199,7 @@ impl Failure for Error {
         match self {
             Self::Refused { usable, .. } => *usable,
             Self::Unsupported { stage, .. } => matches!(stage, Stage::Command(_)),
-            Self::Misuse(_) => true,
+            Self::Changed { .. } | Self::Misuse(_) => true,
             _ => false,
         }
     }
@@ -198,13 +209,21 @@ impl Failure for Error {
     }
 }
 
+fn shown(uid_validity: &Option<NonZeroU32>) -> String {
+    uid_validity.map_or_else(|| "unknown".to_owned(), |validity| validity.to_string())
+}
+
 /// What a refusal's own words call for (RFC 5530).
 fn after_words(reply: &Reply) -> Retry {
     if let Some(after) = reply.throttled() {
         return Retry::Later(after);
     }
     match reply.code() {
-        Some(Code::Unavailable | Code::InUse | Code::ServerBug) => Retry::Later(None),
+        // What was refused for an EXPUNGE by somebody else goes through once that has been told.
+        Some(Code::Unavailable | Code::InUse | Code::ServerBug | Code::ExpungeIssued) => {
+            Retry::Later(None)
+        }
+        None if reply.says_unavailable() => Retry::Later(None),
         Some(Code::AuthenticationFailed | Code::Expired) => Retry::RefreshToken,
         Some(
             Code::AuthorizationFailed
@@ -266,6 +285,23 @@ mod tests {
         for (line, retry) in [
             ("A1 NO [UNAVAILABLE] down", Retry::Later(None)),
             ("A1 NO [INUSE] locked", Retry::Later(None)),
+            ("A1 NO [SERVERBUG] oops", Retry::Later(None)),
+            ("A1 NO [EXPUNGEISSUED] Some messages were already expunged", Retry::Later(None)),
+            ("A1 NO Server Unavailable. 15", Retry::Later(None)),
+            ("A1 NO [THROTTLED] Rate limit hit.", Retry::Later(None)),
+            ("A1 NO [OVERQUOTA] Account exceeded command or bandwidth limits.", Retry::Later(None)),
+            ("A1 NO [ALERT] Too many simultaneous connections. (Failure)", Retry::Later(None)),
+            ("A1 NO [LIMIT] too many keywords", Retry::Never),
+            ("A1 NO [CANNOT] invalid name", Retry::Never),
+            ("A1 NO [ALREADYEXISTS] there is one", Retry::Never),
+            ("A1 NO [HASCHILDREN] not empty", Retry::Never),
+            ("A1 NO [TRYCREATE] no such mailbox", Retry::Never),
+            ("A1 BAD [CLIENTBUG] that was wrong", Retry::Never),
+            ("A1 NO [EXPIRED] sign in again", Retry::RefreshToken),
+            ("A1 NO [AUTHORIZATIONFAILED] not yours", Retry::Administrator),
+            ("A1 NO [PRIVACYREQUIRED] TLS first", Retry::Administrator),
+            ("A1 NO [CONTACTADMIN] call us", Retry::Administrator),
+            ("A1 NO [CORRUPTION] the index is broken", Retry::Administrator),
             ("A1 NO [NOPERM] no", Retry::Administrator),
             ("A1 NO [OVERQUOTA] full", Retry::Administrator),
             ("A1 NO [NONEXISTENT] no such mailbox", Retry::Never),

@@ -40,10 +40,12 @@ mod types;
 
 pub use client::ImapClient;
 pub use command::append::{AppendOptions, AppendResult};
+pub use command::copy::CopyResult;
 pub use command::enable::Extension;
 pub use command::fetch::{MessageStream, Messages};
 pub use command::fetch_items::{Fetch, FetchItems};
 pub use command::list::{Attribute, ListedMailbox, Mailboxes, Role};
+pub use command::r#move::{MoveResult, MoveWay};
 pub use command::namespace::{NamespacePrefix, Namespaces};
 pub use command::raw::{RawCommand, RawOutcome};
 pub use command::search::{Search, SearchResult, SearchReturn};

@@ -75,14 +75,25 @@ impl Reply {
         self.says("accesstokenexpired")
     }
 
-    /// How long Exchange Online wants to be left alone: `BAD Request is throttled. Suggested
-    /// Backoff Time: 92415 milliseconds`. Inside, `None` if it does not say how long; never more
+    /// Exchange cannot reach what is behind it: `NO Server Unavailable. 15`.
+    pub(crate) fn says_unavailable(&self) -> bool {
+        self.says("server unavailable")
+    }
+
+    /// How long a server wants to be left alone. Exchange Online: `BAD Request is throttled.
+    /// Suggested Backoff Time: 92415 milliseconds`; Gmail: `NO [THROTTLED] …`, `NO [OVERQUOTA]
+    /// Account exceeded command or bandwidth limits.`, which is no matter of the quota, and `NO
+    /// [ALERT] Too many simultaneous connections.` Inside, `None` if it does not say how long; never more
     /// than a day, whatever it says.
     pub(crate) fn throttled(&self) -> Option<Option<Duration>> {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         let text = self.text.to_ascii_lowercase();
         let time = text.split_once("suggested backoff time:").map(|(_, time)| time.trim_start());
-        if time.is_none() && !text.contains("request is throttled") {
+        let phrases =
+            ["request is throttled", "bandwidth limit", "too many simultaneous connections"];
+        let coded = matches!(self.code(), Some(Code::Other { name, .. })
+            if name.eq_ignore_ascii_case("THROTTLED"));
+        if time.is_none() && !coded && !phrases.iter().any(|phrase| text.contains(phrase)) {
             return None;
         }
         let digits = time.unwrap_or_default().split(|c: char| !c.is_ascii_digit()).next();

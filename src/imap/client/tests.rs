@@ -1,3 +1,4 @@
+mod fall_backs;
 mod lists;
 
 use std::future::poll_fn;
@@ -11,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::Endpoint;
 use crate::connector::Settings;
-use crate::imap::{AppendOptions, Fetch, Flag, StoreFlags, Uid, UidSet};
+use crate::imap::{AppendOptions, Extension, Fetch, Flag, StoreFlags, Uid, UidSet};
 use crate::{Failure, Retry, net};
 
 /// A server that follows a script and checks every octet the client writes: `C: ` lines are
@@ -292,16 +293,11 @@ async fn a_session_whose_token_expires_asks_for_a_new_one() {
 
 #[tokio::test]
 async fn what_the_server_does_not_offer_is_not_asked_for() {
-    let (stream, server) = scripted("S: * PREAUTH [CAPABILITY IMAP4rev1] hi");
-    let settings = Settings::new(Endpoint::imap("mail.example"));
-    let mut session = Session::new(Box::new(stream), &settings, true);
-    session.core_mut().expect_greeting();
-    session.step(crate::Stage::Greeting).await.unwrap();
-    let mut client = ImapClient::new(session);
-    let error = client.unselect().await.unwrap_err();
+    let (mut client, server) = client_of("IMAP4rev1", "").await;
+    let error = client.enable([Extension::CondStore]).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the server does not offer UNSELECT for UNSELECT (it offers: IMAP4rev1)"
+        "the server does not offer ENABLE for ENABLE (it offers: IMAP4rev1)"
     );
     assert!(error.connection_usable());
     drop(client);

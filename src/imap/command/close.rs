@@ -24,20 +24,31 @@ impl ImapClient {
         self.run(Leave("CLOSE")).await
     }
 
-    /// Leaves the selected mailbox as it is.
+    /// Leaves the selected mailbox as it is; nothing is expunged.
+    ///
+    /// Where the server does not offer `UNSELECT`, the mailbox is opened once more by EXAMINE and
+    /// left by CLOSE, which then expunges nothing; where none is selected, nothing is done.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if the server does not offer `UNSELECT`; [`Error::Refused`] if no
-    /// mailbox is selected.
+    /// [`Error::Refused`] if no mailbox is selected, or the mailbox cannot be opened once more.
     ///
     /// # Cancel safety
     /// See [`ImapClient`].
     pub async fn unselect(&mut self) -> Result<(), Error> {
-        let offered = self.capabilities();
-        if !offered.has("UNSELECT") && !offered.has("IMAP4rev2") {
-            return Err(Error::lacks(offered, Stage::Command("UNSELECT"), "UNSELECT"));
+        const STAGE: Stage = Stage::Command("UNSELECT");
+        let session = &mut self.mailbox.session;
+        let offered = session.core().capabilities();
+        if offered.has("UNSELECT") || offered.has("IMAP4rev2") {
+            return session.run(Leave("UNSELECT"), STAGE).await;
         }
-        self.run(Leave("UNSELECT")).await
+        // What a dropped SELECT has selected is known afterwards.
+        session.settle(STAGE).await?;
+        let Some(selected) = session.core().selected() else { return Ok(()) };
+        if !selected.examined {
+            let name = selected.name.clone();
+            self.examine(name).await?;
+        }
+        self.run(Leave("CLOSE")).await
     }
 }
 

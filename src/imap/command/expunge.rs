@@ -50,7 +50,8 @@ impl Mailbox {
         if !offered.has("UIDPLUS") && !offered.has("IMAP4rev2") {
             return Err(Error::lacks(offered, Stage::Command("UID EXPUNGE"), "UIDPLUS"));
         }
-        self.run(Expunge { uids: Some(uids), expunged: Vec::new() }).await
+        let expunge = Expunge { uids: Some(uids), expunged: Vec::new() };
+        self.session.run(expunge, Stage::Command("UID EXPUNGE")).await
     }
 }
 

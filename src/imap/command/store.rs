@@ -1,4 +1,4 @@
-//! UID STORE, RFC 9051 section 6.4.6.
+//! STORE and UID STORE, RFC 9051 sections 6.4.6 and 6.4.9.
 //!
 //! ```text
 //! C: A6 UID STORE 87:90 +FLAGS (\Seen)
@@ -7,10 +7,11 @@
 //! ```
 
 use super::Command;
-use crate::Misuse;
+use super::copy::Which;
 use crate::imap::proto::Claims;
 use crate::imap::proto::encode::Line;
-use crate::imap::{Capabilities, Error, Flag, Mailbox, Message, Reply, UidSet};
+use crate::imap::{Capabilities, Error, Flag, Mailbox, Message, Reply, SeqSet, UidSet};
+use crate::{Misuse, Stage};
 
 /// A change of flags.
 ///
@@ -71,30 +72,61 @@ impl Mailbox {
         if uids.is_empty() {
             return Ok(Vec::new());
         }
-        self.run(Store { uids, change, changed: Vec::new() }).await
+        let store = Store::new(Which::Uids(uids), change);
+        self.session.run(store, Stage::Command("UID STORE")).await
+    }
+
+    /// The same by sequence numbers. They move whenever a message is expunged: see
+    /// [`uid_store`](Self::uid_store), which is nearly always the one to use.
+    ///
+    /// # Errors
+    /// As for [`uid_store`](Self::uid_store), and if there is no message of one of these numbers.
+    ///
+    /// # Cancel safety
+    /// As for [`uid_store`](Self::uid_store).
+    pub async fn store(
+        &mut self,
+        set: impl Into<SeqSet>,
+        change: StoreFlags<'_>,
+    ) -> Result<Vec<Message>, Error> {
+        let numbers = set.into();
+        if numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.run(Store::new(Which::Numbers(numbers), change)).await
     }
 }
 
 struct Store<'a> {
-    uids: UidSet,
+    which: Which,
     change: StoreFlags<'a>,
     changed: Vec<Message>,
 }
 
+impl<'a> Store<'a> {
+    const fn new(which: Which, change: StoreFlags<'a>) -> Self {
+        Self { which, change, changed: Vec::new() }
+    }
+}
+
 impl Command for Store<'_> {
-    const NAME: &'static str = "UID STORE";
+    const NAME: &'static str = "STORE";
 
     type Output = Vec<Message>;
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         let StoreFlags { item, silent, flags } = &self.change;
         let silent = if *silent { ".SILENT" } else { "" };
-        line.raw(format_args!("UID STORE {} {item}{silent} ", self.uids)).flags(flags)?;
+        let (prefix, which) = (self.which.prefix(), &self.which);
+        line.raw(format_args!("{prefix}STORE {which} {item}{silent} ")).flags(flags)?;
         Ok(())
     }
 
     fn claims(&self) -> Claims {
-        Claims::Messages(self.uids.clone())
+        match &self.which {
+            Which::Uids(set) => Claims::Messages(set.clone()),
+            Which::Numbers(set) => Claims::Numbers(set.clone()),
+        }
     }
 
     fn fetched(&mut self, message: Message) {
@@ -115,7 +147,7 @@ mod tests {
     use crate::imap::proto::Core;
 
     fn store(change: StoreFlags<'_>) -> Store<'_> {
-        Store { uids: UidSet::parse("2:4").unwrap(), change, changed: Vec::new() }
+        Store::new(Which::Uids(UidSet::parse("2:4").unwrap()), change)
     }
 
     #[test]
@@ -137,6 +169,27 @@ mod tests {
             let uids: Vec<_> = changed.iter().filter_map(Message::uid).map(u32::from).collect();
             assert_eq!(uids, [2, 4]);
             assert!(changed[0].flags().contains(&Flag::Seen));
+        });
+    }
+
+    #[test]
+    fn by_sequence_number_a_response_needs_no_uid() {
+        // RFC 3501 section 6.4.6.
+        let script = "
+            S: * PREAUTH hi
+            C: A1 STORE 2:4 +FLAGS (\\Deleted)
+            S: * 2 FETCH (FLAGS (\\Deleted \\Seen))
+            S: * 3 FETCH (FLAGS (\\Deleted))
+            S: * 9 FETCH (FLAGS ())
+            S: * 4 FETCH (FLAGS (\\Deleted \\Flagged \\Seen))
+            S: A1 OK STORE completed
+        ";
+        let numbers = || Which::Numbers(SeqSet::parse("2:4").unwrap());
+        let change = || Store::new(numbers(), StoreFlags::add([Flag::Deleted]));
+        play(change, script, |mut played| {
+            let changed = played.output.unwrap();
+            assert_eq!(changed.iter().map(Message::seq).collect::<Vec<_>>(), [2, 3, 4]);
+            assert!(matches!(played.core.take_event(), Some(Event::Fetch(_))));
         });
     }
 

@@ -1,5 +1,7 @@
 //! What a response means to the session, and whose it is.
 
+use std::num::NonZeroU32;
+
 use bytes::Bytes;
 
 use super::decode::{Malformed, parse_u32};
@@ -28,7 +30,7 @@ impl Core {
                 }
                 self.keep_unparsed(frame, Malformed("the tag of a command in flight"));
             }
-            Response::Status(condition) => return Ok(self.status(&condition)),
+            Response::Status(condition) => return Ok(self.status(&condition, &response, &frame)),
             Response::Numbered { number, name, .. } => {
                 if let Some(state) = self.state() {
                     state.count(number, name);
@@ -89,7 +91,12 @@ impl Core {
         self.output.secret(b"", &answer).map_err(|_| Fault::EndlessChallenge)
     }
 
-    fn status(&mut self, condition: &Condition<'_>) -> Option<Step> {
+    fn status(
+        &mut self,
+        condition: &Condition<'_>,
+        response: &Response<'_>,
+        frame: &Bytes,
+    ) -> Option<Step> {
         let reply = Reply::new(condition, &self.scrubber);
         let stateful = self.heed(&reply);
         if reply.code() == Some(&Code::Closed) {
@@ -97,12 +104,21 @@ impl Core {
         }
         if reply.status() == Status::Bye {
             self.goodbyes += 1;
-            self.last_words = Some(reply);
+            // The second goodbye is often without the reason (Yandex).
+            if self.last_words.is_none() || !reply.text().is_empty() {
+                self.last_words = Some(reply);
+            }
             return (self.goodbyes > 1).then_some(Step::Gone);
         }
-        if !stateful {
-            self.keep(Event::Notice(reply));
+        if stateful {
+            return None;
         }
+        // COPYUID and its like belong to a command, wherever they stand.
+        let claimant = self.queue.iter().position(|pending| pending.claims.may_claim(response));
+        if claimant.is_some() {
+            return self.claimed(claimant, |tag| Step::Data { tag, frame: frame.clone() });
+        }
+        self.keep(Event::Notice(reply));
         None
     }
 
@@ -221,9 +237,17 @@ impl Core {
     /// Whether a command has asked about this message. A response without a UID answers no UID
     /// command (RFC 9051 section 6.4.9).
     fn asked_about(&self, pending: &Pending, message: &Message) -> bool {
-        let Claims::Messages(set) = &pending.claims else { return false };
-        // `n:*` asks about the last message, whatever its UID.
+        // `n:*` asks about the last message, whatever its number.
         let is_last = || self.selected.as_ref().is_none_or(|state| message.seq() >= state.exists);
+        let set = match &pending.claims {
+            Claims::Messages(set) => set,
+            Claims::Numbers(set) => {
+                let number = NonZeroU32::new(message.seq());
+                return number.is_some_and(|number| set.contains(number))
+                    || set.names_the_last() && is_last();
+            }
+            Claims::Nothing | Claims::Data(_) => return false,
+        };
         message.uid().is_some_and(|uid| set.contains(uid) || set.names_the_last() && is_last())
     }
 

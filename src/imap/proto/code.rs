@@ -54,6 +54,8 @@ pub enum Code {
     NoModSeq,
     /// `NONEXISTENT`: there is no such mailbox.
     NonExistent,
+    /// `NOTSAVED`: the result of a search was not kept.
+    NotSaved,
     /// `NOPERM`: the user may not do that.
     NoPerm,
     /// `OVERQUOTA`: the user is or would be over quota.
@@ -174,6 +176,7 @@ impl Code {
             Self::Limit => "LIMIT",
             Self::NoModSeq => "NOMODSEQ",
             Self::NonExistent => "NONEXISTENT",
+            Self::NotSaved => "NOTSAVED",
             Self::NoPerm => "NOPERM",
             Self::OverQuota => "OVERQUOTA",
             Self::Parse => "PARSE",
@@ -220,6 +223,7 @@ impl Code {
             b"LIMIT" => Self::Limit,
             b"NOMODSEQ" => Self::NoModSeq,
             b"NONEXISTENT" => Self::NonExistent,
+            b"NOTSAVED" => Self::NotSaved,
             b"NOPERM" => Self::NoPerm,
             b"OVERQUOTA" => Self::OverQuota,
             b"PARSE" => Self::Parse,
@@ -312,6 +316,7 @@ mod tests {
             "LIMIT",
             "NOMODSEQ",
             "NONEXISTENT",
+            "NOTSAVED",
             "NOPERM",
             "OVERQUOTA",
             "PARSE",

@@ -34,7 +34,7 @@ use self::encode::{Line, Literals, Piece};
 use self::response::Response;
 use self::selected::Selected;
 use super::event::{Data, Event, Events};
-use super::types::{Capabilities, MailboxName, Message, UidSet};
+use super::types::{Capabilities, MailboxName, Message, SeqSet, UidSet};
 use super::{Reply, Status};
 use crate::Limits;
 use crate::fault::{Fault, Unwritable, printable};
@@ -105,6 +105,8 @@ pub(crate) enum Claims {
     /// What is said of these messages. Servers tell of others in between (RFC 9051 section 7), so
     /// being a FETCH response is not enough.
     Messages(UidSet),
+    /// The same of messages named by their sequence numbers.
+    Numbers(SeqSet),
 }
 
 impl Claims {
@@ -112,8 +114,10 @@ impl Claims {
         match self {
             Self::Nothing => false,
             Self::Data(claims) => claims(response),
-            Self::Messages(_) => matches!(response, Response::Numbered { name, .. }
-                if name.eq_ignore_ascii_case(b"FETCH")),
+            Self::Messages(_) | Self::Numbers(_) => {
+                matches!(response, Response::Numbered { name, .. }
+                if name.eq_ignore_ascii_case(b"FETCH"))
+            }
         }
     }
 }

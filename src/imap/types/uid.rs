@@ -150,6 +150,11 @@ impl SeqSet {
         self.0.is_empty()
     }
 
+    /// Whether `*` is in it, on either side of a range: the last message.
+    pub(crate) const fn names_the_last(&self) -> bool {
+        self.0.open.is_some()
+    }
+
     /// Whether this number is in it. What `*` stands for is not known here: `7:*` holds 7 and above.
     pub fn contains(&self, number: NonZeroU32) -> bool {
         self.0.contains(number.get())

@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 
 use mailbearer::imap::{self, AppendOptions, Event, Fetch, Flag, Mailbox, Message, StoreFlags};
-use mailbearer::imap::{BodyPart, FetchItems, Section, Text, UidSet};
+use mailbearer::imap::{BodyPart, Date, Extension, FetchItems, ListedMailbox, Mailboxes, Role};
+use mailbearer::imap::{Search, SearchResult, SearchReturn, Section, SeqSet, StatusItem, Text};
+use mailbearer::imap::{Uid, UidSet};
 use mailbearer::{Auth, Challenge, Endpoint, Failure, ImapClient};
 
 use super::play::Session;
@@ -59,6 +61,47 @@ impl Session for Imap {
                     (Some(validity), Some(uid)) => format!("{validity}:{uid}"),
                     _ => "no UID".into(),
                 }
+            }
+            "list" => listed(&client.list(call.argument(0), call.argument(1)).await?),
+            "lsub" => listed(&client.lsub(call.argument(0), call.argument(1)).await?),
+            // Roles by their names in RFC 6154, of all mailboxes.
+            "roles" => {
+                let mailboxes = client.list("", "*").await?;
+                let print = |word: &String| {
+                    let found =
+                        mailboxes.role(role(word)).map(|mailbox| mailbox.name().to_string());
+                    format!("{word}={}", found.unwrap_or_else(|| "-".to_owned()))
+                };
+                call.arguments.iter().map(print).collect::<Vec<_>>().join(" ")
+            }
+            "status" => {
+                let items = call.arguments[1..].iter().cloned();
+                let items = items.map(|item| StatusItem::Other(item.into()));
+                let status = client.status(call.argument(0), items).await?;
+                let print = |(name, value): (&str, &[u8])| {
+                    format!("{name}={}", String::from_utf8_lossy(value))
+                };
+                status.items().map(print).collect::<Vec<_>>().join(" ")
+            }
+            "create" => client.create(call.argument(0)).await.map(|()| String::new())?,
+            "delete" => client.delete(call.argument(0)).await.map(|()| String::new())?,
+            "rename" => {
+                let (from, to) = (call.argument(0), call.argument(1));
+                client.rename(from, to).await.map(|()| String::new())?
+            }
+            "subscribe" => client.subscribe(call.argument(0)).await.map(|()| String::new())?,
+            "unsubscribe" => client.unsubscribe(call.argument(0)).await.map(|()| String::new())?,
+            "enable" => {
+                let extensions = call.arguments.iter().map(|word| match word.as_str() {
+                    "CONDSTORE" => Extension::CondStore,
+                    "UTF8=ACCEPT" => Extension::Utf8Accept,
+                    word => panic!("no extension `{word}`"),
+                });
+                client.enable(extensions).await?.to_string()
+            }
+            "select_if" => {
+                let validity = call.argument(1).parse().expect("a UIDVALIDITY");
+                mailbox(client.select_if(call.argument(0), validity).await?)
             }
             "events" => {
                 let mut told = Vec::new();
@@ -138,10 +181,86 @@ async fn in_mailbox(
             let changed = selected.uid_store(uids(), change).await?;
             changed.iter().map(describe).collect::<Vec<_>>().join(" | ")
         }
+        "store" => {
+            let set = SeqSet::parse(call.argument(0)).expect("a set of numbers");
+            let flags = call.arguments[1..].iter().map(|flag| Flag::from(flag.as_str()));
+            let changed = selected.store(set, StoreFlags::add(flags)).await?;
+            changed.iter().map(describe).collect::<Vec<_>>().join(" | ")
+        }
+        "uid_copy" => {
+            let result = selected.uid_copy(uids(), call.argument(1)).await?;
+            moved(result.uid_validity(), result.pairs())
+        }
+        "uid_move" => {
+            let result = selected.uid_move(uids(), call.argument(1)).await?;
+            let places = moved(result.uid_validity(), result.pairs());
+            format!("{:?} {places} expunged={}", result.way(), numbers(result.expunged()))
+        }
+        "uid_search" => found(&selected.uid_search(search(&call.arguments)).await?),
+        "uid_count" => {
+            let wanted = [SearchReturn::Count, SearchReturn::Max];
+            let result = selected.uid_search_returning(search(&call.arguments), wanted).await?;
+            format!("{} up to {}", result.count(), result.max().map_or(0, Uid::get))
+        }
         "expunge" => numbers(&selected.expunge().await?),
         "uid_expunge" => numbers(&selected.uid_expunge(uids()).await?),
         verb => panic!("IMAP has no verb `{verb}` here"),
     })
+}
+
+/// Keys by the names of their methods; `key=text` where they take one.
+fn search(words: &[String]) -> Search {
+    words.iter().fold(Search::all(), |search, word| match word.split_once('=') {
+        Some(("from", text)) => search.from(text),
+        Some(("subject", text)) => search.subject(text),
+        Some(("since", text)) => {
+            let mut numbers = text.split('-').map(|number| number.parse::<u16>().expect("a date"));
+            let mut next = || numbers.next().expect("a date");
+            let (year, month, day) = (next(), next() as u8, next() as u8);
+            search.since(Date::new(year, month, day).expect("a date"))
+        }
+        _ => match word.as_str() {
+            "all" => search,
+            "unseen" => search.unseen(),
+            "flagged" => search.flagged(),
+            word => panic!("no key `{word}`"),
+        },
+    })
+}
+
+fn found(result: &SearchResult<Uid>) -> String {
+    result.iter().map(|uid| uid.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+fn moved(validity: Option<NonZeroU32>, pairs: impl Iterator<Item = (Uid, Uid)>) -> String {
+    let pairs: Vec<_> = pairs.map(|(from, to)| format!("{from}>{to}")).collect();
+    match validity {
+        Some(validity) => format!("{validity}:{}", pairs.join(",")),
+        None => "no UID".into(),
+    }
+}
+
+fn listed(mailboxes: &Mailboxes) -> String {
+    let print = |mailbox: &ListedMailbox| {
+        let attributes: Vec<_> = mailbox.attributes().iter().map(ToString::to_string).collect();
+        let delimiter = mailbox.delimiter().map_or_else(|| "-".to_owned(), String::from);
+        format!("{} {delimiter} {}", mailbox.name(), attributes.join(","))
+    };
+    let lines: Vec<_> = mailboxes.iter().map(print).collect();
+    let lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
+    lines.join(" | ")
+}
+
+fn role(word: &str) -> Role {
+    match word {
+        "Sent" => Role::Sent,
+        "Drafts" => Role::Drafts,
+        "Trash" => Role::Trash,
+        "Junk" => Role::Junk,
+        "Archive" => Role::Archive,
+        "All" => Role::All,
+        word => panic!("no role `{word}`"),
+    }
 }
 
 fn items(words: &[String]) -> FetchItems {

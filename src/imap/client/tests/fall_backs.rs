@@ -1,0 +1,233 @@
+//! What is done where a server lacks a command, or dislikes its form.
+
+use std::num::NonZeroU32;
+
+use super::client_of;
+use crate::imap::{Error, Extension, Fetch, MoveWay, Search, SearchReturn, SeqSet, Uid, UidSet};
+use crate::{Failure, Retry};
+
+fn uids(set: &str) -> UidSet {
+    UidSet::parse(set).unwrap()
+}
+
+#[tokio::test]
+async fn without_move_messages_are_copied_marked_and_expunged_by_uid() {
+    let script = r"
+        C: A1 SELECT INBOX
+        S: * 9 EXISTS
+        S: A1 OK done
+        C: A2 UID COPY 3:4 Trash
+        S: A2 OK [COPYUID 9 3:4 1:2] done
+        C: A3 UID STORE 3:4 +FLAGS.SILENT (\Deleted)
+        S: A3 OK done
+        C: A4 UID EXPUNGE 3:4
+        S: * 2 EXPUNGE
+        S: * 2 EXPUNGE
+        S: A4 OK done
+        C: A5 UID SEARCH 5:6
+        S: * SEARCH 7 9
+        S: A5 OK done
+        C: A6 UID COPY 7,9 Trash
+        S: A6 OK done
+        C: A7 UID STORE 7,9 +FLAGS.SILENT (\Deleted)
+        S: A7 NO [NOPERM] not yours
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 UIDPLUS", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let moved = inbox.uid_move(uids("3:4"), "Trash").await.unwrap();
+    assert_eq!((moved.way(), moved.expunged()), (MoveWay::CopyAndExpunge, &[2, 2][..]));
+    assert_eq!(moved.pairs().last(), Uid::new(4).zip(Uid::new(2)));
+    assert_eq!(inbox.exists(), 7);
+    // What fails behind the copy says so by its stage.
+    let numbers = SeqSet::parse("5:6").unwrap();
+    let error = inbox.move_numbers(numbers, "Trash").await.unwrap_err();
+    assert_eq!(error.to_string(), "UID STORE refused: NO [NOPERM] not yours");
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn without_move_and_uidplus_nothing_is_moved_at_all() {
+    let script = "C: A1 SELECT INBOX\nS: A1 OK done";
+    let (mut client, server) = client_of("IMAP4rev1", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let error = inbox.uid_move(uids("3"), "Trash").await.unwrap_err();
+    assert!(matches!(&error, Error::Unsupported { what, .. } if what == "MOVE or UIDPLUS"));
+    assert!(error.connection_usable());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn empty_sets_ask_nothing() {
+    let script = "C: A1 SELECT INBOX\nS: A1 OK done";
+    let (mut client, server) = client_of("IMAP4rev1 MOVE", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    assert_eq!(inbox.uid_move(UidSet::default(), "x").await.unwrap().pairs().count(), 0);
+    assert_eq!(inbox.uid_copy(UidSet::default(), "x").await.unwrap().uid_validity(), None);
+    assert_eq!(inbox.copy(SeqSet::default(), "x").await.unwrap().pairs().count(), 0);
+    assert!(inbox.move_numbers(SeqSet::default(), "x").await.unwrap().expunged().is_empty());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn without_unselect_a_mailbox_is_left_without_an_expunge() {
+    let script = "
+        C: A1 SELECT INBOX
+        S: A1 OK [READ-WRITE] done
+        C: A2 EXAMINE INBOX
+        S: A2 OK [READ-ONLY] done
+        C: A3 CLOSE
+        S: A3 OK done
+        C: A4 EXAMINE INBOX
+        S: A4 OK [READ-ONLY] done
+        C: A5 CLOSE
+        S: A5 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1", script).await;
+    client.select("INBOX").await.unwrap();
+    client.unselect().await.unwrap();
+    assert!(client.selected().is_none());
+    client.examine("INBOX").await.unwrap();
+    client.unselect().await.unwrap();
+    // Nothing is selected, so there is nothing to leave.
+    client.unselect().await.unwrap();
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mailbox_that_cannot_be_opened_once_more_is_not_closed() {
+    let script = "
+        C: A1 SELECT INBOX
+        S: A1 OK [READ-WRITE] done
+        C: A2 EXAMINE INBOX
+        S: A2 NO gone
+    ";
+    let (mut client, server) = client_of("IMAP4rev1", script).await;
+    client.select("INBOX").await.unwrap();
+    assert!(client.unselect().await.is_err());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_changed_uidvalidity_is_an_error_and_the_mailbox_is_open() {
+    let script = "
+        C: A1 SELECT INBOX
+        S: * 3 EXISTS
+        S: * OK [UIDVALIDITY 8] ok
+        S: A1 OK done
+        C: A2 SELECT INBOX
+        S: * OK [UIDVALIDITY 0] ok
+        S: A2 OK done
+        C: A3 SELECT INBOX
+        S: * OK [UIDVALIDITY 7] ok
+        S: A3 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1", script).await;
+    let seven = NonZeroU32::new(7).unwrap();
+    let error = client.select_if("INBOX", seven).await.unwrap_err();
+    assert_eq!(error.to_string(), "the UIDVALIDITY of the mailbox is 8, not 7");
+    assert_eq!((error.retry(), error.connection_usable()), (Retry::Never, true));
+    assert_eq!(client.selected().unwrap().exists(), 3);
+    let error = client.select_if("INBOX", seven).await.unwrap_err();
+    assert!(matches!(error, Error::Changed { found: None, .. }), "{error}");
+    client.select_if("INBOX", seven).await.unwrap();
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_charset_is_left_out_once_and_no_more() {
+    for refusal in
+        ["NO [BADCHARSET (US-ASCII)] The specified charset is not supported.", "BAD syntax"]
+    {
+        let script = format!(
+            "
+            C: A1 SELECT INBOX
+            S: A1 OK done
+            C: A2 UID SEARCH CHARSET UTF-8 SUBJECT {{2+}}
+            C: \u{fc}
+            S: A2 {refusal}
+            C: A3 UID SEARCH SUBJECT {{2+}}
+            C: \u{fc}
+            S: A3 NO [BADCHARSET] still not
+            "
+        );
+        let (mut client, server) = client_of("IMAP4rev1 LITERAL+", &script).await;
+        let inbox = client.select("INBOX").await.unwrap();
+        let error = inbox.uid_search(Search::all().subject("\u{fc}")).await.unwrap_err();
+        assert_eq!(error.to_string(), "UID SEARCH refused: NO [BADCHARSET] still not");
+        drop(client);
+        server.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_search_that_is_refused_for_another_reason_is_not_sent_again() {
+    for (search, refusal) in [
+        ("\u{fc}", "NO [UNAVAILABLE] later"),
+        ("\u{fc}", "NO something is wrong"),
+        ("\u{fc}", "BAD Request is throttled. Suggested Backoff Time: 92415 milliseconds"),
+    ] {
+        let script = format!(
+            "
+            C: A1 SELECT INBOX
+            S: A1 OK done
+            C: A2 UID SEARCH CHARSET UTF-8 SUBJECT {{2+}}
+            C: {search}
+            S: A2 {refusal}
+            "
+        );
+        let (mut client, server) = client_of("IMAP4rev1 LITERAL+", &script).await;
+        let inbox = client.select("INBOX").await.unwrap();
+        assert!(inbox.uid_search(Search::all().subject(search)).await.is_err());
+        drop(client);
+        server.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn after_utf8_accept_no_charset_is_named() {
+    let script = "
+        C: A1 ENABLE UTF8=ACCEPT
+        S: * ENABLED UTF8=ACCEPT
+        S: A1 OK done
+        C: A2 SELECT INBOX
+        S: A2 OK done
+        C: A3 UID SEARCH SUBJECT {2+}
+        C: \u{fc}
+        S: * SEARCH 3
+        S: A3 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 ENABLE UTF8=ACCEPT LITERAL+", script).await;
+    let enabled = client.enable([Extension::Utf8Accept]).await.unwrap();
+    assert!(enabled.has("UTF8=ACCEPT") && client.enabled().has("UTF8=ACCEPT"));
+    let inbox = client.select("INBOX").await.unwrap();
+    assert_eq!(inbox.uid_search(Search::all().subject("\u{fc}")).await.unwrap().count(), 1);
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn without_esearch_the_rest_is_worked_out_from_the_numbers() {
+    let script = "
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID SEARCH UNSEEN
+        S: * SEARCH 9 3 4
+        S: A2 OK done
+        C: A3 UID FETCH 3:4,9 (UID)
+        S: A3 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let wanted = [SearchReturn::Count, SearchReturn::Min, SearchReturn::Max];
+    let found = inbox.uid_search_returning(Search::all().unseen(), wanted).await.unwrap();
+    assert_eq!((found.count(), found.min(), found.max()), (3, Uid::new(3), Uid::new(9)));
+    inbox.uid_fetch(found, Fetch::uid()).await.unwrap().collect().await.unwrap();
+    drop(client);
+    server.await.unwrap();
+}

@@ -1,0 +1,261 @@
+//! COPY and UID COPY, RFC 9051 sections 6.4.7 and 6.4.9, with COPYUID (RFC 4315).
+//!
+//! ```text
+//! C: A6 UID COPY 87:90 Archive
+//! S: A6 OK [COPYUID 38505 87:90 304:307] COPY completed
+//! ```
+//!
+//! COPYUID may also come untagged, and at Exchange even without `* OK`.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+
+use super::Command;
+use crate::imap::proto::Claims;
+use crate::imap::proto::decode::Parsed;
+use crate::imap::proto::encode::Line;
+use crate::imap::proto::response::Response;
+use crate::imap::{
+    Capabilities, Code, CopyUid, Error, Mailbox, MailboxName, Reply, SeqSet, Uid, UidSet,
+};
+use crate::{Misuse, Stage};
+
+/// Where copied messages went, as far as the server tells.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CopyResult {
+    copied: Vec<CopyUid>,
+}
+
+impl CopyResult {
+    /// The UIDVALIDITY of the mailbox they were copied to, from servers with `UIDPLUS`.
+    pub fn uid_validity(&self) -> Option<NonZeroU32> {
+        self.copied.first().map(CopyUid::uid_validity)
+    }
+
+    /// The UID of each message, then the UID of its copy. None at all from servers without
+    /// `UIDPLUS`, from those that do not tell where the user may not read, and at times from
+    /// Outlook.com.
+    pub fn pairs(&self) -> impl Iterator<Item = (Uid, Uid)> + '_ {
+        self.copied.iter().flat_map(CopyUid::pairs)
+    }
+
+    /// Takes a response code, if it is of this kind.
+    pub(super) fn take(&mut self, code: Option<&Code>) {
+        if let Some(Code::CopyUid(copied)) = code {
+            self.copied.push(copied.clone());
+        }
+    }
+}
+
+impl Mailbox {
+    /// Copies messages to another mailbox, with their flags and dates. UIDs of messages that are
+    /// gone are passed over by the server without a word. An empty set copies nothing and asks
+    /// nothing of the server.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the server cannot copy all of them; then it has copied none. With
+    /// [`Code::TryCreate`] it would, were the mailbox created first.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`](crate::ImapClient). The server copies all the same.
+    pub async fn uid_copy(
+        &mut self,
+        set: impl Into<UidSet>,
+        to: impl Into<MailboxName>,
+    ) -> Result<CopyResult, Error> {
+        let uids = set.into();
+        if uids.is_empty() {
+            return Ok(CopyResult::default());
+        }
+        self.uid_copy_all(uids, to.into()).await
+    }
+
+    /// The same by sequence numbers. They move whenever a message is expunged: see
+    /// [`uid_copy`](Self::uid_copy), which is nearly always the one to use.
+    ///
+    /// # Errors
+    /// As for [`uid_copy`](Self::uid_copy), and if there is no message of one of these numbers.
+    ///
+    /// # Cancel safety
+    /// As for [`uid_copy`](Self::uid_copy).
+    pub async fn copy(
+        &mut self,
+        set: impl Into<SeqSet>,
+        to: impl Into<MailboxName>,
+    ) -> Result<CopyResult, Error> {
+        let numbers = set.into();
+        if numbers.is_empty() {
+            return Ok(CopyResult::default());
+        }
+        self.run(Copy::new(Which::Numbers(numbers), to.into())).await
+    }
+}
+
+impl Mailbox {
+    pub(super) async fn uid_copy_all(
+        &mut self,
+        uids: UidSet,
+        to: MailboxName,
+    ) -> Result<CopyResult, Error> {
+        self.session.run(Copy::new(Which::Uids(uids), to), Stage::Command("UID COPY")).await
+    }
+}
+
+/// The messages that a command is about.
+#[derive(Debug, Clone)]
+pub(super) enum Which {
+    Uids(UidSet),
+    Numbers(SeqSet),
+}
+
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uids(set) => set.fmt(f),
+            Self::Numbers(set) => set.fmt(f),
+        }
+    }
+}
+
+impl Which {
+    /// What a command begins with.
+    pub(super) const fn prefix(&self) -> &'static str {
+        match self {
+            Self::Uids(_) => "UID ",
+            Self::Numbers(_) => "",
+        }
+    }
+}
+
+struct Copy {
+    which: Which,
+    to: MailboxName,
+    result: CopyResult,
+}
+
+impl Copy {
+    fn new(which: Which, to: MailboxName) -> Self {
+        Self { which, to, result: CopyResult::default() }
+    }
+}
+
+/// Whether this is an untagged COPYUID.
+pub(super) fn is_copy_uid(response: &Response<'_>) -> bool {
+    matches!(response, Response::Status(condition)
+    if condition.code.is_some_and(|code| {
+        code.get(..7).is_some_and(|name| name.eq_ignore_ascii_case(b"COPYUID"))
+    }))
+}
+
+/// What an untagged COPYUID says.
+pub(super) fn untagged_code(response: &Response<'_>) -> Option<Code> {
+    match response {
+        Response::Status(condition) => condition.code.map(Code::parse),
+        _ => None,
+    }
+}
+
+impl Command for Copy {
+    const NAME: &'static str = "COPY";
+
+    type Output = CopyResult;
+
+    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+        let (prefix, which) = (self.which.prefix(), &self.which);
+        line.raw(format_args!("{prefix}COPY {which} ")).mailbox(&self.to)?;
+        Ok(())
+    }
+
+    fn claims(&self) -> Claims {
+        Claims::Data(is_copy_uid)
+    }
+
+    fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
+        self.result.take(untagged_code(response).as_ref());
+        Ok(())
+    }
+
+    fn finish(mut self, reply: Reply) -> CopyResult {
+        self.result.take(reply.code());
+        self.result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+
+    fn copy() -> Copy {
+        Copy::new(Which::Uids(UidSet::parse("304,319:320").unwrap()), "meeting".into())
+    }
+
+    fn pairs(result: &CopyResult) -> Vec<(u32, u32)> {
+        result.pairs().map(|(from, to)| (from.get(), to.get())).collect()
+    }
+
+    #[test]
+    fn each_message_has_the_uid_of_its_copy() {
+        // RFC 4315 section 3.
+        let script = "
+            S: * PREAUTH hi
+            C: A1 UID COPY 304,319:320 meeting
+            S: A1 OK [COPYUID 38505 304,319:320 3956:3958] Done
+        ";
+        play(copy, script, |played| {
+            let result = played.output.unwrap();
+            assert_eq!(result.uid_validity().map(NonZeroU32::get), Some(38505));
+            assert_eq!(pairs(&result), [(304, 3956), (319, 3957), (320, 3958)]);
+        });
+    }
+
+    #[test]
+    fn the_code_counts_wherever_it_stands() {
+        for line in
+            ["* OK [COPYUID 124 304 233]", "[COPYUID 124 304 233]", "* ok [copyuid 124 304 233] x"]
+        {
+            let script = format!(
+                "
+                S: * PREAUTH hi
+                C: A1 UID COPY 304,319:320 meeting
+                S: {line}
+                S: A1 OK COPY completed.
+                "
+            );
+            play(copy, &script, |mut played| {
+                assert_eq!(pairs(&played.output.unwrap()), [(304, 233)], "{line}");
+                assert!(played.core.take_event().is_none());
+            });
+        }
+    }
+
+    #[test]
+    fn empty_sets_and_no_code_at_all_are_no_fault() {
+        for code in ["[COPYUID 14  ] ", "[COPYUID] ", ""] {
+            let script = format!(
+                "
+                S: * PREAUTH hi
+                C: A1 UID COPY 304,319:320 meeting
+                S: A1 OK {code}COPY completed.
+                "
+            );
+            play(copy, &script, |played| assert_eq!(pairs(&played.output.unwrap()), []));
+        }
+    }
+
+    #[test]
+    fn a_mailbox_that_is_missing_is_named_by_its_code() {
+        // RFC 3501 section 6.4.7.
+        let script = "
+            S: * PREAUTH hi
+            C: A1 COPY 2:4 MEETING
+            S: A1 NO [TRYCREATE] no such mailbox
+        ";
+        let copy = || Copy::new(Which::Numbers(SeqSet::parse("2:4").unwrap()), "MEETING".into());
+        play(copy, script, |played| {
+            assert_eq!(played.refusal().code(), Some(&Code::TryCreate));
+        });
+    }
+}

@@ -1,0 +1,259 @@
+//! MOVE and UID MOVE, RFC 9051 section 6.4.8 (RFC 6851).
+//!
+//! ```text
+//! C: A7 UID MOVE 42:69 foo
+//! S: * OK [COPYUID 432432 42:69 1202:1229]
+//! S: * 22 EXPUNGE
+//! S: A7 OK Done
+//! ```
+//!
+//! Where there is no MOVE, three commands do the same (RFC 6851 section 3.3), if the server can
+//! expunge some messages and leave others that somebody else has marked:
+//!
+//! ```text
+//! C: A7 UID COPY 42:69 foo
+//! S: A7 OK [COPYUID 432432 42:69 1202:1229] COPY completed
+//! C: A8 UID STORE 42:69 +FLAGS.SILENT (\Deleted)
+//! S: A8 OK STORE completed
+//! C: A9 UID EXPUNGE 42:69
+//! S: * 22 EXPUNGE
+//! S: A9 OK EXPUNGE completed
+//! ```
+
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+
+use super::copy::{CopyResult, Which, is_copy_uid, untagged_code};
+use super::{Command, is_numbered};
+use crate::imap::proto::Claims;
+use crate::imap::proto::decode::Parsed;
+use crate::imap::proto::encode::Line;
+use crate::imap::proto::response::Response;
+use crate::imap::{
+    Capabilities, Error, Flag, Mailbox, MailboxName, Reply, Search, SeqSet, StoreFlags, Uid, UidSet,
+};
+use crate::{Misuse, Stage};
+
+/// What has become of moved messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MoveResult {
+    copied: CopyResult,
+    expunged: Vec<u32>,
+    way: MoveWay,
+}
+
+/// How messages were moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MoveWay {
+    /// By MOVE: each of them is in one mailbox or the other at any time.
+    Move,
+    /// By COPY, STORE and UID EXPUNGE, since the server has no MOVE.
+    CopyAndExpunge,
+}
+
+impl MoveResult {
+    /// The UIDVALIDITY of the mailbox they were moved to, from servers with `UIDPLUS`.
+    pub fn uid_validity(&self) -> Option<NonZeroU32> {
+        self.copied.uid_validity()
+    }
+
+    /// The UID each message had, then the UID it has now. See [`CopyResult::pairs`].
+    pub fn pairs(&self) -> impl Iterator<Item = (Uid, Uid)> + '_ {
+        self.copied.pairs()
+    }
+
+    /// The sequence numbers that were freed, in their order: each is that of its message after the
+    /// removals before it.
+    pub fn expunged(&self) -> &[u32] {
+        &self.expunged
+    }
+
+    /// How it was done.
+    pub const fn way(&self) -> MoveWay {
+        self.way
+    }
+}
+
+impl Mailbox {
+    /// Moves messages to another mailbox. UIDs of messages that are gone are passed over by the
+    /// server without a word. An empty set moves nothing and asks nothing of the server.
+    ///
+    /// Where the server has no MOVE, they are copied, marked `\Deleted` and expunged, and
+    /// [`MoveResult::way`] says so. No other message is ever expunged.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the server offers neither `MOVE` nor `UIDPLUS`: nothing was done.
+    /// To copy, to mark and to expunge all that is marked is then for the caller to decide.
+    /// [`Error::Refused`] as for [`uid_copy`](Self::uid_copy). Where there is no MOVE and one of
+    /// the later commands fails, the messages are in both mailboxes, and
+    /// [`stage`](crate::Failure::stage) says which command it was.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`](crate::ImapClient). The server moves all the same; without MOVE the
+    /// messages may have been copied only.
+    pub async fn uid_move(
+        &mut self,
+        set: impl Into<UidSet>,
+        to: impl Into<MailboxName>,
+    ) -> Result<MoveResult, Error> {
+        let (uids, to) = (set.into(), to.into());
+        if uids.is_empty() {
+            return Ok(MoveResult::nothing());
+        }
+        match self.way_to_move()? {
+            MoveWay::Move => {
+                let command = Move::new(Which::Uids(uids), to);
+                self.session.run(command, Stage::Command("UID MOVE")).await
+            }
+            MoveWay::CopyAndExpunge => self.copy_and_expunge(uids, to).await,
+        }
+    }
+
+    /// The same by sequence numbers. They move whenever a message is expunged: see
+    /// [`uid_move`](Self::uid_move), which is nearly always the one to use. Where the server has
+    /// no MOVE, the UIDs of the messages are asked for first.
+    ///
+    /// # Errors
+    /// As for [`uid_move`](Self::uid_move), and if there is no message of one of these numbers.
+    ///
+    /// # Cancel safety
+    /// As for [`uid_move`](Self::uid_move).
+    pub async fn move_numbers(
+        &mut self,
+        set: impl Into<SeqSet>,
+        to: impl Into<MailboxName>,
+    ) -> Result<MoveResult, Error> {
+        let (numbers, to) = (set.into(), to.into());
+        if numbers.is_empty() {
+            return Ok(MoveResult::nothing());
+        }
+        match self.way_to_move()? {
+            MoveWay::Move => self.run(Move::new(Which::Numbers(numbers), to)).await,
+            MoveWay::CopyAndExpunge => {
+                let uids = self.uid_search(Search::all().numbers(numbers)).await?.into_set();
+                if uids.is_empty() {
+                    return Ok(MoveResult {
+                        way: MoveWay::CopyAndExpunge,
+                        ..MoveResult::nothing()
+                    });
+                }
+                self.copy_and_expunge(uids, to).await
+            }
+        }
+    }
+
+    fn way_to_move(&self) -> Result<MoveWay, Error> {
+        let offered = self.session.core().capabilities();
+        let has = |word| offered.has(word) || offered.has("IMAP4rev2");
+        if has("MOVE") {
+            Ok(MoveWay::Move)
+        } else if has("UIDPLUS") {
+            Ok(MoveWay::CopyAndExpunge)
+        } else {
+            Err(Error::lacks(offered, Stage::Command(Move::NAME), "MOVE or UIDPLUS"))
+        }
+    }
+
+    async fn copy_and_expunge(
+        &mut self,
+        uids: UidSet,
+        to: MailboxName,
+    ) -> Result<MoveResult, Error> {
+        let copied = self.uid_copy_all(uids.clone(), to).await?;
+        let deleted = StoreFlags::add([Flag::Deleted]).silent();
+        self.uid_store(uids.clone(), deleted).await?;
+        let expunged = self.uid_expunge(uids).await?;
+        Ok(MoveResult { copied, expunged, way: MoveWay::CopyAndExpunge })
+    }
+}
+
+impl MoveResult {
+    fn nothing() -> Self {
+        Self { copied: CopyResult::default(), expunged: Vec::new(), way: MoveWay::Move }
+    }
+}
+
+struct Move {
+    which: Which,
+    to: MailboxName,
+    result: MoveResult,
+}
+
+impl Move {
+    fn new(which: Which, to: MailboxName) -> Self {
+        Self { which, to, result: MoveResult::nothing() }
+    }
+}
+
+impl Command for Move {
+    const NAME: &'static str = "MOVE";
+
+    type Output = MoveResult;
+
+    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+        let (prefix, which) = (self.which.prefix(), &self.which);
+        line.raw(format_args!("{prefix}MOVE {which} ")).mailbox(&self.to)?;
+        Ok(())
+    }
+
+    fn claims(&self) -> Claims {
+        Claims::Data(|response| is_numbered(response, "EXPUNGE") || is_copy_uid(response))
+    }
+
+    fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
+        match response {
+            Response::Numbered { number, .. } => self.result.expunged.push(*number),
+            _ => self.result.copied.take(untagged_code(response).as_ref()),
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, reply: Reply) -> MoveResult {
+        self.result.copied.take(reply.code());
+        self.result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+
+    #[test]
+    fn the_example_of_rfc_6851_tells_where_the_messages_went() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 UID MOVE 42:69 foo
+            S: * OK [COPYUID 432432 42:69 1202:1229]
+            S: * 22 EXPUNGE
+            S: * 22 EXPUNGE
+            S: A1 OK Done
+        ";
+        let uids = || Move::new(Which::Uids(UidSet::parse("42:69").unwrap()), "foo".into());
+        play(uids, script, |mut played| {
+            let result = played.output.unwrap();
+            assert_eq!((result.way(), result.expunged()), (MoveWay::Move, &[22, 22][..]));
+            assert_eq!(result.pairs().next(), Uid::new(42).zip(Uid::new(1202)));
+            assert_eq!(result.pairs().count(), 28);
+            assert!(played.core.take_event().is_none());
+        });
+    }
+
+    #[test]
+    fn exchange_leaves_out_the_status_before_the_code() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 MOVE 3 Archive
+            S: [COPYUID 124 10 233]
+            S: * 3 EXPUNGE
+            S: A1 OK MOVE completed.
+        ";
+        let numbers = || Move::new(Which::Numbers(SeqSet::parse("3").unwrap()), "Archive".into());
+        play(numbers, script, |played| {
+            let result = played.output.unwrap();
+            assert!(result.pairs().eq(Uid::new(10).zip(Uid::new(233))));
+        });
+    }
+}
