@@ -11,11 +11,25 @@
 //! what the server says about one message, and owns the octets it came in. What the server says
 //! unasked is an [`Event`].
 //!
-//! There are methods for CAPABILITY, NOOP, LOGOUT, ID and NAMESPACE, SELECT, EXAMINE, CLOSE and
-//! UNSELECT, APPEND, EXPUNGE, and by UID for FETCH, STORE and EXPUNGE. The other commands, such as
-//! LIST, STATUS, SEARCH, COPY and MOVE, go through [`ImapClient::raw`], which hands out the answer
-//! as it came. IDLE, NOTIFY, ENABLE and COMPRESS change the session in ways that this crate does not
-//! follow yet, and cannot be sent.
+//! | command | method |
+//! |---|---|
+//! | CAPABILITY, NOOP, LOGOUT | [`capability`](ImapClient::capability), [`noop`](ImapClient::noop), [`logout`](ImapClient::logout) |
+//! | ID, ENABLE, NAMESPACE | [`id`](ImapClient::id), [`enable`](ImapClient::enable), [`namespace`](ImapClient::namespace) |
+//! | SELECT, EXAMINE | [`select`](ImapClient::select), [`ensure_selected`](ImapClient::ensure_selected), [`select_if`](ImapClient::select_if), [`examine`](ImapClient::examine) |
+//! | CLOSE, UNSELECT | [`close`](ImapClient::close), [`unselect`](ImapClient::unselect) |
+//! | LIST, LSUB, STATUS | [`list`](ImapClient::list), [`lsub`](ImapClient::lsub), [`status`](ImapClient::status) |
+//! | CREATE, DELETE, RENAME | [`create`](ImapClient::create), [`delete`](ImapClient::delete), [`rename`](ImapClient::rename) |
+//! | SUBSCRIBE, UNSUBSCRIBE | [`subscribe`](ImapClient::subscribe), [`unsubscribe`](ImapClient::unsubscribe) |
+//! | APPEND | [`append`](ImapClient::append) |
+//! | FETCH | [`uid_fetch`](Mailbox::uid_fetch) |
+//! | SEARCH | [`uid_search`](Mailbox::uid_search), [`uid_search_returning`](Mailbox::uid_search_returning), [`search`](Mailbox::search), [`search_returning`](Mailbox::search_returning) |
+//! | STORE | [`uid_store`](Mailbox::uid_store), [`store`](Mailbox::store) |
+//! | COPY, MOVE | [`uid_copy`](Mailbox::uid_copy), [`copy`](Mailbox::copy), [`uid_move`](Mailbox::uid_move), [`move_numbers`](Mailbox::move_numbers) |
+//! | EXPUNGE | [`uid_expunge`](Mailbox::uid_expunge), [`expunge`](Mailbox::expunge) |
+//! | any other | [`raw`](ImapClient::raw), which hands out the answer as it came |
+//!
+//! CHECK has no method: RFC 9051 has dropped it, and NOOP does as much. NOTIFY, COMPRESS and their
+//! like change the session in ways that this crate does not follow, and cannot be sent.
 //!
 //! | room | what lives there |
 //! |---|---|

@@ -14,10 +14,10 @@ use bytes::Bytes;
 
 use super::{Command, is_data};
 use crate::Misuse;
-use crate::imap::proto::Claims;
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u64};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
+use crate::imap::proto::{Claims, Tag};
 use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply, Uid};
 
 /// What to ask about a mailbox.
@@ -171,11 +171,12 @@ pub(crate) struct Status {
     items: Vec<StatusItem>,
     /// What was said, and whether of a mailbox of this very name.
     found: Option<(bool, MailboxStatus)>,
+    utf8: bool,
 }
 
 impl Status {
     pub(crate) const fn new(name: MailboxName, items: Vec<StatusItem>) -> Self {
-        Self { name, items, found: None }
+        Self { name, items, found: None, utf8: false }
     }
 }
 
@@ -205,12 +206,16 @@ impl Command for Status {
         Claims::Data(|response| is_data(response, "STATUS"))
     }
 
+    fn started(&mut self, _: Tag, utf8: bool) {
+        self.utf8 = utf8;
+    }
+
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         if let Response::Data { rest, .. } = response {
             let (name, status) = parse(rest)?;
             // Servers may spell a name otherwise than we do, so one of another name will do, but
             // not in place of one of this name.
-            let same = MailboxName::from_wire(name) == self.name;
+            let same = MailboxName::heard(name.into_owned(), self.utf8) == self.name;
             if same || self.found.as_ref().is_none_or(|(same, _)| !same) {
                 self.found = Some((same, status));
             }

@@ -1,5 +1,6 @@
 //! Writes commands, so that no argument can become anything but an argument.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
@@ -58,13 +59,21 @@ pub(crate) enum Piece {
 #[derive(Debug)]
 pub(crate) struct Line {
     literals: Literals,
+    /// The server takes UTF-8 in quotes, and names in UTF-8 (RFC 6855).
+    utf8: bool,
     pieces: Vec<Piece>,
     text: Vec<u8>,
 }
 
 impl Line {
     pub(crate) const fn new(literals: Literals) -> Self {
-        Self { literals, pieces: Vec::new(), text: Vec::new() }
+        Self { literals, utf8: false, pieces: Vec::new(), text: Vec::new() }
+    }
+
+    /// For a server that has been told `ENABLE UTF8=ACCEPT`.
+    pub(crate) const fn utf8(mut self, utf8: bool) -> Self {
+        self.utf8 = utf8;
+        self
     }
 
     /// Text of our own: verbs, numbers, parentheses, spaces. Never an argument from outside.
@@ -114,7 +123,8 @@ impl Line {
         string: &[u8],
     ) -> Result<&mut Self, Misuse> {
         forbid_line_breaks(what, string)?;
-        if string.is_ascii() && string.len() <= Self::LONGEST_QUOTED {
+        let quotable = string.is_ascii() || self.utf8 && std::str::from_utf8(string).is_ok();
+        if quotable && string.len() <= Self::LONGEST_QUOTED {
             self.quote(string);
         } else {
             self.literal(Bytes::copy_from_slice(string));
@@ -127,7 +137,26 @@ impl Line {
 
     /// The name of a mailbox.
     pub(crate) fn mailbox(&mut self, name: &MailboxName) -> Result<&mut Self, Misuse> {
-        self.astring("the mailbox name", name.as_wire())
+        let wire = self.spelt(name);
+        self.astring("the mailbox name", &wire)
+    }
+
+    /// A pattern of mailbox names. In quotes, where its wildcards are still such.
+    pub(crate) fn pattern(
+        &mut self,
+        what: &'static str,
+        name: &MailboxName,
+    ) -> Result<&mut Self, Misuse> {
+        let wire = self.spelt(name);
+        self.string(what, &wire)
+    }
+
+    /// A name as this server spells it.
+    fn spelt<'a>(&self, name: &'a MailboxName) -> Cow<'a, [u8]> {
+        match name.decoded().filter(|_| self.utf8) {
+            Some(text) => text.into_owned().into_bytes().into(),
+            None => name.as_wire().into(),
+        }
     }
 
     /// A list of flags a client may set, in parentheses.

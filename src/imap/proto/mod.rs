@@ -209,7 +209,7 @@ impl Core {
 
     /// A command to be written and given to [`start`](Self::start).
     pub(crate) fn line(&self) -> Line {
-        Line::new(Literals::of(&self.capabilities))
+        Line::new(Literals::of(&self.capabilities)).utf8(self.takes_utf8())
     }
 
     /// Sends a command.

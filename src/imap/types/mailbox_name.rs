@@ -43,15 +43,30 @@ impl MailboxName {
         Self { wire: wire.into() }
     }
 
+    /// A name that a server has told, which after `ENABLE UTF8=ACCEPT` is in UTF-8 (RFC 6855
+    /// section 3). It is kept in the one form all the same, so that names can be compared.
+    pub(crate) fn heard(wire: Vec<u8>, utf8: bool) -> Self {
+        match std::str::from_utf8(&wire) {
+            Ok(name) if utf8 => Self::from(name),
+            _ => Self::from_wire(wire),
+        }
+    }
+
+    /// The name, if it is valid.
+    pub(crate) fn decoded(&self) -> Option<Cow<'_, str>> {
+        decode(&self.wire)
+    }
+
     /// The octets on the wire.
     pub fn as_wire(&self) -> &[u8] {
         &self.wire
     }
 
-    /// The name as people read it. Where it is not valid modified UTF-7 it is shown as it is on
-    /// the wire, with U+FFFD for what is no UTF-8.
+    /// The name as people read it. What is not valid modified UTF-7 in it is shown as it is on the
+    /// wire, with U+FFFD for what is no UTF-8; the rest is decoded.
     pub fn to_str_lossy(&self) -> Cow<'_, str> {
-        decode(&self.wire).unwrap_or_else(|| String::from_utf8_lossy(&self.wire))
+        self.decoded()
+            .unwrap_or_else(|| decode_leniently(&String::from_utf8_lossy(&self.wire)).into())
     }
 
     /// Whether it is INBOX, in any case.
@@ -143,6 +158,30 @@ fn encode(name: &str) -> Vec<u8> {
         };
     }
     wire
+}
+
+/// Decodes what can be decoded, and leaves the rest.
+fn decode_leniently(text: &str) -> String {
+    let mut name = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        name.push_str(&rest[..at]);
+        rest = &rest[at..];
+        // Up to and with the `-` that ends it.
+        let end = rest.find('-').map_or(0, |end| end + 1);
+        match decode(rest[..end].as_bytes()) {
+            Some(shifted) if end > 0 => {
+                name.push_str(&shifted);
+                rest = &rest[end..];
+            }
+            _ => {
+                name.push('&');
+                rest = &rest[1..];
+            }
+        }
+    }
+    name.push_str(rest);
+    name
 }
 
 /// `None` where it is not valid. Octets above 127 are read as UTF-8, which some servers send.

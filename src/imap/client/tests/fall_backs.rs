@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 
 use super::client_of;
-use crate::imap::{Error, Extension, Fetch, MoveWay, Search, SearchReturn, SeqSet, Uid, UidSet};
+use crate::imap::{
+    Error, Extension, Fetch, MoveWay, Search, SearchReturn, SeqSet, StatusItem, Uid, UidSet,
+};
 use crate::{Failure, Retry};
 
 fn uids(set: &str) -> UidSet {
@@ -228,6 +230,34 @@ async fn without_esearch_the_rest_is_worked_out_from_the_numbers() {
     let found = inbox.uid_search_returning(Search::all().unseen(), wanted).await.unwrap();
     assert_eq!((found.count(), found.min(), found.max()), (3, Uid::new(3), Uid::new(9)));
     inbox.uid_fetch(found, Fetch::uid()).await.unwrap().collect().await.unwrap();
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn after_utf8_accept_names_go_and_come_in_utf_8_and_are_the_same_names() {
+    let script = "
+        C: A1 ENABLE UTF8=ACCEPT
+        S: * ENABLED UTF8=ACCEPT
+        S: A1 OK done
+        C: A2 LIST \"\" \"\u{e9}*\"
+        S: * LIST () \"/\" \"\u{e9}t\u{e9} & co\"
+        S: A2 OK done
+        C: A3 SELECT \"\u{e9}t\u{e9} & co\"
+        S: A3 OK done
+        C: A4 STATUS \"\u{e9}t\u{e9} & co\" (MESSAGES)
+        S: * STATUS other (MESSAGES 1)
+        S: * STATUS \"\u{e9}t\u{e9} & co\" (MESSAGES 2)
+        S: * STATUS other (MESSAGES 3)
+        S: A4 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 ENABLE UTF8=ACCEPT", script).await;
+    client.enable([Extension::Utf8Accept]).await.unwrap();
+    let found = client.list("", "\u{e9}*").await.unwrap();
+    let name = found.get("\u{e9}t\u{e9} & co").unwrap().name().clone();
+    client.select(&name).await.unwrap();
+    let status = client.status(name, [StatusItem::Messages]).await.unwrap();
+    assert_eq!(status.messages(), Some(2));
     drop(client);
     server.await.unwrap();
 }

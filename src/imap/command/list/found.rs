@@ -69,8 +69,8 @@ impl Mailboxes {
     }
 
     /// Takes what follows `* LIST`.
-    pub(super) fn take(&mut self, rest: &[u8]) -> Parsed<()> {
-        let read = ListedMailbox::parse(rest);
+    pub(super) fn take(&mut self, rest: &[u8], utf8: bool) -> Parsed<()> {
+        let read = ListedMailbox::parse(rest, utf8);
         match read {
             Ok(mailbox) => {
                 self.found.push(mailbox);
@@ -165,7 +165,7 @@ impl ListedMailbox {
     }
 
     /// Reads what follows `* LIST`: attributes, delimiter, name, maybe more.
-    fn parse(rest: &[u8]) -> Parsed<Self> {
+    fn parse(rest: &[u8], utf8: bool) -> Parsed<Self> {
         /// RFC 9051 knows sixteen.
         const MOST: usize = 100;
         let mut cursor = Cursor::new(rest);
@@ -198,7 +198,8 @@ impl ListedMailbox {
         };
         cursor.spaces();
         let extended = cursor.rest().trim_ascii_end().to_vec();
-        Ok(Self { name: MailboxName::from_wire(name), delimiter, attributes, extended })
+        let name = MailboxName::heard(name, utf8);
+        Ok(Self { name, delimiter, attributes, extended })
     }
 }
 
@@ -225,12 +226,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(line: &str) -> ListedMailbox {
-        ListedMailbox::parse(line.as_bytes()).unwrap()
+        ListedMailbox::parse(line.as_bytes(), false).unwrap()
     }
 
     fn listed(lines: &[&str]) -> Mailboxes {
         let mut mailboxes = Mailboxes::default();
-        lines.iter().for_each(|line| mailboxes.take(line.as_bytes()).unwrap());
+        lines.iter().for_each(|line| mailboxes.take(line.as_bytes(), false).unwrap());
         mailboxes
     }
 
@@ -258,7 +259,7 @@ mod tests {
             assert_eq!(mailbox.attributes().len(), attributes, "{line}");
         }
         for bad in ["", "()", "() \"/\"", "() \"/\" ", "(", "() \"/\" \"a", "x", "\\A \"/\" a"] {
-            assert!(ListedMailbox::parse(bad.as_bytes()).is_err(), "{bad}");
+            assert!(ListedMailbox::parse(bad.as_bytes(), false).is_err(), "{bad}");
         }
     }
 
@@ -324,8 +325,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_octets_make_it_panic(line in "[\\(\\)\\\\ \"{}/a-c0-9NIL&-]{0,40}", octets: Vec<u8>) {
-            let _ = ListedMailbox::parse(line.as_bytes()).map(|m| m.name().to_string());
-            let _ = ListedMailbox::parse(&octets);
+            let _ = ListedMailbox::parse(line.as_bytes(), false).map(|m| m.name().to_string());
+            let _ = ListedMailbox::parse(&octets, true);
         }
     }
 }

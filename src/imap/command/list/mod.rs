@@ -29,10 +29,10 @@ pub use role::Role;
 use bytes::Bytes;
 
 use super::{Command, is_data};
-use crate::imap::proto::Claims;
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
+use crate::imap::proto::{Claims, Tag};
 use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
 use crate::{Failure, Misuse};
 
@@ -114,11 +114,12 @@ struct List {
     reference: MailboxName,
     pattern: MailboxName,
     found: Mailboxes,
+    utf8: bool,
 }
 
 impl List {
     fn new(form: Form, reference: MailboxName, pattern: MailboxName) -> Self {
-        Self { form, reference, pattern, found: Mailboxes::default() }
+        Self { form, reference, pattern, found: Mailboxes::default(), utf8: false }
     }
 }
 
@@ -129,8 +130,8 @@ impl Command for List {
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw(if self.form == Form::Subscribed { "LSUB " } else { "LIST " });
-        line.string("the reference", self.reference.as_wire())?.raw(" ");
-        line.string("the pattern", self.pattern.as_wire())?;
+        line.pattern("the reference", &self.reference)?.raw(" ");
+        line.pattern("the pattern", &self.pattern)?;
         if self.form == Form::Extended {
             line.raw(" RETURN (SPECIAL-USE CHILDREN)");
         }
@@ -141,9 +142,13 @@ impl Command for List {
         Claims::Data(|response| is_data(response, "LIST") || is_data(response, "LSUB"))
     }
 
+    fn started(&mut self, _: Tag, utf8: bool) {
+        self.utf8 = utf8;
+    }
+
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         match response {
-            Response::Data { rest, .. } => self.found.take(rest),
+            Response::Data { rest, .. } => self.found.take(rest, self.utf8),
             _ => Ok(()),
         }
     }
