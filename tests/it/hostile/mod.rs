@@ -32,7 +32,7 @@ impl Dial for Once {
     }
 }
 
-fn connector<C: Client>(
+pub(crate) fn connector<C: Client>(
     protocol: Protocol,
     builder: fn(Endpoint) -> Connector<C>,
 ) -> (Connector<C>, Far) {
@@ -45,18 +45,18 @@ fn connector<C: Client>(
 }
 
 /// The server's end.
-struct Far {
+pub(crate) struct Far {
     stream: DuplexStream,
     heard: Vec<u8>,
 }
 
 impl Far {
-    async fn say(&mut self, text: impl AsRef<[u8]>) {
+    pub(crate) async fn say(&mut self, text: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(text.as_ref()).await;
     }
 
     /// Reads one line; empty at the end.
-    async fn line(&mut self) -> String {
+    pub(crate) async fn line(&mut self) -> String {
         loop {
             if let Some(end) = self.heard.iter().position(|octet| *octet == b'\n') {
                 let line: Vec<u8> = self.heard.drain(..=end).collect();

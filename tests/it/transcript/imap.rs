@@ -16,6 +16,12 @@ use crate::support::tls;
 
 pub(crate) struct Imap(ImapClient);
 
+impl Imap {
+    pub(crate) const fn of(client: ImapClient) -> Self {
+        Self(client)
+    }
+}
+
 impl Session for Imap {
     type Error = imap::Error;
 
@@ -102,6 +108,14 @@ impl Session for Imap {
             "select_if" => {
                 let validity = call.argument(1).parse().expect("a UIDVALIDITY");
                 mailbox(client.select_if(call.argument(0), validity).await?)
+            }
+            "flags" => {
+                let mailbox = client.select(call.argument(0)).await?;
+                flags(mailbox.flags())
+            }
+            "permanent_flags" => {
+                let mailbox = client.select(call.argument(0)).await?;
+                mailbox.permanent_flags().map_or_else(|| "all".to_owned(), flags)
             }
             "events" => {
                 let mut told = Vec::new();
@@ -340,6 +354,10 @@ fn tell(event: &Event) -> String {
         Event::Overflow { lost } => format!("overflow {lost}"),
         other => format!("{other:?}"),
     }
+}
+
+fn flags(flags: &[Flag<'static>]) -> String {
+    flags.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn numbers(numbers: &[u32]) -> String {

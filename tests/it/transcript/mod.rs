@@ -36,10 +36,10 @@
 
 mod endpoint;
 mod harness;
-mod imap;
-mod play;
+pub(crate) mod imap;
+pub(crate) mod play;
 mod pop;
-mod script;
+pub(crate) mod script;
 mod server;
 mod smtp;
 mod trace;
