@@ -76,6 +76,7 @@ const FIGURES: &[Figure] = &[
     figure("imap/line_growth", Growth, AtMost(1.2), || growth(&imap::LINE_10_KIB_BY_OCTETS, &imap::LINE_1_MIB_BY_OCTETS)),
     // Core and driver.
     figure("imap/one_octet_read_instructions", Instructions, AtMost(250.0), one_octet_read),
+    figure("imap/search_growth", Growth, AtMost(1.2), search_growth),
     figure("imap/fetch_metadata_time", TimesFloor, Limit::None, wall::imap_metadata),
     figure("imap/fetch_1000_bodies_time", TimesFloor, Limit::None, wall::imap_bodies),
 
@@ -116,6 +117,13 @@ fn growth(small: &Workload, large: &Workload) -> Measured {
     let small = instructions::each(small, 8)? / (10.0 * KIB);
     let large = instructions::between(large, 0, 1)? / (KIB * KIB);
     Ok(large / small)
+}
+
+/// What one number costs among 1,000,000 that a search has found over what it costs among 100,000.
+fn search_growth() -> Measured {
+    let few = instructions::between(&imap::SEARCH_100_000, 0, 1)?;
+    let many = instructions::between(&imap::SEARCH_1_000_000, 0, 1)?;
+    Ok(many / few / 10.0)
 }
 
 /// What an octet costs more if it comes alone than if it comes with 64 KiB of others.

@@ -3,7 +3,9 @@
 use std::hint::black_box;
 
 use bytes::BytesMut;
-use mailbearer::imap::{Addresses, BodyPart, Fetch, FetchItems, Message, Parameters, Text, UidSet};
+use mailbearer::imap::{
+    Addresses, BodyPart, Fetch, FetchItems, Message, Parameters, Search, Text, UidSet,
+};
 use mailbearer::{ImapClient, Protocol};
 use tokio::io::AsyncReadExt;
 
@@ -43,6 +45,13 @@ pub(crate) static LINE_1_MIB_BY_OCTETS: Workload =
     Workload::new("imap-line-1-mib-by-octets", |items| {
         single_threaded(bodies(server(line(1024 * 1024), 1).in_reads_of(1), items, items))
     });
+
+/// A search that finds so many messages, none beside another. An item is a search.
+pub(crate) static SEARCH_100_000: Workload =
+    Workload::new("imap-search-100-000", |items| single_threaded(searches(100_000, items)));
+
+pub(crate) static SEARCH_1_000_000: Workload =
+    Workload::new("imap-search-1-000-000", |items| single_threaded(searches(1_000_000, items)));
 
 /// What reading octet by octet costs the replay and tokio. An item is 64 KiB.
 pub(crate) static OCTETS_64_KIB: Workload = Workload::new("octets-64-kib", |items| {
@@ -162,6 +171,19 @@ async fn fetch(
         let mut messages = messages.map_err(said)?;
         while let Some(message) = messages.next().await.map_err(said)? {
             look(&message);
+        }
+    }
+    Ok(())
+}
+
+async fn searches(messages: u32, times: u64) -> Result<(), String> {
+    let numbers: String = (0..messages).map(|number| format!(" {}", 2 * number + 1)).collect();
+    let mut client = client(server(format!("* SEARCH{numbers}\r\n"), 1)).await?;
+    let inbox = client.select("INBOX").await.map_err(said)?;
+    for _ in 0..times {
+        let found = inbox.uid_search(Search::all()).await.map_err(said)?;
+        if found.count() != messages {
+            return Err(format!("{} messages of {messages}", found.count()));
         }
     }
     Ok(())

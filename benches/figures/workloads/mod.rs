@@ -29,6 +29,8 @@ const ALL: &[&Workload] = &[
     &imap::LITERAL_64_KIB_BY_OCTETS,
     &imap::METADATA,
     &imap::OCTETS_64_KIB,
+    &imap::SEARCH_100_000,
+    &imap::SEARCH_1_000_000,
     &pop::RETR_1_MIB_BY_OCTETS,
     &pop::RETR_10_KIB_BY_OCTETS,
     &pop::RETR_20_KIB,
