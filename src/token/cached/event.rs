@@ -58,8 +58,8 @@ pub enum CacheEvent {
     },
     /// A server refused a token that was handed out.
     Refused,
-    /// A token was refused, and several had just been fetched in place of refused ones. It is handed
-    /// out again: asking for more of them at once would not help.
+    /// A refused token is handed out again: the provider gave it in place of itself, or many had
+    /// just been fetched in place of refused ones. Asking for more of them at once would not help.
     NotForced,
     /// The provider asked to be left alone for a while, and so the caller got its last error.
     HeldBack {

@@ -12,16 +12,19 @@ use super::event::{CacheEvent, Events};
 use super::key::Key;
 use super::slots::{Store, lock};
 use crate::Failure;
-use crate::token::{Purpose, TokenError, TokenProvider, TokenRequest};
+use crate::token::{AccessToken, TokenError, TokenProvider, TokenRequest};
 
 /// A refresh, as those see it who wait for it.
 #[derive(Clone)]
 pub(super) struct Flight {
-    pub(super) purpose: Purpose,
-    pub(super) answer: watch::Receiver<Option<Outcome>>,
+    answer: watch::Receiver<Option<Outcome>>,
 }
 
 impl Flight {
+    pub(super) const fn new(answer: watch::Receiver<Option<Outcome>>) -> Self {
+        Self { answer }
+    }
+
     /// What came of it; `None` if its task was dropped before it had an answer.
     pub(super) async fn outcome(&mut self) -> Option<Outcome> {
         let answer = self.answer.wait_for(Option::is_some).await.ok()?;
@@ -33,26 +36,27 @@ impl Flight {
 pub(super) struct Departure<P> {
     pub(super) provider: Arc<P>,
     pub(super) request: TokenRequest,
-    pub(super) reason: Reason,
+    pub(super) ahead: bool,
     pub(super) landing: Landing,
     pub(super) events: Events,
     pub(super) flight: Flight,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
     Needed,
     Ahead,
+    /// A server refused this token.
+    Refused(AccessToken),
 }
 
 impl<P: TokenProvider + 'static> Departure<P> {
     pub(super) fn start(self) -> Result<Flight, TokenError> {
-        let Self { provider, request, reason, landing, events, flight } = self;
+        let Self { provider, request, ahead, landing, events, flight } = self;
         let runtime = Handle::try_current().map_err(TokenError::never)?;
         runtime.spawn(async move {
             let begun = Instant::now();
             let outcome = provider.token(&request).await;
-            let report = Report { reason, wanted: request.min_lifetime(), took: begun.elapsed() };
+            let report = Report { ahead, wanted: request.min_lifetime(), took: begun.elapsed() };
             report.tell(&outcome, &events);
             landing.settle(Some(outcome));
         });
@@ -62,14 +66,14 @@ impl<P: TokenProvider + 'static> Departure<P> {
 
 /// What is told of a refresh.
 struct Report {
-    reason: Reason,
+    ahead: bool,
     wanted: Duration,
     took: Duration,
 }
 
 impl Report {
     fn tell(&self, outcome: &Outcome, events: &Events) {
-        let (ahead, took) = (self.reason == Reason::Ahead, self.took);
+        let (ahead, took) = (self.ahead, self.took);
         let token = match outcome {
             Ok(token) => token,
             Err(error) => {
@@ -95,14 +99,16 @@ impl Report {
 pub(super) struct Landing {
     pub(super) store: Arc<Mutex<Store>>,
     pub(super) key: Key,
-    pub(super) purpose: Purpose,
+    /// The refused token because of which it was begun.
+    pub(super) instead_of: Option<AccessToken>,
     pub(super) margin: Duration,
     pub(super) answer: watch::Sender<Option<Outcome>>,
 }
 
 impl Landing {
     fn settle(&self, outcome: Option<Outcome>) {
-        lock(&self.store).settle(&self.key, self.purpose, self.margin, outcome.as_ref());
+        let instead_of = self.instead_of.as_ref();
+        lock(&self.store).settle(&self.key, instead_of, self.margin, outcome.as_ref());
         if outcome.is_some() {
             self.answer.send_replace(outcome);
         }

@@ -24,12 +24,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use self::event::Events;
 use self::flight::{Departure, Flight, Landing, Reason, RuntimeEnded};
 use self::key::{Key, KeyOf};
-use self::slots::{Store, lock};
+use self::slots::{Next, Store, lock};
 use super::{AccessToken, Purpose, Rejection, TokenError, TokenProvider, TokenRequest};
 use crate::BoxFuture;
 
@@ -50,9 +49,10 @@ type Outcome = Result<AccessToken, TokenError>;
 /// - However many callers wait, one request is under way. An error goes to all who wait for it,
 ///   and is forgotten, unless it says how long to wait: until then, but for an hour at most, it is
 ///   the answer to all who need a new token.
-/// - A refused token is replaced by another, and that one too if it is refused, three times within
-///   half a minute at most. Then the last is handed out again rather than replaced: many requests
-///   for tokens in a short time make a server refuse them all.
+/// - A refused token is replaced by another, once, however many connections report it and however
+///   late: one that is given in place of itself is handed out again, for half a minute at least.
+///   Where every new token is refused too, ten are replaced at once and then one in half a minute:
+///   many requests for tokens in a short time make a server refuse them all.
 /// - The request runs in a task of its own on the caller's Tokio runtime. A caller that gives up
 ///   does not stop it. If the runtime ends first, a waiter on another runtime starts again. (A
 ///   current-thread runtime outside `block_on` stands still without having ended, and those who
@@ -154,44 +154,29 @@ impl<P: TokenProvider + 'static> Cached<P> {
     /// A token at hand, or the refresh that will bring one.
     fn look(&self, request: &TokenRequest) -> Found<P> {
         let key = (self.key)(request);
-        let now = Instant::now();
         let mut store = lock(&self.store);
-        let slot = store.slots.get(&key);
-        if let Some(slot) = slot
-            && let Some(held) = &slot.held
-            && held.remaining(now) >= request.min_lifetime()
-        {
-            let token = held.token.clone();
-            let renew = slot.flight.is_none()
-                && slot.paused_until.is_none_or(|until| until <= now)
-                && held.is_due(now, request.min_lifetime());
-            if !renew {
-                return Found::Token(token);
+        match store.next(&key, request.min_lifetime()) {
+            Next::Give(token) => Found::Token(token),
+            Next::GiveAndRenew(token, left) => {
+                // From a provider that has tokens of its own, one that outlives this.
+                let longer = left.saturating_add(Duration::from_secs(1));
+                let ahead =
+                    request.clone().with_purpose(Purpose::Connect).with_min_lifetime(longer);
+                Found::Due(token, self.take_off(&mut store, key, ahead, Reason::Ahead))
             }
-            // From a provider that has tokens of its own, one that outlives this.
-            let longer = held.remaining(now).saturating_add(Duration::from_secs(1));
-            let ahead = request.clone().with_purpose(Purpose::Connect).with_min_lifetime(longer);
-            let departure = self.take_off(&mut store, key, ahead, Reason::Ahead);
-            return Found::Due(token, departure);
+            Next::Keep(token) => Found::Kept(token),
+            Next::Wait(flight) => Found::UnderWay(flight),
+            Next::Ask => {
+                let departure = self.take_off(&mut store, key, request.clone(), Reason::Needed);
+                Found::Nothing(departure)
+            }
+            Next::Replace(token) => {
+                let request = request.clone().with_purpose(store.force(&token));
+                let reason = Reason::Refused(token);
+                Found::Nothing(self.take_off(&mut store, key, request, reason))
+            }
+            Next::Closed(error, left) => Found::Closed(error, left),
         }
-        if let Some(slot) = slot {
-            if let Some(flight) = &slot.flight {
-                return Found::UnderWay(flight.clone());
-            }
-            if let Some(forced) = slot.forced.as_ref().filter(|forced| forced.until > now)
-                && forced.times >= Store::MOST_FORCED
-                && forced.held.remaining(now) >= request.min_lifetime()
-            {
-                return Found::Forced(forced.held.token.clone());
-            }
-            if let Some((error, until)) = &slot.closed
-                && let left = until.saturating_duration_since(now)
-                && !left.is_zero()
-            {
-                return Found::Closed(error.clone().with_retry_after(left), left);
-            }
-        }
-        Found::Nothing(self.take_off(&mut store, key, request.clone(), Reason::Needed))
     }
 
     /// Registers a refresh. The caller starts it once the lock is free: a runtime that is shutting
@@ -204,13 +189,17 @@ impl<P: TokenProvider + 'static> Cached<P> {
         reason: Reason,
     ) -> Departure<P> {
         let (answer, waiting) = watch::channel(None);
-        let purpose = request.purpose();
-        let flight = Flight { purpose, answer: waiting };
-        store.slots.entry(key.clone()).or_default().flight = Some(flight.clone());
+        let flight = Flight::new(waiting);
+        store.begin(key.clone(), flight.clone());
+        let ahead = matches!(reason, Reason::Ahead);
+        let instead_of = match reason {
+            Reason::Refused(token) => Some(token),
+            Reason::Needed | Reason::Ahead => None,
+        };
         let landing =
-            Landing { store: self.store.clone(), key, purpose, margin: self.margin, answer };
+            Landing { store: self.store.clone(), key, instead_of, margin: self.margin, answer };
         let events = self.events.clone();
-        Departure { provider: self.provider.clone(), request, reason, landing, events, flight }
+        Departure { provider: self.provider.clone(), request, ahead, landing, events, flight }
     }
 
     async fn fetch(&self, request: &TokenRequest) -> Result<AccessToken, TokenError> {
@@ -224,7 +213,7 @@ impl<P: TokenProvider + 'static> Cached<P> {
                 }
                 Found::UnderWay(flight) => (flight, false),
                 Found::Nothing(departure) => (departure.start()?, true),
-                Found::Forced(token) => {
+                Found::Kept(token) => {
                     self.events.tell(CacheEvent::NotForced);
                     return Ok(token);
                 }
@@ -234,12 +223,9 @@ impl<P: TokenProvider + 'static> Cached<P> {
                 }
             };
             match flight.outcome().await {
-                // A refresh begun for somebody's first connection can bring back the very token
-                // that was refused meanwhile: the provider did not know that yet.
-                Some(Ok(token))
-                    if request.purpose() == Purpose::Retry
-                        && flight.purpose != Purpose::Retry
-                        && lock(&self.store).was_refused(&token) => {}
+                // A refresh begun before the refusal can bring back the very token that was
+                // refused: the provider did not know that yet.
+                Some(Ok(token)) if lock(&self.store).is_to_be_replaced(&token) => {}
                 Some(outcome) => return outcome,
                 // Only a runtime that ends drops a task of ours, and this one was on our own.
                 None if own => return Err(TokenError::later(RuntimeEnded)),
@@ -295,8 +281,8 @@ enum Found<P> {
     UnderWay(Flight),
     /// A refresh to start and wait for.
     Nothing(Departure<P>),
-    /// A refused token, because another has only just been fetched in place of one.
-    Forced(AccessToken),
+    /// A token to hand out although a server refused it.
+    Kept(AccessToken),
     /// The provider's last error, and how long it wants to be left alone yet.
     Closed(TokenError, Duration),
 }

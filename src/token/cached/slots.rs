@@ -16,105 +16,207 @@ use crate::{Failure, Retry};
 #[derive(Default)]
 pub(super) struct Store {
     pub(super) slots: HashMap<Key, Slot>,
-    /// The last few tokens that servers refused. They are never held again, even if the provider
-    /// goes on giving them.
-    pub(super) refused: VecDeque<AccessToken>,
+    /// The last few tokens that servers refused.
+    refused: VecDeque<Refused>,
+}
+
+struct Refused {
+    token: AccessToken,
+    /// Whether another was asked for because of the refusal. That is done once.
+    forced: bool,
 }
 
 #[derive(Default)]
 pub(super) struct Slot {
-    pub(super) held: Option<Held>,
-    pub(super) flight: Option<Flight>,
+    held: Option<Held>,
+    flight: Option<Flight>,
     /// No refresh ahead of time before this.
-    pub(super) paused_until: Option<Instant>,
+    paused_until: Option<Instant>,
     /// No refresh at all before this: the provider said so, with this error.
-    pub(super) closed: Option<(TokenError, Instant)>,
-    pub(super) forced: Option<Forced>,
+    closed: Option<(TokenError, Instant)>,
+    allowance: Allowance,
 }
 
-/// The last token that was fetched because another was refused. Only looked at when it is refused
-/// too.
-pub(super) struct Forced {
-    pub(super) held: Held,
-    /// How many were fetched so until then.
-    pub(super) times: u32,
-    /// When counting begins anew.
-    pub(super) until: Instant,
+/// What to do for a request.
+pub(super) enum Next {
+    Give(AccessToken),
+    /// Give it, and ask for one that outlives it: it has so long to live.
+    GiveAndRenew(AccessToken, Duration),
+    /// Give it although a server refused it: there is no other for now.
+    Keep(AccessToken),
+    Wait(Flight),
+    Ask,
+    /// Ask for another than this one, which a server refused.
+    Replace(AccessToken),
+    /// Give the provider's last error, and how long it wants to be left alone yet.
+    Closed(TokenError, Duration),
 }
 
 impl Store {
     const REFUSED: usize = 16;
-    /// How long a token that is still good is left alone after a refresh failed.
+    /// How long a token that is still good is left alone after a refresh failed, and one that was
+    /// given again in place of itself.
     const PAUSE: Duration = Duration::from_secs(30);
     const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
-    /// How many refused tokens are replaced within one pause.
-    pub(super) const MOST_FORCED: u32 = 3;
+
+    pub(super) fn next(&mut self, key: &Key, min_lifetime: Duration) -> Next {
+        match self.slots.get_mut(key) {
+            Some(slot) => slot.next(min_lifetime, Instant::now()),
+            None => Next::Ask,
+        }
+    }
+
+    pub(super) fn begin(&mut self, key: Key, flight: Flight) {
+        self.slots.entry(key).or_default().flight = Some(flight);
+    }
 
     pub(super) fn refuse(&mut self, token: &AccessToken) {
-        for slot in self.slots.values_mut() {
-            slot.held.take_if(|held| held.token.same(token));
+        let now = Instant::now();
+        for held in self.slots.values_mut().filter_map(|slot| slot.held.as_mut()) {
+            if held.token.same(token) {
+                held.replace_from.get_or_insert(now);
+            }
         }
-        if !self.was_refused(token) {
-            self.refused.push_back(token.clone());
+        if self.refusal_of(token).is_none() {
+            self.refused.push_back(Refused { token: token.clone(), forced: false });
         }
         if self.refused.len() > Self::REFUSED {
             self.refused.pop_front();
         }
     }
 
-    pub(super) fn was_refused(&self, token: &AccessToken) -> bool {
-        self.refused.iter().any(|refused| refused.same(token))
+    /// Why another token than this is asked for: because of the refusal the first time, and after
+    /// that because there is none.
+    pub(super) fn force(&mut self, token: &AccessToken) -> Purpose {
+        match self.refusal_of(token) {
+            Some(refused) if !refused.forced => {
+                refused.forced = true;
+                Purpose::Retry
+            }
+            _ => Purpose::Connect,
+        }
     }
 
-    /// Takes what a refresh brought and makes room for the next one.
+    /// Whether a server refused this token, and another has yet to be asked for.
+    pub(super) fn is_to_be_replaced(&mut self, token: &AccessToken) -> bool {
+        self.refusal_of(token).is_some_and(|refused| !refused.forced)
+    }
+
+    fn refusal_of(&mut self, token: &AccessToken) -> Option<&mut Refused> {
+        self.refused.iter_mut().find(|refused| refused.token.same(token))
+    }
+
+    /// Takes what a refresh brought and makes room for the next one. `instead_of` is the refused
+    /// token because of which it was begun.
     pub(super) fn settle(
         &mut self,
         key: &Key,
-        purpose: Purpose,
+        instead_of: Option<&AccessToken>,
         margin: Duration,
         outcome: Option<&Outcome>,
     ) {
         let now = Instant::now();
         let fetched = outcome.and_then(|outcome| outcome.as_ref().ok());
-        let held = fetched.map(|token| Held::new(token, margin));
-        let refused = fetched.is_some_and(|token| self.was_refused(token));
+        if fetched.is_none()
+            && let Some(refused) = instead_of.and_then(|token| self.refusal_of(token))
+        {
+            refused.forced = false;
+        }
+        let held = fetched.map(|token| {
+            let mut held = Held::new(token, margin);
+            // Given in place of itself, or by a provider that did not know of the refusal yet.
+            held.replace_from = self
+                .refusal_of(token)
+                .map(|refused| if refused.forced { now + Self::PAUSE } else { now });
+            held
+        });
         if let Some(slot) = self.slots.get_mut(key) {
-            slot.flight = None;
-            slot.closed = match outcome {
-                Some(Err(error)) => match error.retry() {
-                    Retry::Later(Some(wait)) => {
-                        Some((error.clone(), now + wait.min(Self::LONGEST_PAUSE)))
-                    }
-                    _ => None,
-                },
-                _ => None,
-            };
-            slot.paused_until = match outcome {
-                Some(Err(error)) => match error.retry() {
-                    Retry::Later(Some(wait)) => Some(now + wait.min(Self::LONGEST_PAUSE)),
-                    _ => Some(now + Self::PAUSE),
-                },
-                _ => None,
-            };
-            if let Some(held) = held {
-                let before = slot.forced.take().filter(|forced| forced.until > now);
-                let times = before.as_ref().map_or(0, |before| before.times) + 1;
-                slot.forced = (purpose == Purpose::Retry).then(|| Forced {
-                    held: held.clone(),
-                    // A provider that gives what was refused has no other.
-                    times: if refused { Self::MOST_FORCED } else { times },
-                    until: before.map_or_else(|| now + Self::PAUSE, |before| before.until),
-                });
-                slot.held = (!refused).then_some(held);
-            }
+            slot.settle(held, outcome.and_then(|outcome| outcome.as_ref().err()), now);
         }
         // A cache keyed by mailbox must not grow with every mailbox it has ever seen.
-        self.slots.retain(|_, slot| {
-            slot.flight.is_some()
-                || slot.closed.as_ref().is_some_and(|(_, until)| *until > now)
-                || slot.forced.as_ref().is_some_and(|forced| forced.until > now)
-                || slot.held.as_ref().is_some_and(|held| !held.remaining(now).is_zero())
-        });
+        self.slots.retain(|_, slot| slot.is_of_use(now));
+    }
+}
+
+impl Slot {
+    fn next(&mut self, min_lifetime: Duration, now: Instant) -> Next {
+        let held = self.held.as_ref().filter(|held| held.remaining(now) >= min_lifetime);
+        if let Some(held) = held.filter(|held| held.replace_from.is_none()) {
+            let token = held.token.clone();
+            let renew = self.flight.is_none()
+                && self.paused_until.is_none_or(|until| until <= now)
+                && held.is_due(now, min_lifetime);
+            return if renew {
+                Next::GiveAndRenew(token, held.remaining(now))
+            } else {
+                Next::Give(token)
+            };
+        }
+        if let Some(flight) = &self.flight {
+            return Next::Wait(flight.clone());
+        }
+        if let Some((error, until)) = &self.closed
+            && let left = until.saturating_duration_since(now)
+            && !left.is_zero()
+        {
+            return Next::Closed(error.clone().with_retry_after(left), left);
+        }
+        let Some((token, from)) = held.and_then(|held| Some((&held.token, held.replace_from?)))
+        else {
+            return Next::Ask;
+        };
+        let token = token.clone();
+        if from > now || !self.allowance.take(now) {
+            return Next::Keep(token);
+        }
+        self.held = None;
+        Next::Replace(token)
+    }
+
+    fn settle(&mut self, held: Option<Held>, error: Option<&TokenError>, now: Instant) {
+        let asked_to_wait = |error: &TokenError| match error.retry() {
+            Retry::Later(Some(wait)) => Some(now + wait.min(Store::LONGEST_PAUSE)),
+            _ => None,
+        };
+        let asked = error.and_then(asked_to_wait);
+        self.flight = None;
+        self.paused_until = error.map(|_| asked.unwrap_or(now + Store::PAUSE));
+        self.closed = error.cloned().zip(asked);
+        if held.is_some() {
+            self.held = held;
+        }
+    }
+
+    fn is_of_use(&self, now: Instant) -> bool {
+        self.flight.is_some()
+            || self.closed.as_ref().is_some_and(|(_, until)| *until > now)
+            || self.allowance.is_used(now)
+            || self.held.as_ref().is_some_and(|held| !held.remaining(now).is_zero())
+    }
+}
+
+/// How often refused tokens are replaced, where every new one is refused too: some at once, and
+/// then one in each interval.
+#[derive(Default)]
+struct Allowance {
+    whole_from: Option<Instant>,
+}
+
+impl Allowance {
+    const AT_ONCE: u32 = 10;
+    const INTERVAL: Duration = Duration::from_secs(30);
+
+    fn take(&mut self, now: Instant) -> bool {
+        let whole_from = self.whole_from.map_or(now, |from| from.max(now));
+        let left = whole_from - now <= Self::INTERVAL * (Self::AT_ONCE - 1);
+        if left {
+            self.whole_from = Some(whole_from + Self::INTERVAL);
+        }
+        left
+    }
+
+    fn is_used(&self, now: Instant) -> bool {
+        self.whole_from.is_some_and(|from| from > now)
     }
 }
 
@@ -123,17 +225,18 @@ pub(super) fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
 }
 
 /// A token that may be handed out again.
-#[derive(Clone)]
 pub(super) struct Held {
-    pub(super) token: AccessToken,
+    token: AccessToken,
     /// The expiry on Tokio's clock, beside those that the token itself goes by.
-    pub(super) deadline: Option<Instant>,
+    deadline: Option<Instant>,
     /// How long before it stops being handed out it is renewed. Drawn once: were it drawn at each
     /// look, the earliest of many draws would win and the spread be gone.
     pub(super) lead: Duration,
     /// When the token itself says that it should be renewed, and a little later: a server says the
     /// same to all whom it answers at the same time.
-    pub(super) due_at: Option<Instant>,
+    due_at: Option<Instant>,
+    /// A server refused it: from then on another is asked for.
+    replace_from: Option<Instant>,
 }
 
 impl Held {
@@ -146,10 +249,10 @@ impl Held {
             let spread = random_part_of(margin.min(lifetime.unwrap_or(margin) / 8));
             Instant::now().checked_add(wait.saturating_add(spread))
         });
-        Self { token: token.clone(), deadline, lead: lead.min(longest), due_at }
+        Self { token: token.clone(), deadline, lead: lead.min(longest), due_at, replace_from: None }
     }
 
-    pub(super) fn remaining(&self, now: Instant) -> Duration {
+    fn remaining(&self, now: Instant) -> Duration {
         let here = self.deadline.map(|at| at.saturating_duration_since(now));
         here.into_iter().chain(self.token.remaining()).min().unwrap_or(Duration::MAX)
     }
