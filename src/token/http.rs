@@ -21,10 +21,10 @@ use crate::secret::Secret;
 ///
 /// # Where it is called
 ///
-/// What renews the tokens of a user ([`SignedIn`](super::SignedIn)) is sent on a small Tokio
-/// runtime of the crate's own, one thread that goes on when a caller gives up or the program's
-/// runtime ends: an answer that nobody reads would be a rotated refresh token lost. All other
-/// requests are sent on the caller's runtime. So an implementation
+/// What brings or renews the tokens of a user ([`SignedIn`](super::SignedIn)) is sent on a small
+/// Tokio runtime of the crate's own, one thread that goes on when a caller gives up or the program's
+/// runtime ends: an answer that nobody reads would be a sign-in or a rotated refresh token lost. All
+/// other requests are sent on the caller's runtime. So an implementation
 ///
 /// - may find neither the program's runtime by `Handle::current()` nor its thread-locals and
 ///   task-locals,

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::advance;
+use tokio::time::{Instant, advance};
 
 use super::slots::Held;
 use super::*;

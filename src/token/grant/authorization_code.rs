@@ -14,7 +14,9 @@ use crate::Retry;
 use crate::secret::Secret;
 use crate::token::oauth::credential::ClientCredential;
 use crate::token::oauth::form::Form;
+use crate::token::oauth::refusal::one_line;
 use crate::token::oauth::settings::{CONSUMERS, Server, Settings, SetupError, user_settings};
+use crate::token::store::keeper::keep;
 use crate::token::{ErrorKind, TokenEndpointError, TokenError};
 
 /// A sign-in in the user's browser.
@@ -50,9 +52,19 @@ pub struct AuthorizationCode {
     login_hint: Option<String>,
     prompt: Option<String>,
     claims: Option<String>,
+    issuer: Option<Issuer>,
     port: u16,
     path: String,
     patience: Duration,
+}
+
+/// The server's name for itself, by which its answers are told from those of another server that
+/// the user was led to (RFC 9207).
+#[derive(Clone)]
+struct Issuer {
+    name: String,
+    /// Whether the server names itself in every answer.
+    always: bool,
 }
 
 impl AuthorizationCode {
@@ -135,6 +147,7 @@ impl AuthorizationCode {
             redirect_uri,
             state: Secret::new(state.into_secret()),
             verifier: Secret::new(verifier.into_secret()),
+            issuer: self.issuer.clone(),
         }
     }
 
@@ -191,6 +204,7 @@ pub struct AuthorizationCodeBuilder {
     login_hint: Option<String>,
     prompt: Option<String>,
     claims: Option<String>,
+    issuer: Option<String>,
     port: u16,
     path: String,
     patience: Duration,
@@ -204,7 +218,16 @@ impl AuthorizationCodeBuilder {
     fn new(settings: Settings) -> Self {
         let path = String::from("/");
         let patience = Self::PATIENCE;
-        Self { settings, login_hint: None, prompt: None, claims: None, port: 0, path, patience }
+        Self {
+            settings,
+            login_hint: None,
+            prompt: None,
+            claims: None,
+            issuer: None,
+            port: 0,
+            path,
+            patience,
+        }
     }
 
     /// Another URL of the authorization endpoint.
@@ -229,6 +252,18 @@ impl AuthorizationCodeBuilder {
     /// [`claims`](crate::token::TokenEndpointError::claims) of the refusal that asked for it.
     pub fn claims(mut self, json: impl Into<String>) -> Self {
         self.claims = Some(json.into());
+        self
+    }
+
+    /// The server's issuer identifier, for a server whose metadata say
+    /// `authorization_response_iss_parameter_supported`: an answer that does not name it as `iss` is
+    /// refused (RFC 9207), since it is that of another server. Needed by programs that sign users in
+    /// at several.
+    ///
+    /// Without it, an answer of Google's or of an Entra tenant that is given by its id may name the
+    /// right one or none.
+    pub fn issuer(mut self, identifier: impl Into<String>) -> Self {
+        self.issuer = Some(identifier.into());
         self
     }
 
@@ -258,7 +293,12 @@ impl AuthorizationCodeBuilder {
     ///
     /// [`SetupError`], if the settings cannot work.
     pub fn build(self) -> Result<AuthorizationCode, SetupError> {
+        let issuer = match self.issuer {
+            Some(name) => Some(Issuer { name, always: true }),
+            None => self.settings.issuer().map(|name| Issuer { name, always: false }),
+        };
         Ok(AuthorizationCode {
+            issuer,
             sign_in: SignIn::new(&self.settings)?,
             authorization_url: self.settings.checked_authorization_url()?,
             server: self.settings.server,
@@ -303,11 +343,13 @@ impl BrowserSignIn {
     ///
     /// A [`TokenError`] of kind [`ErrorKind::Denied`] if the user declined,
     /// [`ErrorKind::CodeExpired`] if the browser did not come back in time, or whatever else the
-    /// server refused for. A request with another `state` is none of ours and is turned away.
+    /// server refused for. A request with another `state` is none of ours and is turned away. See
+    /// [`Authorization::redeem`] for answers of another server.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future ends the sign-in and closes the port.
+    /// A dropped future closes the port and ends the sign-in. If the browser has come back by then,
+    /// the exchange of its code goes on, and [`AuthorizationCode::resume`] finds the tokens.
     pub async fn finish(self) -> Result<SignedIn, TokenError> {
         let Self { authorization, loopback } = self;
         let answer = loopback.wait(|query| authorization.is_ours(query)).await?;
@@ -324,6 +366,7 @@ pub struct Authorization {
     redirect_uri: String,
     state: Secret<String>,
     verifier: Secret<String>,
+    issuer: Option<Issuer>,
 }
 
 impl Authorization {
@@ -344,18 +387,30 @@ impl Authorization {
     /// # Errors
     ///
     /// A [`TokenError`] of kind [`ErrorKind::Denied`] if the user declined,
-    /// [`ErrorKind::Protocol`] if the `state` is not ours or there is no code, or whatever else the
-    /// server refused for.
+    /// [`ErrorKind::Protocol`] if the `state` is not ours, another server answered
+    /// ([`AuthorizationCodeBuilder::issuer`]) or there is no code, or whatever else the server
+    /// refused for.
     ///
     /// # Cancel safety
     ///
-    /// Dropped in the very moment in which the server answers with tokens, these are lost.
+    /// Once begun, the exchange goes on if the future is dropped, and its tokens are stored:
+    /// [`AuthorizationCode::resume`] finds them.
     pub async fn redeem(self, answer: &str) -> Result<SignedIn, TokenError> {
         let query = query_of(answer);
         if !self.is_ours(query) {
             return Err(RedirectError::State.into());
         }
         let field = |name| field(query, name);
+        if let Some(expected) = &self.issuer {
+            match field("iss") {
+                Some(found) if found == expected.name => {}
+                None if !expected.always => {}
+                found => {
+                    let found = found.map(|found| one_line(&found));
+                    return Err(RedirectError::Issuer { found }.into());
+                }
+            }
+        }
         if let Some(error) = field("error") {
             let description = field("error_description");
             let url = self.authorization_url.clone();
@@ -367,8 +422,13 @@ impl Authorization {
             .secret("code", code.expose())
             .field("redirect_uri", &self.redirect_uri)
             .secret("code_verifier", self.verifier.expose());
-        let answer = self.sign_in.client.ask(form).await?;
-        self.sign_in.begin(answer).await
+        let sign_in = self.sign_in;
+        // The code is spent by the answer that brings the tokens.
+        keep(async move {
+            let answer = sign_in.client.ask(form).await?;
+            sign_in.begin(answer).await
+        })?
+        .await
     }
 
     /// Whether the answer is to this sign-in. RFC 6749 section 10.12.
@@ -402,6 +462,11 @@ fn field<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
 enum RedirectError {
     #[error("the browser came back with another `state`: not an answer to this sign-in")]
     State,
+    #[error(
+        "the browser came back from another authorization server: its `iss` is {}",
+        found.as_deref().unwrap_or("missing")
+    )]
+    Issuer { found: Option<String> },
     #[error("the browser came back with neither a code nor an error")]
     NoCode,
 }
@@ -538,6 +603,61 @@ mod tests {
         let query = format!("state={}", bare.state());
         let error = bare.redeem(&query).await.unwrap_err().to_string();
         assert!(error.contains("neither a code nor an error"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_another_server_is_refused_before_anything_is_sent() {
+        let tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+        let ours = format!("https%3A%2F%2Flogin.microsoftonline.com%2F{tenant}%2Fv2.0");
+        let theirs = "https%3A%2F%2Fevil.example";
+        for (always, iss, good) in [
+            (false, None, true),
+            (false, Some(&*ours), true),
+            (false, Some(theirs), false),
+            (true, None, false),
+            (true, Some(""), false),
+            (true, Some(theirs), false),
+            (true, Some(&*ours), true),
+        ] {
+            let script = Script::new([tokens("EwB", "refresh")]);
+            let mut browser = AuthorizationCode::entra(tenant, "app-1").http(script.clone());
+            if always {
+                let name = format!("https://login.microsoftonline.com/{tenant}/v2.0");
+                browser = browser.issuer(name);
+            }
+            let begun = browser.build().unwrap().start_at("https://app.example/callback");
+            let iss = iss.map(|iss| format!("&iss={iss}")).unwrap_or_default();
+            let query = format!("code=0.AXoA&state={}{iss}", begun.state());
+            let outcome = begun.redeem(&query).await;
+            assert_eq!(outcome.is_ok(), good, "{always} {iss}");
+            assert_eq!(script.bodies().len(), usize::from(good), "{always} {iss}");
+            if let Err(error) = outcome {
+                assert_eq!(error.kind(), ErrorKind::Protocol);
+                assert!(error.to_string().contains("another authorization server"), "{error}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_exchange_that_nobody_waits_for_leaves_a_sign_in_to_resume() {
+        let (script, gate) = Script::gated([tokens("EwB", "refresh")]);
+        let browser = entra(&script).build().unwrap();
+        let begun = browser.start_at("https://app.example/callback");
+        let query = format!("code=0.AXoA&state={}", begun.state());
+        let exchange = tokio::spawn(async move { begun.redeem(&query).await });
+        while script.bodies().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        exchange.abort();
+        assert!(exchange.await.unwrap_err().is_cancelled());
+        gate.add_permits(1);
+        let tokens = loop {
+            match browser.resume().await.unwrap() {
+                Some(tokens) => break tokens,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(get(&tokens, exchange_online()).await.unwrap(), "EwB");
     }
 
     #[tokio::test]

@@ -21,6 +21,7 @@ use crate::token::oauth::client::refused_with;
 use crate::token::oauth::form::Form;
 use crate::token::oauth::refusal::one_line;
 use crate::token::oauth::settings::{CONSUMERS, Server, Settings, SetupError, user_settings};
+use crate::token::store::keeper::{Kept, keep};
 use crate::token::token_endpoint::{seconds, send, shown};
 use crate::token::{ErrorKind, NoAnswer, TokenEndpointError, TokenError};
 use crate::{Failure, Retry};
@@ -187,6 +188,8 @@ pub struct DevicePrompt {
     expires: Instant,
     interval: Duration,
     next: Instant,
+    /// The request under way, which a dropped `wait` left behind.
+    asked: Option<Kept<SignedIn>>,
 }
 
 impl DevicePrompt {
@@ -239,25 +242,45 @@ impl DevicePrompt {
     ///
     /// # Cancel safety
     ///
-    /// It can be dropped and called again, and keeps the pace. Dropped in the very moment in which
-    /// the server answers with tokens, these are lost, and the user has to sign in again.
+    /// It can be dropped at any time and called again, keeps the pace, and loses nothing: a request
+    /// under way goes on, and the next call takes its answer. If there is none, because the prompt
+    /// was dropped too, tokens that the answer brings are stored all the same, and
+    /// [`DeviceCode::resume`] finds them.
     pub async fn wait(&mut self) -> Result<SignedIn, TokenError> {
         loop {
-            // Before the code expires; afterwards there is nothing to ask.
-            if self.next >= self.expires {
-                sleep_until(self.expires).await;
-                return Err(Expired { after: self.lifetime }.into());
-            }
-            sleep_until(self.next).await;
-            self.next = Instant::now() + self.interval;
-            // RFC 8628 section 3.4.
-            let form = Form::new("device code", "urn:ietf:params:oauth:grant-type:device_code")
-                .secret("device_code", self.device_code.expose());
-            match self.sign_in.client.ask(form).await {
-                Ok(answer) => return self.sign_in.begin(answer).await,
+            let asked = match &mut self.asked {
+                Some(asked) => asked,
+                // Before the code expires; afterwards there is nothing to ask.
+                None if self.next >= self.expires => {
+                    sleep_until(self.expires).await;
+                    return Err(Expired { after: self.lifetime }.into());
+                }
+                None => {
+                    sleep_until(self.next).await;
+                    self.next = Instant::now() + self.interval;
+                    let request = self.request();
+                    self.asked.insert(request?)
+                }
+            };
+            let outcome = asked.await;
+            self.asked = None;
+            match outcome {
+                Ok(signed_in) => return Ok(signed_in),
                 Err(error) => self.pace(error)?,
             }
         }
+    }
+
+    /// RFC 8628 section 3.4. The device code is spent by the answer that brings the tokens, so they
+    /// are stored whoever waits for it.
+    fn request(&self) -> Result<Kept<SignedIn>, TokenError> {
+        let sign_in = self.sign_in.clone();
+        let form = Form::new("device code", "urn:ietf:params:oauth:grant-type:device_code")
+            .secret("device_code", self.device_code.expose());
+        keep(async move {
+            let answer = sign_in.client.ask(form).await?;
+            sign_in.begin(answer).await
+        })
     }
 
     /// When to ask again after this error, unless it is final.
@@ -301,6 +324,7 @@ impl DevicePrompt {
             expires: begun.checked_add(lifetime)?,
             interval,
             next: begun.checked_add(interval)?,
+            asked: None,
         })
     }
 }
@@ -448,17 +472,68 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_dropped_wait_can_be_taken_up_again_at_the_same_pace() {
+    async fn a_dropped_wait_can_be_taken_up_again_and_asks_no_sooner() {
         let script = Script::new([code(), pending(), pending(), tokens("EwB", "refresh")]);
         let mut prompt = device(&script).start().await.unwrap();
         let begun = Instant::now();
-        for _ in 0..7 {
-            let patience = Duration::from_secs(2);
-            assert!(tokio::time::timeout(patience, prompt.wait()).await.is_err());
+        let signed_in = loop {
+            if let Ok(done) = tokio::time::timeout(Duration::from_secs(2), prompt.wait()).await {
+                break done.unwrap();
+            }
+        };
+        assert_eq!(script.bodies().len(), 4);
+        assert!(begun.elapsed() >= Duration::from_secs(15));
+        assert_eq!(get(&signed_in, exchange_online()).await.unwrap(), "EwB");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_dropped_at_any_poll_loses_no_tokens() {
+        for polls in 0..12 {
+            let script = Script::new([code(), pending(), tokens("EwB", "refresh")]);
+            let mut prompt = device(&script).start().await.unwrap();
+            let mut wait = Box::pin(prompt.wait());
+            for _ in 0..polls {
+                let waited = std::future::poll_fn(|context| {
+                    std::task::Poll::Ready(wait.as_mut().poll(context))
+                });
+                if waited.await.is_ready() {
+                    break;
+                }
+                tokio::time::advance(Duration::from_secs(1)).await;
+            }
+            drop(wait);
+            // A prompt that has given its tokens asks again, and there is no fourth answer.
+            if let Err(error) = prompt.wait().await {
+                assert_eq!(script.bodies().len(), 4, "{polls}: {error}");
+            }
         }
-        assert_eq!(script.bodies().len(), 3);
-        prompt.wait().await.unwrap();
-        assert_eq!(begun.elapsed().as_secs(), 15);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_prompt_dropped_while_the_server_answers_leaves_a_sign_in_to_resume() {
+        let (script, gate) = Script::gated([code(), tokens("EwB", "refresh")]);
+        gate.add_permits(1);
+        let device = device(&script);
+        let mut prompt = device.start().await.unwrap();
+        {
+            let mut wait = Box::pin(prompt.wait());
+            while script.bodies().len() < 2 {
+                let waited = std::future::poll_fn(|context| {
+                    std::task::Poll::Ready(wait.as_mut().poll(context))
+                });
+                assert!(waited.await.is_pending());
+                tokio::time::advance(Duration::from_secs(1)).await;
+            }
+        }
+        drop(prompt);
+        gate.add_permits(1);
+        let tokens = loop {
+            match device.resume().await.unwrap() {
+                Some(tokens) => break tokens,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(get(&tokens, exchange_online()).await.unwrap(), "EwB");
     }
 
     #[tokio::test]

@@ -3,12 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::Semaphore;
+
 use crate::token::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
 use crate::token::{AccessToken, TokenError, TokenProvider, TokenRequest};
 use crate::{BoxFuture, Endpoint};
 
 #[derive(Clone, Default)]
-pub(crate) struct Script(Arc<Mutex<State>>);
+pub(crate) struct Script {
+    state: Arc<Mutex<State>>,
+    gate: Option<Arc<Semaphore>>,
+}
 
 #[derive(Default)]
 struct State {
@@ -27,21 +32,27 @@ pub(crate) struct Asked {
 impl Script {
     pub(crate) fn new<const N: usize>(answers: [HttpResponse; N]) -> Self {
         let script = Self::default();
-        script.0.lock().unwrap().answers.extend(answers.into_iter().map(Ok));
+        script.state.lock().unwrap().answers.extend(answers.into_iter().map(Ok));
         script
+    }
+
+    /// One that takes a permit for each answer, after it has seen the request.
+    pub(crate) fn gated<const N: usize>(answers: [HttpResponse; N]) -> (Self, Arc<Semaphore>) {
+        let gate = Arc::new(Semaphore::new(0));
+        (Self { gate: Some(gate.clone()), ..Self::new(answers) }, gate)
     }
 
     /// What comes next is no answer at all.
     pub(crate) fn then_fail(&self) {
-        self.0.lock().unwrap().answers.push_back(Err("no route to host".into()));
+        self.state.lock().unwrap().answers.push_back(Err("no route to host".into()));
     }
 
     pub(crate) fn then(&self, answer: HttpResponse) {
-        self.0.lock().unwrap().answers.push_back(Ok(answer));
+        self.state.lock().unwrap().answers.push_back(Ok(answer));
     }
 
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.0.lock().unwrap().asked.clone()
+        self.state.lock().unwrap().asked.clone()
     }
 
     pub(crate) fn bodies(&self) -> Vec<String> {
@@ -51,14 +62,20 @@ impl Script {
 
 impl HttpClient for Script {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         state.asked.push(Asked {
             line: format!("{} {}", request.method(), request.url()),
             headers: request.headers().map(|(name, value)| (name.into(), value.into())).collect(),
             body: String::from_utf8(request.body().to_vec()).unwrap(),
         });
         let answer = state.answers.pop_front().unwrap_or_else(|| Err("asked too often".into()));
-        Box::pin(std::future::ready(answer))
+        let gate = self.gate.clone();
+        Box::pin(async move {
+            if let Some(gate) = gate {
+                gate.acquire().await?.forget();
+            }
+            answer
+        })
     }
 }
 

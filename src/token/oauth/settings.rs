@@ -158,6 +158,22 @@ impl Settings {
         Ok(endpoint_url(&known).map(|_| known)?)
     }
 
+    /// The authorization server's name for itself, where it is known. At Entra that is by the id of
+    /// a tenant; what stands for many tenants, and a domain, have none.
+    pub(crate) fn issuer(&self) -> Option<String> {
+        match &self.server {
+            _ if self.authorization_url.is_some() => None,
+            Server::Google => Some("https://accounts.google.com".into()),
+            Server::Entra { tenant } if self.authority.is_none() => {
+                let tenant =
+                    if tenant.eq_ignore_ascii_case(CONSUMERS) { CONSUMERS_ID } else { tenant };
+                let authority = self.cloud.unwrap_or_default().authority();
+                is_guid(tenant).then(|| format!("{authority}/{}/v2.0", tenant.to_ascii_lowercase()))
+            }
+            _ => None,
+        }
+    }
+
     /// Where device codes come from (RFC 8628 section 3.1).
     pub(crate) fn checked_device_authorization_url(&self) -> Result<String, SetupError> {
         let known = match (&self.device_authorization_url, &self.server) {
@@ -267,6 +283,11 @@ pub(crate) fn check_tenant_name(tenant: &str) -> Result<(), SetupError> {
         return Err(SetupError::NotATenant { tenant: tenant.into() });
     }
     Ok(())
+}
+
+fn is_guid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|c| c == b'-' || c.is_ascii_hexdigit())
 }
 
 /// Settings with which no token can be had. Nothing was sent.

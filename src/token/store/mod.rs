@@ -19,7 +19,7 @@
 mod contract;
 mod error;
 mod file;
-mod keeper;
+pub(crate) mod keeper;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod locked;

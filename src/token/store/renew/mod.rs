@@ -88,7 +88,7 @@ impl<R: Refresh> Renewing<R> {
             }
         }
         let (scope, request) = (scope.to_owned(), request.clone());
-        keep(async move { inner.renew(&scope, &request).await }).await
+        keep(async move { inner.renew(&scope, &request).await })?.await
     }
 
     /// Not to be handed out again: a server refused it.
@@ -108,7 +108,7 @@ impl<R: Refresh> Renewing<R> {
     /// Only signing out fails where the store does: a sign-in is kept in memory then.
     pub(crate) async fn replace(&self, tokens: TokenSet) -> Result<(), TokenError> {
         let inner = self.inner.clone();
-        keep(async move { Ok(inner.replace(tokens).await?) }).await
+        keep(async move { Ok(inner.replace(tokens).await?) })?.await
     }
 }
 
