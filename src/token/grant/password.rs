@@ -79,6 +79,14 @@ impl PasswordBuilder {
         Self { settings, username: username.into(), password: Secret::new(password.into()) }
     }
 
+    /// Asks Entra's older endpoint, `/oauth2/token`, which takes a resource and no scope. The cloud in
+    /// China, operated by 21Vianet, may take passwords there only. The token has all the delegated
+    /// permissions of Exchange that were consented to. [`scope`](Self::scope) names another resource.
+    pub const fn version_1(mut self) -> Self {
+        self.settings.version_1 = true;
+        self
+    }
+
     /// Checks the settings. Nothing is sent before the first token is wanted.
     ///
     /// # Errors
@@ -90,11 +98,12 @@ impl PasswordBuilder {
         }
         self.settings.tenant_for_passwords()?;
         let sign_in = SignIn::new(&self.settings)?;
+        let client = sign_in.client.clone();
         let first = move |scope: &str| {
             Form::new("password", "password")
                 .field("username", &self.username)
                 .secret("password", self.password.expose())
-                .field_unless_empty("scope", scope)
+                .field_unless_empty(client.scope.field(), scope)
         };
         Ok(sign_in.session(Some(Box::new(first))))
     }
@@ -147,6 +156,28 @@ mod tests {
             script.bodies()[1]
                 .contains("&scope=https%3A%2F%2Foutlook.office.com%2F.default+offline_access&")
         );
+    }
+
+    #[tokio::test]
+    async fn the_older_endpoint_gets_a_resource_and_no_scope() {
+        let script = Script::new([tokens("first", "refresh-1"), tokens("second", "refresh-2")]);
+        let user = Password::entra("contoso.example", "app-1", "anna", SECRET)
+            .cloud(crate::token::Cloud::China)
+            .version_1()
+            .http(script.clone())
+            .build()
+            .unwrap();
+        let at = || crate::Endpoint::imap("partner.outlook.cn");
+        let request = crate::token::TokenRequest::new(at(), "anna@contoso.example");
+        let first = crate::TokenProvider::token(&user, &request).await.unwrap();
+        crate::TokenProvider::rejected(&user, &first, crate::token::Rejection::Expired).await;
+        assert_eq!(get(&user, at()).await.unwrap(), "second");
+        let url = "POST https://login.partner.microsoftonline.cn/contoso.example/oauth2/token";
+        assert!(script.asked().iter().all(|asked| asked.line == url));
+        for body in script.bodies() {
+            assert!(body.contains("&resource=https%3A%2F%2Fpartner.outlook.cn&"), "{body}");
+            assert!(!body.contains("scope"), "{body}");
+        }
     }
 
     #[tokio::test]

@@ -192,7 +192,7 @@ pub(crate) fn refresh_form(rule: &ScopeRule, token: &str, scope: &str) -> Form {
     let scope = if rule.named_at_renewal() { scope } else { "" };
     Form::new("refresh token", "refresh_token")
         .secret("refresh_token", token)
-        .field_unless_empty("scope", scope)
+        .field_unless_empty(rule.field(), scope)
 }
 
 /// A server that sends no new refresh token means the old one to be used again.

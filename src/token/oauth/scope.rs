@@ -30,6 +30,9 @@ pub(crate) enum ScopeRule {
     Delegated { cloud: Cloud, protocols: Vec<Protocol>, high_volume_email: bool },
     /// Gmail has one scope for everything.
     Gmail,
+    /// Entra's older endpoints take the resource alone, in a field of its own, and give all the
+    /// permissions to it that were consented to.
+    Resource(String),
 }
 
 impl ScopeRule {
@@ -58,7 +61,7 @@ impl ScopeRule {
                 format!("{}/.default", Cloud::Global.application_resource()).into()
             }
             Self::Gmail => GMAIL.into(),
-            Self::Fixed(scope) => scope.as_str().into(),
+            Self::Fixed(scope) | Self::Resource(scope) => scope.as_str().into(),
         }
     }
 
@@ -90,7 +93,15 @@ impl ScopeRule {
     /// several resources, so it must; elsewhere silence means what was granted (RFC 6749 section
     /// 6), and that is the safer thing to ask for.
     pub(crate) const fn named_at_renewal(&self) -> bool {
-        matches!(self, Self::Delegated { .. } | Self::Application)
+        matches!(self, Self::Delegated { .. } | Self::Application | Self::Resource(_))
+    }
+
+    /// The field of a form in which the scope is named.
+    pub(crate) const fn field(&self) -> &'static str {
+        match self {
+            Self::Resource(_) => "resource",
+            _ => "scope",
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) scope: Option<String>,
     pub(crate) protocols: Vec<Protocol>,
     pub(crate) high_volume_email: bool,
+    /// Entra's endpoints without `/v2.0`.
+    pub(crate) version_1: bool,
     pub(crate) secret_in_body: Option<bool>,
     pub(crate) deadline: Duration,
     pub(crate) margin: Option<Duration>,
@@ -74,6 +76,7 @@ impl Settings {
             scope: None,
             protocols: vec![Protocol::Imap, Protocol::Pop, Protocol::Smtp],
             high_volume_email: false,
+            version_1: false,
             secret_in_body: None,
             deadline: Self::DEADLINE,
             margin: None,
@@ -240,12 +243,15 @@ impl Settings {
     fn under_tenant(&self, tenant: &str, endpoint: &str) -> String {
         let cloud = self.cloud.unwrap_or_default().authority();
         let authority = self.authority.as_deref().unwrap_or(cloud).trim_end_matches('/');
-        format!("{authority}/{tenant}/oauth2/v2.0/{endpoint}")
+        let version = if self.version_1 { "" } else { "v2.0/" };
+        format!("{authority}/{tenant}/oauth2/{version}{endpoint}")
     }
 
     fn scope_rule(&self, on_behalf: OnBehalf) -> Result<ScopeRule, SetupError> {
         let of_authority = || self.authority.as_deref().map(Cloud::of_authority);
+        let cloud = || self.cloud.or_else(of_authority).unwrap_or_default();
         Ok(match (&self.scope, &self.server, on_behalf) {
+            (Some(resource), ..) if self.version_1 => ScopeRule::Resource(resource.clone()),
             (Some(scope), ..) => {
                 ScopeRule::Fixed(scope.split_whitespace().collect::<Vec<_>>().join(" "))
             }
@@ -255,8 +261,11 @@ impl Settings {
             (None, Server::Entra { .. }, OnBehalf::User) if self.protocols.is_empty() => {
                 return Err(SetupError::NoProtocol);
             }
+            (None, Server::Entra { .. }, OnBehalf::User) if self.version_1 => {
+                ScopeRule::Resource(cloud().application_resource().into())
+            }
             (None, Server::Entra { .. }, OnBehalf::User) => ScopeRule::Delegated {
-                cloud: self.cloud.or_else(of_authority).unwrap_or_default(),
+                cloud: cloud(),
                 protocols: self.protocols.clone(),
                 high_volume_email: self.high_volume_email,
             },
