@@ -3,6 +3,8 @@
 mod api;
 mod embedded;
 #[cfg(feature = "oauth")]
+mod entra;
+#[cfg(feature = "oauth")]
 mod grants;
 mod hostile;
 mod layering;

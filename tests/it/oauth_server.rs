@@ -16,7 +16,7 @@ use mailbearer::{
 };
 
 use crate::support::oidc::{Browser, Choice, OAuthServer};
-use crate::support::opened::Way;
+use crate::support::opened::{Opened, Way};
 use crate::support::servers::{Bed, Server};
 
 const SCOPE: &str = "openid offline_access mail";
@@ -121,6 +121,23 @@ async fn a_user_signs_in_with_the_browser_and_the_refresh_token_rotates() {
     // A program started later finds the sign-in.
     let later = code_grant("native", &store).resume().await.unwrap().unwrap();
     assert!(later.token(&request()).await.unwrap().same(&second));
+}
+
+#[tokio::test]
+async fn an_answer_names_the_server_that_gave_it() {
+    let server = OAuthServer::start();
+    for (issuer, good) in [(server.url(""), true), (server.url("/another"), false)] {
+        let browser = AuthorizationCode::builder(server.url("/auth"), server.token_url(), "native");
+        let browser = browser.scope(SCOPE).prompt("consent").issuer(issuer).build().unwrap();
+        let waiting = browser.start().await.unwrap();
+        let url = waiting.url().to_owned();
+        let person = tokio::task::spawn_blocking(move || {
+            Browser::default().sign_in(&url, "alice", Choice::Approve)
+        });
+        let outcome = waiting.finish().await;
+        assert_eq!(outcome.is_ok(), good, "{:?}", outcome.err());
+        person.await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -303,6 +320,43 @@ async fn a_session_that_outlives_its_token_is_followed_by_one_with_a_new_token()
     let read = read.collect().await.unwrap();
     assert_eq!(read.iter().map(|one| one.body()).collect::<Vec<_>>(), [Some(&*message)]);
     imap.logout().await.unwrap();
+}
+
+#[tokio::test]
+async fn sessions_of_smtp_and_pop3_outlive_their_token_too() {
+    let bed = Bed::start();
+    bed.also_ask(|token| OAuthServer::start().introspect(token));
+    for protocol in [Protocol::Smtp, Protocol::Pop] {
+        let mailbox = bed.mailbox("outlived-too");
+        let signed_in = sign_in_as(&mailbox, "native-brief", &MemoryStore::default()).await;
+        let tokens = Watched { tokens: signed_in, given: Arc::default() };
+        let endpoint = bed.endpoint(Server::Introspection, protocol, Security::ImplicitTls);
+        let way = Way::to(endpoint, bed);
+
+        let mut session = opened(&way, &mailbox, &tokens).await;
+        let first = tokens.last();
+        expired(&first).await;
+        let refused = way.open(Auth::xoauth2(&mailbox, StaticToken::new(first.expose()))).await;
+        assert_eq!(refused.unwrap_err().stage(), Stage::Auth);
+        session.noop().await.unwrap();
+        bed.end_sessions(Server::Introspection, &mailbox);
+        assert!(session.noop().await.is_err());
+
+        let session = opened(&way, &mailbox, &tokens).await;
+        assert!(!tokens.last().same(&first));
+        session.use_and_close().await.unwrap();
+    }
+}
+
+/// As [`connected`], whatever the protocol.
+async fn opened(way: &Way, mailbox: &str, tokens: &Watched) -> Opened {
+    for _ in 0..20 {
+        match way.open(Auth::xoauth2(mailbox, tokens.clone())).await {
+            Ok(session) => return session,
+            Err(error) => assert_eq!(error.stage(), Stage::Auth, "{error}"),
+        }
+    }
+    panic!("every token had expired before it was shown");
 }
 
 /// Remembers what it hands on.

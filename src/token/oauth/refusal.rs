@@ -124,7 +124,8 @@ impl TokenEndpointError {
     /// the request.
     pub fn retry(&self) -> Retry {
         // An expired or disabled credential, missing consent or permission.
-        const ADMINISTRATOR: &[u32] = &[7_000_222, 7_000_112, 70001, 65001, 650_056, 650_057];
+        const ADMINISTRATOR: &[u32] =
+            &[7_000_222, 7_000_112, 70001, 65001, 65005, 650_056, 650_057];
         match self.kind() {
             ErrorKind::Throttled { .. } | ErrorKind::ServerBusy => Retry::Later(self.retry_after),
             ErrorKind::SignInNeeded(_) | ErrorKind::Denied => Retry::Administrator,
@@ -155,7 +156,7 @@ impl TokenEndpointError {
     /// Of the device and authorization code grants (RFC 8628 section 3.5), with Microsoft's words.
     fn about_a_code(&self) -> Option<ErrorKind> {
         if self.says(&["expired_token", "bad_verification_code", "code_expired"])
-            || self.has(&[70018, 70019, 54005])
+            || self.has(&[70018, 70019, 54005, 501_481, 700_005])
         {
             Some(ErrorKind::CodeExpired)
         } else if self.says(&["access_denied", "authorization_declined"]) || self.has(&[65004]) {

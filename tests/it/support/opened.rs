@@ -22,6 +22,16 @@ pub(crate) enum Opened {
 }
 
 impl Opened {
+    /// A command that does nothing.
+    #[cfg(feature = "oauth")]
+    pub(crate) async fn noop(&mut self) -> Result<(), Box<dyn Failure>> {
+        match self {
+            Self::Smtp(client) => client.noop().await.map(drop).map_err(boxed),
+            Self::Imap(client) => client.noop().await.map(drop).map_err(boxed),
+            Self::Pop(client) => client.noop().await.map_err(boxed),
+        }
+    }
+
     /// Shows that the session is really open, and ends it.
     pub(crate) async fn use_and_close(self) -> Result<(), Box<dyn Failure>> {
         match self {

@@ -28,6 +28,8 @@ const HOSTS: [&str; 16] = [
 ];
 
 struct Identity {
+    #[cfg(feature = "oauth")]
+    server: Arc<ServerConfig>,
     acceptor: TlsAcceptor,
     client: tls::Config,
 }
@@ -47,12 +49,24 @@ static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
     config.send_tls13_tickets = 0;
     let client =
         tls::Config::with_root_pem(made.cert.pem().as_bytes()).expect("it is its own root");
-    Identity { acceptor: TlsAcceptor::from(Arc::new(config)), client }
+    let server = Arc::new(config);
+    Identity {
+        acceptor: TlsAcceptor::from(server.clone()),
+        #[cfg(feature = "oauth")]
+        server,
+        client,
+    }
 });
 
 /// The server's side of the handshake.
 pub(crate) fn acceptor() -> &'static TlsAcceptor {
     &IDENTITY.acceptor
+}
+
+/// The same, for a server that is no task.
+#[cfg(feature = "oauth")]
+pub(crate) fn server() -> Arc<ServerConfig> {
+    IDENTITY.server.clone()
 }
 
 /// A client configuration that trusts [`acceptor`] and nobody else.
