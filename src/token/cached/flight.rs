@@ -25,6 +25,10 @@ impl Flight {
         Self { answer }
     }
 
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.answer.same_channel(&other.answer)
+    }
+
     /// What came of it; `None` if its task was dropped before it had an answer.
     pub(super) async fn outcome(&mut self) -> Option<Outcome> {
         let answer = self.answer.wait_for(Option::is_some).await.ok()?;
@@ -107,8 +111,9 @@ pub(super) struct Landing {
 
 impl Landing {
     fn settle(&self, outcome: Option<Outcome>) {
+        let flight = Flight::new(self.answer.subscribe());
         let instead_of = self.instead_of.as_ref();
-        lock(&self.store).settle(&self.key, instead_of, self.margin, outcome.as_ref());
+        lock(&self.store).settle(&self.key, &flight, instead_of, self.margin, outcome.as_ref());
         if outcome.is_some() {
             self.answer.send_replace(outcome);
         }

@@ -151,6 +151,12 @@ impl<P: TokenProvider + 'static> Cached<P> {
         Self { events: Events::new(listener), ..self }
     }
 
+    /// Has no tokens at hand any more, and takes none that is on its way.
+    #[cfg(feature = "oauth")]
+    pub(super) fn forget(&self) {
+        lock(&self.store).slots.clear();
+    }
+
     /// A token at hand, or the refresh that will bring one.
     fn look(&self, request: &TokenRequest) -> Found<P> {
         let key = (self.key)(request);

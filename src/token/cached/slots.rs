@@ -106,11 +106,12 @@ impl Store {
         self.refused.iter_mut().find(|refused| refused.token.same(token))
     }
 
-    /// Takes what a refresh brought and makes room for the next one. `instead_of` is the refused
-    /// token because of which it was begun.
+    /// Takes what a refresh brought and makes room for the next one, unless nobody waits for this
+    /// one any more. `instead_of` is the refused token because of which it was begun.
     pub(super) fn settle(
         &mut self,
         key: &Key,
+        flight: &Flight,
         instead_of: Option<&AccessToken>,
         margin: Duration,
         outcome: Option<&Outcome>,
@@ -130,7 +131,9 @@ impl Store {
                 .map(|refused| if refused.forced { now + Self::PAUSE } else { now });
             held
         });
-        if let Some(slot) = self.slots.get_mut(key) {
+        if let Some(slot) = self.slots.get_mut(key)
+            && slot.flight.as_ref().is_some_and(|own| own.is_same(flight))
+        {
             slot.settle(held, outcome.and_then(|outcome| outcome.as_ref().err()), now);
         }
         // A cache keyed by mailbox must not grow with every mailbox it has ever seen.

@@ -657,6 +657,27 @@ async fn a_key_decides_which_requests_share_a_token() {
     assert_eq!(get(&tokens, at(Endpoint::smtp("b"), "two")).await, "t1");
 }
 
+#[cfg(feature = "oauth")]
+#[tokio::test(start_paused = true)]
+async fn what_was_on_its_way_when_all_was_forgotten_is_not_kept() {
+    let Setup { tokens, source, mut started } = setup_with(HOUR, 0);
+    let ask = || {
+        let tokens = tokens.clone();
+        tokio::spawn(async move { get(&tokens, request()).await })
+    };
+    let before = ask();
+    started.recv().await.unwrap();
+    tokens.forget();
+    let after = ask();
+    started.recv().await.unwrap();
+    source.gate.add_permits(1);
+    assert_eq!(before.await.unwrap(), "t1");
+    let later = ask();
+    settle().await;
+    source.gate.add_permits(1);
+    assert_eq!((after.await.unwrap(), later.await.unwrap()), ("t2".into(), "t2".into()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn slots_of_expired_tokens_do_not_pile_up() {
     let tokens = setup().tokens.per_mailbox();

@@ -661,6 +661,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_signs_out_signs_out_every_clone() {
+        let script = Script::new([tokens("EwB", "refresh")]);
+        let browser = entra(&script).build().unwrap();
+        let begun = browser.start_at("https://app.example/callback");
+        let query = format!("code=0.AXoA&state={}", begun.state());
+        let tokens = begun.redeem(&query).await.unwrap();
+        let clone = tokens.clone();
+        assert_eq!(get(&clone, exchange_online()).await.unwrap(), "EwB");
+        tokens.sign_out().await.unwrap();
+        let error = get(&clone, exchange_online()).await.unwrap_err();
+        let nobody = crate::token::SignInReason::NotSignedIn;
+        assert_eq!(error.kind(), ErrorKind::SignInNeeded(nobody));
+        assert!(browser.resume().await.unwrap().is_none());
+    }
+
+    #[tokio::test]
     async fn a_code_used_twice_means_to_start_again_and_is_not_shown() {
         let script = Script::new([refusal("invalid_grant", 54005)]);
         let browser = entra(&script).build().unwrap();

@@ -38,14 +38,17 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
-    /// Forgets the tokens in the store: the next start of the program finds nobody signed in. The
-    /// server is not told; access tokens that were handed out live to their end.
+    /// Forgets the tokens, those in the store and those at hand: clones have none any more, and the
+    /// next start of the program finds nobody signed in. The server is not told; access tokens that
+    /// were handed out live to their end.
     ///
     /// # Errors
     ///
     /// A [`TokenError`] of kind [`ErrorKind::Store`], if the store failed.
     pub async fn sign_out(self) -> Result<(), TokenError> {
-        self.session.renewing.replace(TokenSet::default()).await
+        let forgotten = self.session.renewing.replace(TokenSet::default()).await;
+        self.tokens.forget();
+        forgotten
     }
 }
 
