@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 /// An address that SMTP can carry, without display name or brackets.
 ///
-/// [`Envelope`](crate::smtp::Envelope) checks the addresses it is given itself; this is for programs
-/// that take one long before they send, and want to know at once.
+/// [`Envelope`](crate::smtp::Envelope) checks the addresses it is given itself; this is for
+/// programs that take one long before they send, and want to know at once.
 ///
 /// ```
 /// use mailbearer::smtp::{Address, AddressFlaw};
@@ -23,8 +23,9 @@ impl Address {
     /// Checks an address.
     ///
     /// # Errors
-    /// If it is none by RFC 5321 section 4.1.2, or is longer than section 4.5.3.1 allows. Consecutive
-    /// dots in a local part, underscores in a domain and characters outside ASCII are taken.
+    /// If it is none by RFC 5321 section 4.1.2, or is longer than section 4.5.3.1 allows.
+    /// Consecutive dots in a local part, underscores in a domain and characters outside ASCII are
+    /// taken.
     pub fn new(address: impl Into<String>) -> Result<Self, AddressFlaw> {
         let address = address.into();
         check(&address)?;

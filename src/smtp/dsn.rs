@@ -18,9 +18,10 @@ use std::ops::BitOr;
 /// [`send`](crate::SmtpClient::send) has returned. Whether a server beyond the first heeds what is
 /// asked for here is up to it.
 ///
-/// A server that does not offer DSN fails the message with
-/// [`Error::Unsupported`](crate::smtp::Error::Unsupported) before anything is sent, since the report
-/// that somebody waits for would never come. [`if_offered`](Self::if_offered) makes it a wish.
+/// Where the server does not offer DSN, sending fails with
+/// [`Error::Unsupported`](crate::smtp::Error::Unsupported) before anything is sent, since the
+/// report that somebody waits for would never come. [`if_offered`](Self::if_offered) makes it a
+/// wish.
 ///
 /// ```
 /// use mailbearer::smtp::{Dsn, Envelope, Notify, Ret};
@@ -30,8 +31,8 @@ use std::ops::BitOr;
 ///     .envid("invoice 4711")?
 ///     .notify(Notify::SUCCESS | Notify::FAILURE)
 ///     .notify_for("archive@contoso.example", Notify::NEVER);
-/// let envelope = Envelope::new("billing@contoso.example", ["ann@example.com", "archive@contoso.example"])?
-///     .with_dsn(dsn)?;
+/// let recipients = ["ann@example.com", "archive@contoso.example"];
+/// let envelope = Envelope::new("billing@contoso.example", recipients)?.with_dsn(dsn)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -160,8 +161,8 @@ impl Dsn {
         self
     }
 
-    /// Gives each recipient's address along as the original one (ORCPT), so that reports name it even
-    /// where the message was forwarded.
+    /// Gives each recipient's address along as the original one (ORCPT), so that reports name it
+    /// even where the message was forwarded.
     pub const fn orcpt(mut self) -> Self {
         self.orcpt = true;
         self
@@ -169,7 +170,8 @@ impl Dsn {
 
     /// Another original address of a recipient, for gateways and mailing lists: of the type
     /// `rfc822`, `utf-8` (RFC 6533) or another that is registered. Who submits a message of his own
-    /// has no other address than the recipient's (RFC 3461 section 4.2): see [`orcpt`](Self::orcpt).
+    /// has no other address than the recipient's (RFC 3461 section 4.2), which
+    /// [`orcpt`](Self::orcpt) gives.
     ///
     /// # Errors
     /// If the type is none, or the address is empty, longer than 500 characters as encoded with its

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::address::split;
 
 /// The same address with the domain as A-labels: `ann@exämple.example` is
-/// `ann@xn--exmple-cua.example`. `None` if that cannot be: the local part is beyond ASCII, the domain
-/// is none, or the address gets too long.
+/// `ann@xn--exmple-cua.example`. `None` if that cannot be: the local part is beyond ASCII, the
+/// domain is none, or the address gets too long.
 #[cfg(feature = "idn")]
 pub(crate) fn in_ascii(address: &str) -> Option<Cow<'_, str>> {
     if address.is_ascii() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mailbearer::imap::AppendOptions;
+use mailbearer::smtp::Extension;
 use mailbearer::{Auth, ImapClient, PopClient, Protocol, Security, SmtpClient};
 
 use super::minter::Minter;
@@ -24,6 +25,13 @@ impl Person {
 
     pub(crate) async fn smtp(&self, server: Server) -> SmtpClient {
         self.way(server, Protocol::Smtp).smtp(self.auth()).await.expect("SMTP opens")
+    }
+
+    /// SMTP that does without an extension which the server offers.
+    pub(crate) async fn smtp_without(&self, server: Server, extension: Extension) -> SmtpClient {
+        let endpoint = self.bed.endpoint(server, Protocol::Smtp, Security::ImplicitTls);
+        let way = Way::to(endpoint.without(extension), self.bed);
+        way.smtp(self.auth()).await.expect("SMTP opens")
     }
 
     pub(crate) async fn imap(&self) -> ImapClient {

@@ -2,9 +2,11 @@
 
 use mailbearer::Endpoint;
 use mailbearer::provider::{gmail, hve, microsoft365, outlook};
+use mailbearer::smtp::Extension;
 
 /// `microsoft365 pop`, `generic smtp_starttls`, and behind that what is changed on it: `inline`
-/// for a service that takes the initial response on the AUTH line, or `host=…`.
+/// for a service that takes the initial response on the AUTH line, `host=…`, or
+/// `without=size,codes` for extensions of SMTP that are not used.
 pub(crate) fn endpoint(words: &[String]) -> Endpoint {
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     let [provider, service, changes @ ..] = &words[..] else {
@@ -37,6 +39,18 @@ pub(crate) fn endpoint(words: &[String]) -> Endpoint {
             endpoint.with_profile(profile)
         }
         Some(("host", host)) => endpoint.with_host(host),
+        Some(("without", extensions)) => {
+            extensions.split(',').fold(endpoint, |endpoint, name| endpoint.without(extension(name)))
+        }
         _ => panic!("no change `{change}` of an endpoint"),
     })
+}
+
+fn extension(name: &str) -> Extension {
+    match name {
+        "pipelining" => Extension::Pipelining,
+        "size" => Extension::Size,
+        "codes" => Extension::EnhancedStatusCodes,
+        _ => panic!("no extension `{name}`"),
+    }
 }

@@ -1,6 +1,6 @@
 //! SMTP as transcripts speak of it.
 
-use mailbearer::smtp::{self, Body, Envelope, Receipt, Sent};
+use mailbearer::smtp::{self, Body, Dsn, Envelope, Notify, Receipt, Ret, Sent};
 use mailbearer::{Auth, Challenge, Endpoint, Failure, SmtpClient};
 
 use super::play::Session;
@@ -46,6 +46,31 @@ impl Session for Smtp {
             "send_all_in_one_flight" => {
                 let texts = texts(call).map(|(to, text)| (to, text.chunked_in_one_flight()));
                 all(client.send_all(texts).collect().await)?
+            }
+            // Reports are asked for.
+            "send_dsn" => {
+                let dsn = Dsn::new()
+                    .ret(Ret::Hdrs)
+                    .envid("invoice 4711")
+                    .expect("an identifier")
+                    .notify(Notify::SUCCESS | Notify::FAILURE)
+                    .orcpt();
+                let envelope = envelope(call).with_dsn(dsn).expect("addresses that are not long");
+                print(&client.send(&envelope, text(call, 2)).await?)
+            }
+            // Every relay has to use TLS.
+            "send_over_tls" => {
+                print(&client.send(&envelope(call).require_tls(), text(call, 2)).await?)
+            }
+            // What the server calls the message.
+            "send_for_id" => {
+                let receipt = client.send(&envelope(call), text(call, 2)).await?;
+                receipt.queue_id().unwrap_or("no name").to_owned()
+            }
+            // Not a text, but how many octets.
+            "send_octets" => {
+                let octets = call.argument(2).parse().expect("a number");
+                print(&client.send(&envelope(call), vec![b'x'; octets]).await?)
             }
             "rset" => client.rset().await.map(|()| String::new())?,
             "noop" => client.noop().await.map(|()| String::new())?,

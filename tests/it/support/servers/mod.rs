@@ -9,11 +9,13 @@
 //!
 //! What Postfix takes, or either Dovecot's submission hands it, is delivered by LMTP; both Dovecots
 //! show the same mail. Every address at `example.test` is a mailbox, so each test has its own:
-//! [`Bed::mailbox`]. `unknown@example.test` and `busy@example.test` are refused by Postfix.
+//! [`Bed::mailbox`]. `unknown@example.test` and `busy@example.test` are refused by Postfix, which
+//! closes the connection on `closing@example.test` and takes `grey-…@example.test` the second time.
 //!
 //! One bed serves all tests of the binary and starts with the first that wants it.
 
 mod authority;
+mod greylist;
 mod pki;
 mod raw;
 mod state;
@@ -245,9 +247,11 @@ fn start_dovecot(
 
 fn start_postfix(state: &Path, ports: &Ports, reinjection: u16) -> Result<(), String> {
     let instance = state.join("postfix");
+    let greylist = greylist::start().map_err(|e| e.to_string())?;
     let words: &[(&str, &dyn ToString)] = &[
         ("STATE", &state.display()),
         ("REINJECTION", &reinjection),
+        ("GREYLIST", &greylist),
         ("SMTP_TLS", &ports[&(Server::Postfix, Protocol::Smtp, Security::ImplicitTls)]),
         ("SMTP_STARTTLS", &ports[&(Server::Postfix, Protocol::Smtp, Security::StartTls)]),
     ];
