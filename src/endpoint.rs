@@ -183,6 +183,7 @@ pub struct Profile {
     inline_auth: bool,
     least_token_lifetime: Duration,
     demands_id: bool,
+    command_line: usize,
     /// SMTP extensions that are not to be used, a bit each.
     smtp_off: u16,
 }
@@ -195,6 +196,7 @@ impl Profile {
             inline_auth: false,
             least_token_lifetime: Duration::from_secs(5 * 60),
             demands_id: false,
+            command_line: 8000,
             smtp_off: 0,
         }
     }
@@ -251,6 +253,14 @@ impl Profile {
         self.smtp_off
     }
 
+    /// How many octets a line of an IMAP command may have before the set of messages in it is split
+    /// and sent in several commands. 8,000, which servers should take (RFC 2683 section 3.2.1.5);
+    /// Yahoo takes 1,000, and is known by its capabilities.
+    pub const fn with_command_line(mut self, octets: usize) -> Self {
+        self.command_line = octets;
+        self
+    }
+
     /// A short name, for traces and errors.
     pub const fn name(&self) -> &'static str {
         self.name
@@ -269,5 +279,10 @@ impl Profile {
     /// See [`with_id_demanded`](Self::with_id_demanded).
     pub const fn demands_id(&self) -> bool {
         self.demands_id
+    }
+
+    /// See [`with_command_line`](Self::with_command_line).
+    pub const fn command_line(&self) -> usize {
+        self.command_line
     }
 }

@@ -1,6 +1,7 @@
 //! What an IMAP connection or command can end in.
 
 use std::borrow::Cow;
+use std::io;
 use std::num::NonZeroU32;
 
 use crate::auth::Verdict;
@@ -89,6 +90,19 @@ pub enum Error {
         /// What happened.
         source: net::Error,
     },
+    /// A message to be stored could not be read to its end, or did not have the size that was
+    /// announced for it. The connection was closed, and nothing was stored.
+    #[error("the message to be stored could not be read: {source}")]
+    Upload {
+        /// What its reader said, or how its size differs.
+        source: io::Error,
+    },
+    /// A message could not be written where the caller wants to have it. The connection is good.
+    #[error("the message could not be written: {source}")]
+    Copy {
+        /// What its writer said.
+        source: io::Error,
+    },
     /// There is no token.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -174,7 +188,11 @@ impl Failure for Error {
                 _ => Retry::Reconnect,
             },
             Self::Closed { .. } | Self::Protocol { .. } => Retry::Reconnect,
-            Self::Unsupported { .. } | Self::Changed { .. } | Self::Misuse(_) => Retry::Never,
+            Self::Unsupported { .. }
+            | Self::Changed { .. }
+            | Self::Misuse(_)
+            | Self::Upload { .. }
+            | Self::Copy { .. } => Retry::Never,
             Self::Net { source, .. } => source.retry(),
             Self::Token(error) => error.retry(),
         }
@@ -188,6 +206,8 @@ impl Failure for Error {
             | Self::Unsupported { stage, .. }
             | Self::Net { stage, .. } => *stage,
             Self::Auth(_) => Stage::Auth,
+            Self::Upload { .. } => Stage::Command("APPEND"),
+            Self::Copy { .. } => Stage::Command("UID FETCH"),
             Self::Unknown { cause } => cause.stage(),
             Self::Changed { .. } => Stage::Command("SELECT"),
             Self::Misuse(_) => Stage::Command("the call"),
@@ -199,7 +219,7 @@ impl Failure for Error {
         match self {
             Self::Refused { usable, .. } => *usable,
             Self::Unsupported { stage, .. } => matches!(stage, Stage::Command(_)),
-            Self::Changed { .. } | Self::Misuse(_) => true,
+            Self::Changed { .. } | Self::Misuse(_) | Self::Copy { .. } => true,
             _ => false,
         }
     }

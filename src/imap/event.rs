@@ -8,11 +8,15 @@ use super::{Message, Reply};
 
 /// Something the server said that no command had asked for.
 ///
-/// The number of messages and the flags in use are not among them: they are kept up to date in the
-/// [`Mailbox`](super::Mailbox).
+/// The number of messages and the flags in use are kept up to date in the
+/// [`Mailbox`](super::Mailbox); only [`idle`](super::Mailbox::idle) tells of new messages in this way as
+/// well.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
+    /// There are so many messages now, while the mailbox is watched by
+    /// [`idle`](super::Mailbox::idle): mostly a new one has come.
+    Exists(u32),
     /// The message with this sequence number is gone; those behind it have moved up by one.
     Expunge(u32),
     /// Something about a message has changed, mostly its flags.
@@ -115,6 +119,19 @@ impl Events {
         self.queue.push_back(event.kept());
     }
 
+    /// How many messages there are. What it said just before is out of date.
+    pub(crate) fn count(&mut self, exists: u32) {
+        match self.queue.back_mut() {
+            Some(Event::Exists(before)) => *before = exists,
+            _ => self.push(Event::Exists(exists)),
+        }
+    }
+
+    /// Whether there is one.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.queue.pop_front()?;
         self.octets = self.octets.saturating_sub(weight(&event));
@@ -123,7 +140,9 @@ impl Events {
 
     /// Forgets what was said about messages by their number: another mailbox is selected.
     pub(crate) fn forget_messages(&mut self) {
-        self.queue.retain(|event| !matches!(event, Event::Expunge(_) | Event::Fetch(_)));
+        let of_messages =
+            |event: &Event| matches!(event, Event::Exists(_) | Event::Expunge(_) | Event::Fetch(_));
+        self.queue.retain(|event| !of_messages(event));
         self.octets = self.queue.iter().map(weight).sum();
     }
 }
@@ -134,7 +153,7 @@ fn weight(event: &Event) -> usize {
         Event::Data(data) => data.name.len() + data.rest.len(),
         Event::Unparsed { frame, .. } => beginning(frame).len(),
         Event::Notice(reply) => reply.octets(),
-        Event::Expunge(_) | Event::Overflow { .. } => 0,
+        Event::Exists(_) | Event::Expunge(_) | Event::Overflow { .. } => 0,
     }
 }
 

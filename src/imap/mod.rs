@@ -17,11 +17,12 @@
 //! | ID, ENABLE, NAMESPACE | [`id`](ImapClient::id), [`enable`](ImapClient::enable), [`namespace`](ImapClient::namespace) |
 //! | SELECT, EXAMINE | [`select`](ImapClient::select), [`ensure_selected`](ImapClient::ensure_selected), [`select_if`](ImapClient::select_if), [`examine`](ImapClient::examine) |
 //! | CLOSE, UNSELECT | [`close`](ImapClient::close), [`unselect`](ImapClient::unselect) |
-//! | LIST, LSUB, STATUS | [`list`](ImapClient::list), [`lsub`](ImapClient::lsub), [`status`](ImapClient::status) |
+//! | LIST, LSUB, STATUS | [`list`](ImapClient::list), [`lsub`](ImapClient::lsub), [`status`](ImapClient::status), [`status_all`](ImapClient::status_all) |
 //! | CREATE, DELETE, RENAME | [`create`](ImapClient::create), [`delete`](ImapClient::delete), [`rename`](ImapClient::rename) |
 //! | SUBSCRIBE, UNSUBSCRIBE | [`subscribe`](ImapClient::subscribe), [`unsubscribe`](ImapClient::unsubscribe) |
 //! | APPEND | [`append`](ImapClient::append) |
-//! | FETCH | [`uid_fetch`](Mailbox::uid_fetch) |
+//! | FETCH | [`uid_fetch`](Mailbox::uid_fetch), [`select_fetch`](ImapClient::select_fetch) |
+//! | IDLE | [`idle`](Mailbox::idle) |
 //! | SEARCH | [`uid_search`](Mailbox::uid_search), [`uid_search_returning`](Mailbox::uid_search_returning), [`search`](Mailbox::search), [`search_returning`](Mailbox::search_returning) |
 //! | STORE | [`uid_store`](Mailbox::uid_store), [`store`](Mailbox::store) |
 //! | COPY, MOVE | [`uid_copy`](Mailbox::uid_copy), [`copy`](Mailbox::copy), [`uid_move`](Mailbox::uid_move), [`move_numbers`](Mailbox::move_numbers) |
@@ -34,8 +35,9 @@
 //! | room | what lives there |
 //! |---|---|
 //! | `connect` | from a stream to a client that is logged in |
-//! | `session` | how a command is run |
+//! | `session`, `flight` | how a command is run, and several at once |
 //! | `client`, `mailbox` | [`ImapClient`], [`Mailbox`] |
+//! | `messages`, `parts`, `upload`, `idle` | what takes long: [`Messages`], [`Parts`], [`Upload`], [`Idle`] |
 //! | `command` | one file a command: what it writes, what it claims, its public method |
 //! | `types` | values that outlive a command |
 //! | `proto` | the core: frames, tags, what is in flight, the state of the session; no IO |
@@ -46,17 +48,21 @@ mod command;
 mod connect;
 mod error;
 mod event;
+mod flight;
+mod idle;
 mod mailbox;
+mod messages;
+mod parts;
 mod proto;
 mod reply;
 mod session;
 mod types;
+mod upload;
 
 pub use client::ImapClient;
 pub use command::append::{AppendOptions, AppendResult};
 pub use command::copy::CopyResult;
 pub use command::enable::Extension;
-pub use command::fetch::{MessageStream, Messages};
 pub use command::fetch_items::{Fetch, FetchItems};
 pub use command::list::{Attribute, ListedMailbox, Mailboxes, Role};
 pub use command::r#move::{MoveResult, MoveWay};
@@ -67,8 +73,12 @@ pub use command::status::{MailboxStatus, StatusItem};
 pub use command::store::StoreFlags;
 pub use error::Error;
 pub use event::{Data, Event};
+pub use idle::Idle;
 pub use mailbox::Mailbox;
+pub use messages::{MessageStream, Messages};
+pub use parts::{Copied, Parts};
 pub use proto::code::{AppendUid, Code, CopyUid};
+pub use proto::parts::{Part, SectionPart};
 pub use proto::response::Status;
 pub use reply::Reply;
 pub use types::{
@@ -77,3 +87,4 @@ pub use types::{
     OwnedBodyStructure, Parameter, ParameterIter, Parameters, ParseSetError, PartNumber, Section,
     SeqSet, Text, Uid, UidSet, Unparsed, UnparsedReason,
 };
+pub use upload::Upload;

@@ -3,7 +3,7 @@
 use crate::auth::AuthCause;
 use crate::connector::Settings;
 use crate::net::Stream;
-use crate::net::driver::Driver;
+use crate::net::driver::{Broken, Driver};
 use crate::{AuthError, Protocol, Stage};
 
 use super::command::Command;
@@ -14,13 +14,18 @@ use super::{Error, Reply, Status};
 
 pub(crate) struct Session {
     driver: Driver<Core>,
+    /// See [`Profile::with_command_line`](crate::Profile::with_command_line).
+    pub(super) command_line: usize,
 }
 
 impl Session {
     pub(crate) fn new(stream: Box<dyn Stream>, settings: &Settings, confidential: bool) -> Self {
         let core = Core::new(&settings.limits, confidential);
         let (timeouts, limits) = (settings.timeouts.clone(), &settings.limits);
-        Self { driver: Driver::new(stream, core, Protocol::Imap.name(), timeouts, limits) }
+        Self {
+            driver: Driver::new(stream, core, Protocol::Imap.name(), timeouts, limits),
+            command_line: settings.endpoint.profile().command_line(),
+        }
     }
 
     pub(crate) const fn core(&self) -> &Core {
@@ -109,7 +114,13 @@ impl Session {
     }
 
     pub(crate) async fn step(&mut self, stage: Stage) -> Result<Step, Error> {
-        match self.driver.event().await {
+        let event = self.driver.event().await;
+        self.heard(event, stage)
+    }
+
+    /// What it means that the driver reports this.
+    pub(crate) fn heard(&self, event: Result<Step, Broken>, stage: Stage) -> Result<Step, Error> {
+        match event {
             Ok(Step::Gone) => Err(Error::closed(self.core(), stage).or_unknown(self.core())),
             Ok(step) => Ok(step),
             Err(broken) => Err(Error::broken(self.core(), stage, broken)),

@@ -21,25 +21,56 @@ pub(crate) struct FrameLimits {
     pub(crate) literal: u64,
 }
 
+/// What was cut off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// A whole response, or the rest of one whose beginning was cut off before.
+    Frame(Bytes),
+    /// A response, or the rest of one, as far as the announcement of a literal of so many octets,
+    /// which is handed on in chunks.
+    Head(Bytes, u64),
+    /// A piece of that literal.
+    Chunk(Bytes),
+}
+
 /// Cuts responses. Holds where it stopped, so that more octets cost only themselves.
 #[derive(Debug, Default)]
 pub(crate) struct Framer {
-    /// Where the current line of the response begins, counted from the start of the response.
+    /// Where the current line of the response begins, counted from the start of the response, or
+    /// of what is left of it.
     line: usize,
     /// Octets of the literals so far.
     literals: u64,
+    /// Octets to come of a literal that is handed on in chunks.
+    chunks: u64,
+    /// Octets of text that were cut off already, if the response is being handed on in pieces.
+    handed_on: Option<u64>,
+    /// How many literals of it were not divided off although they might have been.
+    kept: u32,
 }
 
 impl Framer {
-    /// The next response with its line ends and literals, or nothing until all of it has come.
+    /// As much of a literal is handed on at a time.
+    const CHUNK: u64 = 64 * 1024;
+    /// To ask whether a literal is to be divided off may cost as much as the text before it is
+    /// long. No server sends as many of them in places where it is not.
+    const MOST_KEPT: u32 = 64;
+
+    /// The next response with its line ends and literals, or nothing until all of it has come. A
+    /// literal comes in chunks, and without a limit, if `divides` is true of the text before it, and
+    /// of whether that is the rest of a response.
     ///
     /// # Errors
     /// The response exceeds one of `limits`.
-    pub(crate) fn frame(
+    pub(crate) fn cut(
         &mut self,
         input: &mut Input,
         limits: FrameLimits,
-    ) -> Result<Option<Bytes>, Fault> {
+        divides: impl Fn(&[u8], bool) -> bool,
+    ) -> Result<Option<Cut>, Fault> {
+        if self.chunks > 0 {
+            return Ok(self.chunk(input));
+        }
         loop {
             if input.unread().len() < self.line {
                 input.expect(self.line - input.unread().len());
@@ -50,17 +81,18 @@ impl Framer {
                 return Ok(None);
             };
             self.check_text(input.unread(), end, limits)?;
-            let announced = if may_hold_literals(input.unread()) {
-                announced_literal(&input.unread()[self.line..end])
-            } else {
-                None
-            };
-            let Some(octets) = announced else {
+            let Some(octets) = self.announced(input.unread(), end) else {
                 let frame = input.cut(end + 1);
-                *self = Self::default();
-                input.hear(|| without_literals(&frame));
-                return Ok(Some(frame));
+                let is_rest = std::mem::take(self).is_within();
+                input.hear(|| without_literals(&frame, is_rest || may_hold_literals(&frame)));
+                return Ok(Some(Cut::Frame(frame)));
             };
+            if self.kept < Self::MOST_KEPT {
+                if divides(&input.unread()[..=end], self.handed_on.is_some()) {
+                    return Ok(Some(self.head(input, end, octets)));
+                }
+                self.kept += 1;
+            }
             self.literals = self.literals.saturating_add(octets);
             if self.literals > limits.literal {
                 return Err(Fault::ResponseTooLong { limit: limits.literal, unit: "octets" });
@@ -72,14 +104,51 @@ impl Framer {
         }
     }
 
+    /// The literal that the line before `end` announces.
+    fn announced(&self, unread: &[u8], end: usize) -> Option<u64> {
+        let octets = announced_literal(&unread[self.line..end])?;
+        (self.handed_on.is_some() || may_hold_literals(unread)).then_some(octets)
+    }
+
+    /// Cuts off the text up to `end`, behind which `octets` of a literal come.
+    fn head(&mut self, input: &mut Input, end: usize, octets: u64) -> Cut {
+        let head = input.cut(end + 1);
+        let text = (head.len() as u64).saturating_sub(self.literals);
+        let handed_on = self.handed_on.unwrap_or(0).saturating_add(text);
+        *self = Self { chunks: octets, handed_on: Some(handed_on), ..Self::default() };
+        input.hear(|| without_literals(&head, true));
+        Cut::Head(head, octets)
+    }
+
+    fn chunk(&mut self, input: &mut Input) -> Option<Cut> {
+        let most = self.chunks.min(Self::CHUNK) as usize;
+        let here = most.min(input.unread().len());
+        if here == 0 {
+            input.expect(most);
+            return None;
+        }
+        self.chunks -= here as u64;
+        Some(Cut::Chunk(input.cut(here)))
+    }
+
+    /// Whether the response whose beginning was cut off has not come to its end.
+    pub(crate) const fn is_within(&self) -> bool {
+        self.handed_on.is_some()
+    }
+
     /// Checks the length of the text up to `end`, of which the current line may be a part only.
     fn check_text(&self, frame: &[u8], end: usize, limits: FrameLimits) -> Result<(), Fault> {
-        let limit = if may_hold_literals(frame) { limits.text } else { limits.status };
+        let handed_on = self.handed_on.unwrap_or(0);
+        let text = (end as u64).saturating_sub(self.literals).saturating_add(handed_on);
         // Two octets more may be the line end.
-        if (end as u64).saturating_sub(self.literals) > (limit as u64).saturating_add(2) {
-            return Err(Fault::LineTooLong { limit });
+        let fits = |limit: usize| text <= (limit as u64).saturating_add(2);
+        // What keeps the smaller limit need not be looked at.
+        if fits(limits.status.min(limits.text)) {
+            return Ok(());
         }
-        Ok(())
+        let literals = self.handed_on.is_some() || may_hold_literals(frame);
+        let limit = if literals { limits.text } else { limits.status };
+        if fits(limit) { Ok(()) } else { Err(Fault::LineTooLong { limit }) }
     }
 }
 
@@ -109,10 +178,9 @@ fn announced_literal(line: &[u8]) -> Option<u64> {
 }
 
 /// A response as the trace shows it: literals by their length only.
-fn without_literals(frame: &[u8]) -> String {
+fn without_literals(frame: &[u8], literals: bool) -> String {
     let mut shown = String::new();
     let mut rest = frame;
-    let literals = may_hold_literals(frame);
     while let Some(end) = memchr::memchr(b'\n', rest) {
         let line = &rest[..end];
         shown.push_str(&String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)));
@@ -128,6 +196,20 @@ fn without_literals(frame: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Framer {
+        /// The next response, whole.
+        fn frame(
+            &mut self,
+            input: &mut Input,
+            limits: FrameLimits,
+        ) -> Result<Option<Bytes>, Fault> {
+            Ok(self.cut(input, limits, |_, _| false)?.map(|cut| match cut {
+                Cut::Frame(octets) => octets,
+                other => panic!("{other:?}"),
+            }))
+        }
+    }
 
     const LIMITS: FrameLimits = FrameLimits { status: 100, text: 200, literal: 1000 };
 
@@ -149,6 +231,89 @@ mod tests {
             }
         }
         frames
+    }
+
+    /// What is cut where every literal behind `BODY[]` is divided off.
+    fn cuts(chunks: &[&[u8]]) -> Vec<Result<Cut, Fault>> {
+        let mut input = Input::default();
+        let mut framer = Framer::default();
+        let mut cuts = Vec::new();
+        for chunk in chunks {
+            input.push(chunk);
+            loop {
+                let behind_body =
+                    |text: &[u8], _| memchr::memmem::find(text, b"BODY[] {").is_some();
+                match framer.cut(&mut input, LIMITS, behind_body) {
+                    Ok(Some(cut)) => cuts.push(Ok(cut)),
+                    Ok(None) => break,
+                    Err(fault) => {
+                        cuts.push(Err(fault));
+                        return cuts;
+                    }
+                }
+            }
+        }
+        cuts
+    }
+
+    fn head(text: &'static str, octets: u64) -> Result<Cut, Fault> {
+        Ok(Cut::Head(Bytes::from_static(text.as_bytes()), octets))
+    }
+
+    fn rest(text: &'static str) -> Result<Cut, Fault> {
+        Ok(Cut::Frame(Bytes::from_static(text.as_bytes())))
+    }
+
+    #[test]
+    fn a_literal_that_is_divided_off_comes_in_chunks_and_the_rest_behind_it() {
+        let octets = b"* 1 FETCH (BODY[] {5}\r\na\r\nb\n UID 7)\r\n* 2 FETCH (BODY[] {0}\r\n)\r\n";
+        let chunk = |octets: &'static [u8]| Ok(Cut::Chunk(Bytes::from_static(octets)));
+        let first = head("* 1 FETCH (BODY[] {5}\r\n", 5);
+        let second = head("* 2 FETCH (BODY[] {0}\r\n", 0);
+        let whole =
+            [first.clone(), chunk(b"a\r\nb\n"), rest(" UID 7)\r\n"), second.clone(), rest(")\r\n")];
+        assert_eq!(cuts(&[octets]), whole);
+        let single = [
+            first,
+            chunk(b"a"),
+            chunk(b"\r"),
+            chunk(b"\n"),
+            chunk(b"b"),
+            chunk(b"\n"),
+            rest(" UID 7)\r\n"),
+            second,
+            rest(")\r\n"),
+        ];
+        assert_eq!(cuts(&octets.chunks(1).collect::<Vec<_>>()), single);
+    }
+
+    #[test]
+    fn what_is_divided_off_has_no_limit_and_the_text_around_it_has() {
+        let announced = "* 1 FETCH (BODY[] {18446744073709551615}\r\n";
+        assert_eq!(cuts(&[announced.as_bytes()]), [head(announced, u64::MAX)]);
+        // Text on both sides counts together.
+        let before = b"* 1 FETCH (BODY[] {1}\r\n";
+        let long = [&before[..], b"x ", &[b'y'; 190], b")\r\n"].concat();
+        assert_eq!(cuts(&[&long]).pop(), Some(Err(Fault::LineTooLong { limit: 200 })));
+        let long = [&before[..], b"x ", &[b'y'; 150], b")\r\n"].concat();
+        assert!(matches!(cuts(&[&long])[..], [Ok(_), Ok(_), Ok(Cut::Frame(_))]));
+        // A literal in the rest that is not divided off belongs to it.
+        let more = b"* 1 FETCH (BODY[] {1}\r\nx X {2}\r\n\r\n)\r\n";
+        assert_eq!(cuts(&[more]).pop(), Some(rest(" X {2}\r\n\r\n)\r\n")));
+    }
+
+    #[test]
+    fn whether_to_divide_is_not_asked_for_ever() {
+        let limits = FrameLimits { status: 100, text: 100_000, literal: 100_000 };
+        let mut input = Input::default();
+        input.push(&[&b"* X "[..], &b"{1}\r\nx".repeat(1000), b"\r\n"].concat());
+        let asked = std::cell::Cell::new(0);
+        let divides = |_: &[u8], _| {
+            asked.set(asked.get() + 1);
+            false
+        };
+        assert!(matches!(Framer::default().cut(&mut input, limits, divides), Ok(Some(_))));
+        assert_eq!(asked.get(), Framer::MOST_KEPT);
     }
 
     /// Asserts the frames, whole and octet by octet.
@@ -242,7 +407,7 @@ mod tests {
     #[test]
     fn the_trace_shows_a_literal_by_its_length() {
         assert_eq!(
-            without_literals(b"* 1 FETCH (BODY[] {5}\r\na\r\nb\n UID 7)\r\n"),
+            without_literals(b"* 1 FETCH (BODY[] {5}\r\na\r\nb\n UID 7)\r\n", true),
             "* 1 FETCH (BODY[] {5}[…] UID 7)"
         );
     }

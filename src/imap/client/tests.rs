@@ -1,5 +1,9 @@
 mod fall_backs;
+mod flights;
+mod idle;
 mod lists;
+mod parts;
+mod upload;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -8,6 +12,7 @@ use std::task::Poll;
 use futures_core::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
+use tokio::time::{Duration, sleep};
 
 use super::*;
 use crate::Endpoint;
@@ -16,7 +21,8 @@ use crate::imap::{AppendOptions, Extension, Fetch, Flag, StoreFlags, Uid, UidSet
 use crate::{Failure, Retry, net};
 
 /// A server that follows a script and checks every octet the client writes: `C: ` lines are
-/// read, `S: ` lines written, `S~ ` lines written without a line end, `EOF` closes, and `\\r\\n`
+/// read, `S: ` lines written, `S~ ` lines written without a line end, with `\\r` and `\\n` as they are meant, `EOF` closes, `PAUSE 60` lets a minute
+/// pass, and `\\r\\n`
 /// within a line ends it in the same write. At its end
 /// it goes on reading, and nothing more may come.
 pub(crate) fn scripted(script: &str) -> (DuplexStream, JoinHandle<()>) {
@@ -28,9 +34,12 @@ pub(crate) fn scripted(script: &str) -> (DuplexStream, JoinHandle<()>) {
                 let line = line.replace(r"\r\n", "\r\n");
                 server.write_all(format!("{line}\r\n").as_bytes()).await.unwrap();
             } else if let Some(piece) = line.strip_prefix("S~ ") {
+                let piece = piece.replace(r"\r", "\r").replace(r"\n", "\n");
                 server.write_all(piece.as_bytes()).await.unwrap();
             } else if line == "EOF" {
                 return;
+            } else if let Some(seconds) = line.strip_prefix("PAUSE ") {
+                sleep(Duration::from_secs(seconds.parse().unwrap())).await;
             } else {
                 let expected = line.strip_prefix("C:").unwrap();
                 let expected = expected.strip_prefix(' ').unwrap_or(expected);

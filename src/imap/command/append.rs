@@ -12,12 +12,13 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 
 use super::Command;
-use crate::Misuse;
 use crate::imap::proto::Effect;
 use crate::imap::proto::encode::Line;
 use crate::imap::{
     AppendUid, Capabilities, Code, DateTime, Error, Flag, ImapClient, MailboxName, Reply, Uid,
+    Upload,
 };
+use crate::{Misuse, Stage};
 
 /// How a message is stored. The default: without flags, received now.
 #[derive(Debug, Clone, Default)]
@@ -64,7 +65,8 @@ impl AppendResult {
 }
 
 impl ImapClient {
-    /// Stores a message in a mailbox, octet for octet. It need not be the selected one.
+    /// Stores a message in a mailbox, octet for octet. It need not be the selected one. The message
+    /// is anything that holds octets, or is read while it is sent: see [`Upload`].
     ///
     /// # Errors
     /// [`Error::Refused`] if the server does not take it; with [`Code::TryCreate`] if it would,
@@ -73,6 +75,8 @@ impl ImapClient {
     /// sent then. [`Error::Unknown`] if the connection breaks, in whatever way, after all of the
     /// message was sent: it may have been stored, which is
     /// [`Retry::MayDuplicate`](crate::Retry::MayDuplicate). If it breaks before, it was not.
+    /// [`Error::Upload`] if a reader fails or gives fewer or more octets than announced, or a NUL;
+    /// the connection is closed and nothing was stored.
     ///
     /// # Cancel safety
     /// If the future is dropped while the message is on its way, the connection is closed; if all
@@ -80,17 +84,30 @@ impl ImapClient {
     pub async fn append(
         &mut self,
         mailbox: impl Into<MailboxName>,
-        message: impl Into<Bytes>,
+        message: impl Into<Upload<'_>>,
         options: AppendOptions,
     ) -> Result<AppendResult, Error> {
-        self.run(Append { mailbox: mailbox.into(), message: message.into(), options }).await
+        let message = message.into();
+        let command = Append::new(mailbox.into(), &message, options);
+        self.mailbox.session.run_upload(command, message, Stage::Command(Append::NAME)).await
     }
 }
 
 struct Append {
     mailbox: MailboxName,
-    message: Bytes,
+    octets: u64,
+    /// A NUL is known to be in it.
+    holds_nul: bool,
+    /// All of it, to be sent with the command.
+    short: Option<Bytes>,
     options: AppendOptions,
+}
+
+impl Append {
+    fn new(mailbox: MailboxName, message: &Upload<'_>, options: AppendOptions) -> Self {
+        let (octets, holds_nul) = (message.octets(), message.holds_nul());
+        Self { mailbox, octets, holds_nul, short: message.short(), options }
+    }
 }
 
 impl Command for Append {
@@ -99,10 +116,14 @@ impl Command for Append {
     type Output = AppendResult;
 
     fn encode(&self, line: &mut Line, capabilities: &Capabilities) -> Result<(), Misuse> {
-        let limit = capabilities.value("APPENDLIMIT").and_then(|limit| limit.parse().ok());
-        if limit.is_some_and(|limit: u64| self.message.len() as u64 > limit) {
-            let octets = self.message.len();
-            let why = format!("{octets} octets, and the server takes {}", limit.unwrap_or(0));
+        let limit = capabilities.value("APPENDLIMIT").and_then(|limit| limit.parse::<u64>().ok());
+        if let Some(limit) = limit.filter(|limit| self.octets > *limit) {
+            let why = format!("{} octets, and the server takes {limit}", self.octets);
+            return Err(Misuse::Argument { what: "message", why });
+        }
+        // RFC 9051 section 9: number64 is less than 2^63.
+        if self.octets > i64::MAX as u64 {
+            let why = format!("{} octets, which cannot be announced", self.octets);
             return Err(Misuse::Argument { what: "message", why });
         }
         line.raw("APPEND ").mailbox(&self.mailbox)?.raw(" ");
@@ -112,7 +133,18 @@ impl Command for Append {
         if let Some(date) = &self.options.date {
             line.raw(format_args!("\"{date}\" "));
         }
-        line.message(self.message.clone(), capabilities.has("BINARY"))?;
+        if self.holds_nul {
+            if !capabilities.has("BINARY") {
+                let why = "a NUL is in it, and the server does not offer BINARY".to_owned();
+                return Err(Misuse::Argument { what: "message", why });
+            }
+            // RFC 3516 section 4.4.
+            line.raw("~");
+        }
+        match &self.short {
+            Some(message) => line.literal(message.clone()),
+            None => line.upload(self.octets),
+        };
         Ok(())
     }
 
@@ -135,7 +167,7 @@ mod tests {
     use crate::imap::command::script::play;
 
     fn append(message: &'static str, options: AppendOptions) -> Append {
-        Append { mailbox: "Sent Items".into(), message: message.into(), options }
+        Append::new("Sent Items".into(), &message.into(), options)
     }
 
     #[test]
@@ -192,6 +224,23 @@ mod tests {
             |played| {
                 assert_eq!(played.refusal().code(), Some(&Code::TryCreate));
             },
+        );
+    }
+
+    #[test]
+    fn a_message_with_nul_needs_a_server_with_binary() {
+        let script = "
+            S: * PREAUTH [CAPABILITY IMAP4rev1 LITERAL+ BINARY] hi
+            C: A1 APPEND \"Sent Items\" ~{3+}
+            C: a\0b
+            S: A1 OK APPEND completed
+        ";
+        let message = || append("a\0b", AppendOptions::default());
+        play(message, script, |played| assert!(played.output.is_ok()));
+        let mut line = Line::new(Default::default());
+        assert_eq!(
+            message().encode(&mut line, &Capabilities::default()).unwrap_err().to_string(),
+            "message: a NUL is in it, and the server does not offer BINARY"
         );
     }
 

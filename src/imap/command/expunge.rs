@@ -33,7 +33,8 @@ impl Mailbox {
     }
 
     /// Removes those of the given messages that are marked `\Deleted`, and no others. An empty set
-    /// removes nothing and asks nothing of the server.
+    /// removes nothing and asks nothing of the server; one too long for a line goes in several
+    /// commands, of which those behind a refused one are not sent.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the server does not offer `UIDPLUS`; [`Error::Refused`] if the
@@ -50,8 +51,8 @@ impl Mailbox {
         if !offered.has("UIDPLUS") && !offered.has("IMAP4rev2") {
             return Err(Error::lacks(offered, Stage::Command("UID EXPUNGE"), "UIDPLUS"));
         }
-        let expunge = Expunge { uids: Some(uids), expunged: Vec::new() };
-        self.session.run(expunge, Stage::Command("UID EXPUNGE")).await
+        let expunge = |uids| Expunge { uids: Some(uids), expunged: Vec::new() };
+        self.run_split(&uids, Stage::Command("UID EXPUNGE"), expunge).await
     }
 }
 

@@ -7,19 +7,14 @@
 //! S: A7 OK FETCH completed
 //! ```
 
-use std::fmt;
-use std::mem;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use futures_core::Stream;
-
 use super::Command;
 use super::fetch_items::FetchItems;
+use super::select::Select;
+use crate::imap::flight::Flight;
 use crate::imap::proto::encode::Line;
-use crate::imap::proto::{Claims, Effect, Step, Tag};
-use crate::imap::{Capabilities, Error, Mailbox, Message, Reply, UidSet};
-use crate::{BoxFuture, Misuse, Stage};
+use crate::imap::proto::{Claims, Effect};
+use crate::imap::{Capabilities, Error, ImapClient, Mailbox, MailboxName, Messages, Reply, UidSet};
+use crate::{Misuse, Stage};
 
 impl Mailbox {
     /// Fetches of every message in `set` what `items` names: asks for it, and gives the messages
@@ -52,131 +47,61 @@ impl Mailbox {
         set: impl Into<UidSet>,
         items: FetchItems,
     ) -> Result<Messages<'_>, Error> {
-        let request = UidFetch { uids: set.into(), items };
-        if request.uids.is_empty() {
-            return Ok(Messages { mailbox: self, running: None });
+        let uids = set.into();
+        let commands = self.session.split(&uids, |uids| UidFetch { uids, items: items.clone() })?;
+        if commands.is_empty() {
+            return Ok(Messages::new(self, Flight::NONE));
         }
-        let line = self.session.encode(&request)?;
-        self.session.settle(STAGE).await?;
-        let tag = self.session.start(line, &request)?;
-        Ok(Messages { mailbox: self, running: Some(tag) })
+        let flight = self.session.launch(&commands, STAGE).await?;
+        Ok(Messages::new(self, flight))
     }
 }
 
-/// The messages of a [`uid_fetch`](Mailbox::uid_fetch), one by one as they arrive.
-///
-/// It may be dropped at any time; the next command then reads and throws away what is left of the
-/// answer. Beyond [`Limits::settle`](crate::Limits::settle) that costs the connection.
-// Nothing in it may need dropping, or the borrow of the mailbox would last to the end of its scope.
-#[must_use = "the messages come from `next`"]
-pub struct Messages<'a> {
-    mailbox: &'a mut Mailbox,
-    running: Option<Tag>,
-}
-
-const STAGE: Stage = Stage::Command(UidFetch::NAME);
-
-impl<'a> Messages<'a> {
-    /// The next message; `None` when the server has sent all.
+impl ImapClient {
+    /// Opens a mailbox and fetches from it in one round trip: [`select`](Self::select) and
+    /// [`uid_fetch`](Mailbox::uid_fetch) sent together. The mailbox is found at
+    /// [`Messages::mailbox`], and afterwards at [`selected`](Self::selected).
     ///
-    /// What the server tells of other messages meanwhile is found among the events. It may also
-    /// tell anew of a message in the set, if its flags change during the fetch.
+    /// # Example
+    /// ```no_run
+    /// # async fn read(imap: &mut mailbearer::ImapClient) -> Result<(), mailbearer::imap::Error> {
+    /// use mailbearer::imap::{Fetch, UidSet};
+    ///
+    /// let mut messages = imap.select_fetch("INBOX", UidSet::all(), Fetch::envelope()).await?;
+    /// println!("{} messages", messages.mailbox().exists());
+    /// while let Some(message) = messages.next().await? {
+    ///     println!("{:?}", message.uid());
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// [`Error::Refused`] if the server refuses the fetch or cannot finish it; messages that came
-    /// before are good. After an error there are no more messages.
+    /// As for [`select`](Self::select): if the mailbox does not open, nothing is fetched, for then
+    /// none is selected. [`Error::Misuse`] for items that mark messages as read: what is asked
+    /// before the mailbox is known to be the right one must not change it. What the server says to
+    /// the fetch comes from [`next`](Messages::next).
     ///
     /// # Cancel safety
-    /// Nothing is lost if the future is dropped: the next call goes on where this one stopped.
-    pub async fn next(&mut self) -> Result<Option<Message>, Error> {
-        let Some(tag) = self.running else { return Ok(None) };
-        let next = self.mailbox.next_fetched(tag).await;
-        if !matches!(next, Ok(Some(_))) {
-            self.running = None;
+    /// As for [`select`](Self::select).
+    pub async fn select_fetch(
+        &mut self,
+        name: impl Into<MailboxName>,
+        set: impl Into<UidSet>,
+        items: FetchItems,
+    ) -> Result<Messages<'_>, Error> {
+        if items.mark_seen() {
+            let why = "it marks messages as read; select first, then fetch".to_owned();
+            return Err(Misuse::Argument { what: "an item to fetch", why }.into());
         }
-        next
-    }
-
-    /// All the messages that are still to come, in memory at once.
-    ///
-    /// # Errors
-    /// As for [`next`](Self::next); what came before is lost.
-    pub async fn collect(mut self) -> Result<Vec<Message>, Error> {
-        let mut messages = Vec::new();
-        while let Some(message) = self.next().await? {
-            messages.push(message);
-        }
-        Ok(messages)
-    }
-
-    /// The messages as a [`Stream`], for combinators. It ends after the first error.
-    pub const fn into_stream(self) -> MessageStream<'a> {
-        MessageStream { turn: Turn::Rest(self) }
+        let (uids, select) = (set.into(), Select::new(name.into()));
+        let session = &mut self.mailbox.session;
+        let fetches = session.split(&uids, |uids| UidFetch { uids, items: items.clone() })?;
+        let flight = session.launch_behind(select, &fetches).await?;
+        Ok(Messages::new(&mut self.mailbox, flight))
     }
 }
 
-impl fmt::Debug for Messages<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Messages").field("mailbox", &self.mailbox).finish_non_exhaustive()
-    }
-}
-
-impl Mailbox {
-    async fn next_fetched(&mut self, tag: Tag) -> Result<Option<Message>, Error> {
-        loop {
-            match self.session.step(STAGE).await? {
-                Step::Fetched { tag: whose } if whose == tag => {
-                    if let Some(message) = self.session.core_mut().take_fetched() {
-                        return Ok(Some(message));
-                    }
-                }
-                Step::Done { tag: whose, reply } if whose == tag => {
-                    return self.session.judge(reply, STAGE).map(|_| None);
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-/// See [`Messages::into_stream`].
-#[must_use = "streams do nothing unless polled"]
-pub struct MessageStream<'a> {
-    turn: Turn<'a>,
-}
-
-enum Turn<'a> {
-    Rest(Messages<'a>),
-    Reading(BoxFuture<'a, (Messages<'a>, Result<Option<Message>, Error>)>),
-    Over,
-}
-
-impl Stream for MessageStream<'_> {
-    type Item = Result<Message, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut reading = match mem::replace(&mut self.turn, Turn::Over) {
-            Turn::Over => return Poll::Ready(None),
-            Turn::Reading(reading) => reading,
-            Turn::Rest(mut messages) => Box::pin(async move {
-                let next = messages.next().await;
-                (messages, next)
-            }),
-        };
-        let Poll::Ready((messages, next)) = reading.as_mut().poll(cx) else {
-            self.turn = Turn::Reading(reading);
-            return Poll::Pending;
-        };
-        self.turn = Turn::Rest(messages);
-        Poll::Ready(next.transpose())
-    }
-}
-
-impl fmt::Debug for MessageStream<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MessageStream").finish_non_exhaustive()
-    }
-}
+pub(crate) const STAGE: Stage = Stage::Command(UidFetch::NAME);
 
 struct UidFetch {
     uids: UidSet,

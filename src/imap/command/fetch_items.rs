@@ -197,6 +197,24 @@ impl FetchItems {
         self
     }
 
+    /// Whether messages are marked `\Seen` by it (RFC 9051 section 6.4.5, RFC 3501 section 6.4.5,
+    /// RFC 3516 section 4.3).
+    pub(super) fn mark_seen(&self) -> bool {
+        let marks = |name: &str| {
+            let name = name.to_ascii_uppercase();
+            let sections = ["BODY[", "BINARY["];
+            name == "RFC822"
+                || name == "RFC822.TEXT"
+                || sections.iter().any(|section| name.starts_with(section))
+        };
+        self.items.iter().any(|item| match item {
+            FetchItem::Named(name) => marks(name),
+            FetchItem::Section { peek, .. } | FetchItem::Binary { peek, .. } => !peek,
+            FetchItem::BinarySize(_) => false,
+            FetchItem::Other(name) => marks(name),
+        })
+    }
+
     pub(super) fn encode(&self, line: &mut Line) -> Result<(), Misuse> {
         // RFC 9051 section 6.4.9: the UID comes even if it is not asked for.
         if self.items.is_empty() {

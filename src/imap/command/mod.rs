@@ -18,6 +18,7 @@ pub(crate) mod expunge;
 pub(crate) mod fetch;
 pub(crate) mod fetch_items;
 pub(crate) mod id;
+pub(crate) mod idle;
 pub(crate) mod list;
 pub(crate) mod logout;
 pub(crate) mod r#move;
@@ -61,6 +62,13 @@ pub(crate) trait Command {
     /// Which untagged responses are meant for this command.
     fn claims(&self) -> Claims {
         Claims::Nothing
+    }
+
+    /// Of a response that it claims: whether it is meant for this command rather than for another
+    /// of its kind in the same flight. Servers need not answer in the order in which they were
+    /// asked (RFC 9051 section 5.5).
+    fn is_meant(&self, _: &Response<'_>) -> bool {
+        true
     }
 
     /// What it does to the session.

@@ -40,7 +40,7 @@ impl Mailbox {
     }
 }
 
-struct Noop;
+pub(crate) struct Noop;
 
 impl Command for Noop {
     const NAME: &'static str = "NOOP";

@@ -66,9 +66,15 @@ impl ImapClient {
     }
 }
 
-struct Select {
+pub(crate) struct Select {
     name: MailboxName,
     read_only: bool,
+}
+
+impl Select {
+    pub(crate) const fn new(name: MailboxName) -> Self {
+        Self { name, read_only: false }
+    }
 }
 
 impl Command for Select {

@@ -13,12 +13,12 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 
 use super::{Command, is_data};
-use crate::Misuse;
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u64};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Tag};
 use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply, Uid};
+use crate::{Misuse, Stage};
 
 /// What to ask about a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,6 +164,38 @@ impl ImapClient {
     ) -> Result<MailboxStatus, Error> {
         self.run(Status::new(name.into(), items.into_iter().collect())).await
     }
+
+    /// Asks about many mailboxes in one flight: what the server says of each, in the order of
+    /// `names`. That one of them is refused is its own result, and the others have theirs.
+    ///
+    /// ```no_run
+    /// # async fn read(imap: &mut mailbearer::ImapClient) -> Result<(), mailbearer::imap::Error> {
+    /// use mailbearer::imap::StatusItem;
+    ///
+    /// let names = ["INBOX", "Archive", "Sent Items"];
+    /// let all = imap.status_all(names, [StatusItem::Unseen]).await?;
+    /// for (name, status) in names.iter().zip(all) {
+    ///     println!("{name}: {:?} unread", status?.unseen());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`status`](Self::status), but for refusals; [`Error::Closed`] and [`Error::Net`] if the
+    /// connection breaks, and then there are no results at all.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`].
+    pub async fn status_all<N: Into<MailboxName>>(
+        &mut self,
+        names: impl IntoIterator<Item = N>,
+        items: impl IntoIterator<Item = StatusItem>,
+    ) -> Result<Vec<Result<MailboxStatus, Error>>, Error> {
+        let items: Vec<_> = items.into_iter().collect();
+        let ask = |name: N| Status::new(name.into(), items.clone());
+        let commands: Vec<_> = names.into_iter().map(ask).collect();
+        self.mailbox.session.run_all(commands, Stage::Command(Status::NAME)).await
+    }
 }
 
 pub(crate) struct Status {
@@ -208,6 +240,13 @@ impl Command for Status {
 
     fn started(&mut self, _: Tag, utf8: bool) {
         self.utf8 = utf8;
+    }
+
+    fn is_meant(&self, response: &Response<'_>) -> bool {
+        matches!(response, Response::Data { rest, .. }
+            if parse(rest).is_ok_and(|(name, _)| {
+            MailboxName::heard(name.into_owned(), self.utf8) == self.name
+        }))
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {

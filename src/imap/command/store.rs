@@ -55,7 +55,9 @@ impl Mailbox {
     /// Changes flags of messages. Gives what the server tells of their flags now; nothing if the
     /// change is [`silent`](StoreFlags::silent). What it tells of other messages meanwhile is found
     /// among the events. UIDs of messages that are gone are passed over by
-    /// the server without a word. An empty set changes nothing and asks nothing of the server.
+    /// the server without a word. An empty set changes nothing and asks nothing of the server. One too
+    /// long for a line goes in several commands; when one of them is refused, those before it have
+    /// been carried out, and those behind it are not sent.
     ///
     /// # Errors
     /// [`Error::Refused`] if the mailbox is read-only or the server does not take a keyword;
@@ -68,12 +70,8 @@ impl Mailbox {
         set: impl Into<UidSet>,
         change: StoreFlags<'_>,
     ) -> Result<Vec<Message>, Error> {
-        let uids = set.into();
-        if uids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let store = Store::new(Which::Uids(uids), change);
-        self.session.run(store, Stage::Command("UID STORE")).await
+        let store = |uids| Store::new(Which::Uids(uids), change.clone());
+        self.run_split(&set.into(), Stage::Command("UID STORE"), store).await
     }
 
     /// The same by sequence numbers. They move whenever a message is expunged: see
@@ -139,7 +137,7 @@ impl Command for Store<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::Limits;
     use crate::imap::Event;
@@ -148,6 +146,11 @@ mod tests {
 
     fn store(change: StoreFlags<'_>) -> Store<'_> {
         Store::new(Which::Uids(UidSet::parse("2:4").unwrap()), change)
+    }
+
+    /// A change of these messages that nobody hears of.
+    pub(crate) fn silent(uids: UidSet) -> impl Command {
+        Store::new(Which::Uids(uids), StoreFlags::add([Flag::Seen]).silent())
     }
 
     #[test]

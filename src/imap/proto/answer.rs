@@ -8,7 +8,7 @@ use super::decode::{Malformed, parse_u32};
 use super::encode::Piece;
 use super::response::{Condition, Response};
 use super::selected::Selected;
-use super::{Claims, Core, Effect, Pending, Step, Tag};
+use super::{Claims, Core, Effect, Pending, Step, Tag, parts};
 use crate::fault::Fault;
 use crate::imap::event::{Data, Event};
 use crate::imap::types::{Capabilities, Message};
@@ -21,7 +21,7 @@ impl Core {
             return self.greeted(&response, &frame).map(Some);
         }
         match response {
-            Response::Continue { text } => self.invited(text, &frame)?,
+            Response::Continue { text } => return self.invited(text, &frame),
             Response::Tagged { tag, condition } => {
                 let number = tag.strip_prefix(b"A").and_then(parse_u32);
                 let at = self.queue.iter().position(|pending| Some(pending.tag.0) == number);
@@ -35,8 +35,11 @@ impl Core {
                 if let Some(state) = self.state() {
                     state.count(number, name);
                 }
-                let counted = [&b"EXISTS"[..], b"RECENT"];
-                if !counted.iter().any(|counted| name.eq_ignore_ascii_case(counted)) {
+                if name.eq_ignore_ascii_case(b"EXISTS") {
+                    if self.watched {
+                        self.events.count(number);
+                    }
+                } else if !name.eq_ignore_ascii_case(b"RECENT") {
                     return Ok(self.data(&response, &frame));
                 }
             }
@@ -73,22 +76,26 @@ impl Core {
     }
 
     /// `+`: the rest of a command may come, or the SASL exchange goes on.
-    fn invited(&mut self, text: &[u8], frame: &Bytes) -> Result<(), Fault> {
+    fn invited(&mut self, text: &[u8], frame: &Bytes) -> Result<Option<Step>, Fault> {
         if matches!(self.pieces.front(), Some((_, Piece::Wait))) {
             self.pieces.pop_front();
             self.turn = self.turn.wrapping_add(1);
             self.pump();
-            return Ok(());
+            return Ok(match self.pieces.front() {
+                Some((_, Piece::Upload(_))) => Some(Step::Invited),
+                _ => None,
+            });
         }
         let running = self.queue.iter().any(|pending| pending.effect == Effect::Authenticate);
         let Some(session) = self.session.as_mut().filter(|_| running) else {
             // Exchange sends some that nothing called for (MailKit#852).
             self.keep_unparsed(frame.clone(), Malformed("no continuation, for none was awaited"));
-            return Ok(());
+            return Ok(None);
         };
         let answer = session.respond(text.trim_ascii()).map_err(|_| Fault::EndlessChallenge)?;
         // What cannot be written was refused when the exchange began.
-        self.output.secret(b"", &answer).map_err(|_| Fault::EndlessChallenge)
+        self.output.secret(b"", &answer).map_err(|_| Fault::EndlessChallenge)?;
+        Ok(None)
     }
 
     fn status(
@@ -108,7 +115,9 @@ impl Core {
             if self.last_words.is_none() || !reply.text().is_empty() {
                 self.last_words = Some(reply);
             }
-            return (self.goodbyes > 1).then_some(Step::Gone);
+            // Who idles waits for nothing that could still come.
+            let idles = self.queue.iter().any(|pending| pending.effect == Effect::Idle);
+            return (self.goodbyes > 1 || idles).then_some(Step::Gone);
         }
         if stateful {
             return None;
@@ -173,23 +182,7 @@ impl Core {
                 if name.eq_ignore_ascii_case(b"FETCH")
                     && !matches!(pending, Some(Pending { claims: Claims::Data(_), .. })) =>
             {
-                let message = match Message::parse(number, frame.slice_ref(rest)) {
-                    Ok(message) => message,
-                    Err(why) => {
-                        self.keep_unparsed(frame.clone(), why);
-                        return None;
-                    }
-                };
-                match pending {
-                    Some(pending) if self.asked_about(pending, &message) => {
-                        self.fetched = (!pending.abandoned).then_some(message);
-                        self.claimed(claimant, |tag| Step::Fetched { tag })
-                    }
-                    _ => {
-                        self.keep(Event::Fetch(message));
-                        None
-                    }
-                }
+                self.fetched(number, rest, frame)
             }
             _ if claimant.is_some() => {
                 if let Response::Data { rest, .. } = *response
@@ -222,13 +215,39 @@ impl Core {
         }
     }
 
+    /// What the server says of a message goes to the command that has asked about it.
+    fn fetched(&mut self, seq: u32, rest: &[u8], frame: &Bytes) -> Option<Step> {
+        let items = frame.slice_ref(rest);
+        let message = match Message::parse(seq, items.clone()) {
+            Ok(message) => message,
+            Err(why) => {
+                self.keep_unparsed(frame.clone(), why);
+                return None;
+            }
+        };
+        let claimant = self.queue.iter().position(|pending| self.asked_about(pending, &message));
+        let Some(pending) = claimant.and_then(|at| self.queue.get(at)) else {
+            self.keep(Event::Fetch(message));
+            return None;
+        };
+        if pending.abandoned {
+            return Some(Step::Discarded);
+        }
+        if pending.effect == Effect::Parts {
+            self.take_rest(seq, &items.slice(1..), frame);
+            return self.claimed(claimant, |tag| Step::Parts { tag });
+        }
+        self.fetched = Some(message);
+        self.claimed(claimant, |tag| Step::Fetched { tag })
+    }
+
     /// The step for the command that claims something.
     fn claimed(&mut self, claimant: Option<usize>, step: impl FnOnce(Tag) -> Step) -> Option<Step> {
         let pending = claimant.and_then(|at| self.queue.get(at))?;
         if pending.abandoned {
             return Some(Step::Discarded);
         }
-        if pending.effect == Effect::Stream {
+        if matches!(pending.effect, Effect::Stream | Effect::Parts) {
             self.turn = self.turn.wrapping_add(1);
         }
         Some(step(pending.tag))
@@ -237,6 +256,10 @@ impl Core {
     /// Whether a command has asked about this message. A response without a UID answers no UID
     /// command (RFC 9051 section 6.4.9).
     fn asked_about(&self, pending: &Pending, message: &Message) -> bool {
+        if message.uid().is_none() && pending.effect == Effect::Parts {
+            // The UID may stand behind what was handed on already.
+            return parts::holds_section(message);
+        }
         // `n:*` asks about the last message, whatever its number.
         let is_last = || self.selected.as_ref().is_none_or(|state| message.seq() >= state.exists);
         let set = match &pending.claims {
@@ -259,6 +282,10 @@ impl Core {
             self.keep(Event::Notice(reply.clone()));
         }
         self.end_pieces(&pending, &reply)?;
+        self.dividing = self.queue.iter().any(|pending| pending.effect == Effect::Parts);
+        if !self.pieces.is_empty() {
+            self.pump();
+        }
         match pending.effect {
             // A SELECT that fails leaves no mailbox selected (RFC 9051 section 6.3.2).
             Effect::Select { .. } => self.selected = self.entering.take().filter(|_| granted),
@@ -281,6 +308,12 @@ impl Core {
         // An upload is alone in its flight.
         let leaving = pending.effect == Effect::Upload && !self.output.is_empty();
         if unsent.is_none() && !leaving {
+            return Ok(());
+        }
+        if pending.effect == Effect::Idle {
+            // A server may have enough of it first. The DONE that it does not wait for it would
+            // take for a command.
+            self.pieces.retain(|(tag, _)| *tag != pending.tag);
             return Ok(());
         }
         if reply.grants() {

@@ -23,7 +23,7 @@ pub(crate) enum Literals {
 
 impl Literals {
     /// RFC 7888 section 5.
-    const SMALL: usize = 4096;
+    const SMALL: u64 = 4096;
 
     pub(crate) fn of(capabilities: &Capabilities) -> Self {
         if capabilities.has("LITERAL+") {
@@ -35,7 +35,7 @@ impl Literals {
         }
     }
 
-    const fn waits(self, length: usize) -> bool {
+    const fn waits(self, length: u64) -> bool {
         match self {
             Self::Synchronizing => true,
             Self::Small => length > Self::SMALL,
@@ -51,8 +51,12 @@ pub(crate) enum Piece {
     Line(Vec<u8>),
     /// The octets that the line before has announced.
     Literal(Bytes),
+    /// As many octets that the line before has announced, which are handed in later.
+    Upload(u64),
     /// Nothing more until the server says `+`.
     Wait,
+    /// Nothing more until the user has enough of it.
+    Hold,
 }
 
 /// A command in the making. Arguments are separated by the one who writes them.
@@ -178,17 +182,28 @@ impl Line {
         Ok(self.raw(")"))
     }
 
-    /// A message, as a literal; with `NUL` in it as a literal8, if the server takes one (RFC 3516).
-    pub(crate) fn message(&mut self, message: Bytes, binary: bool) -> Result<&mut Self, Misuse> {
-        if memchr::memchr(0, &message).is_some() {
-            if !binary {
-                let why = "a NUL is in it, and the server does not offer BINARY".to_owned();
-                return Err(Misuse::Argument { what: "message", why });
-            }
-            self.raw("~");
-        }
-        self.literal(message);
-        Ok(self)
+    /// A message of so many octets that are handed in later, as a literal.
+    pub(crate) fn upload(&mut self, octets: u64) -> &mut Self {
+        self.announce(octets);
+        self.pieces.push(Piece::Upload(octets));
+        self
+    }
+
+    /// Ends this line; the next is written when the server has taken it up and the user has enough
+    /// of it.
+    pub(crate) fn hold(&mut self) -> &mut Self {
+        let line = Piece::Line(std::mem::take(&mut self.text));
+        self.pieces.extend([line, Piece::Wait, Piece::Hold]);
+        self
+    }
+
+    /// Octets of the longest line of it, without the tag and the end of the line.
+    pub(crate) fn longest(&self) -> usize {
+        let lines = self.pieces.iter().map(|piece| match piece {
+            Piece::Line(line) => line.len(),
+            _ => 0,
+        });
+        lines.max().unwrap_or(0).max(self.text.len())
     }
 
     /// The finished command.
@@ -208,15 +223,22 @@ impl Line {
         self.text.push(b'"');
     }
 
-    fn literal(&mut self, octets: Bytes) {
-        let waits = self.literals.waits(octets.len());
+    /// Octets of any kind, as a literal.
+    pub(crate) fn literal(&mut self, octets: Bytes) -> &mut Self {
+        self.announce(octets.len() as u64);
+        self.pieces.push(Piece::Literal(octets));
+        self
+    }
+
+    /// Announces a literal.
+    fn announce(&mut self, octets: u64) {
+        let waits = self.literals.waits(octets);
         let plus = if waits { "" } else { "+" };
-        self.raw(format_args!("{{{}{plus}}}", octets.len()));
+        self.raw(format_args!("{{{octets}{plus}}}"));
         self.pieces.push(Piece::Line(std::mem::take(&mut self.text)));
         if waits {
             self.pieces.push(Piece::Wait);
         }
-        self.pieces.push(Piece::Literal(octets));
     }
 }
 
@@ -273,7 +295,9 @@ mod tests {
             match piece {
                 Piece::Line(line) => wire.extend_from_slice(&[line, &b"\r\n"[..]].concat()),
                 Piece::Literal(octets) => wire.extend_from_slice(octets),
+                Piece::Upload(octets) => wire.extend(format!("<{octets} octets>").into_bytes()),
                 Piece::Wait => wire.extend_from_slice(b"<wait>"),
+                Piece::Hold => wire.extend_from_slice(b"<hold>"),
             }
         }
         wire
@@ -326,17 +350,18 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_lent_not_copied_and_nul_needs_a_binary_literal() {
-        let message = Bytes::from_static(b"A: b\r\n\r\n\0");
-        let mut line = Line::new(Literals::Any);
-        assert_eq!(
-            line.message(message.clone(), false).unwrap_err().to_string(),
-            "message: a NUL is in it, and the server does not offer BINARY"
-        );
-        line.message(message.clone(), true).unwrap();
-        let pieces = line.finish();
-        assert_eq!(flat(&pieces), b"~{9+}\r\nA: b\r\n\r\n\0\r\n");
-        assert!(pieces.iter().any(|piece| *piece == Piece::Literal(message.clone())));
+    fn what_is_handed_in_later_is_announced_and_waited_for_like_any_literal() {
+        let wire = |literals, octets| {
+            let mut line = Line::new(literals);
+            line.raw("APPEND x ").upload(octets);
+            String::from_utf8(flat(&line.finish())).unwrap()
+        };
+        let at_once = "APPEND x {4096+}\r\n<4096 octets>\r\n";
+        assert_eq!(wire(Literals::Any, 4096), at_once);
+        assert_eq!(wire(Literals::Small, 4096), at_once);
+        let waits = "APPEND x {4097}\r\n<wait><4097 octets>\r\n";
+        assert_eq!(wire(Literals::Small, 4097), waits);
+        assert_eq!(wire(Literals::Synchronizing, 4097), waits);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!            + …      next piece of a command, or the SASL session's answer
 //!            tag …    ends the command ────────► Step::Done
 //!   frame ─► * data   state of the session: CAPABILITY, EXISTS, RECENT, FLAGS, response codes
-//!            * data   claimed by a command in flight ─► Step::Data, Step::Fetched
+//!            * data   claimed by a command in flight ─► Step::Data, Step::Fetched, Step::Parts
 //!            * data   claimed by nobody, or unparsed ─► the events
 //! ```
 //!
@@ -19,6 +19,7 @@ mod answer;
 pub(crate) mod code;
 pub(crate) mod decode;
 pub(crate) mod encode;
+pub(crate) mod parts;
 pub(crate) mod response;
 pub(crate) mod selected;
 
@@ -31,6 +32,7 @@ use memchr::memchr3;
 
 use self::decode::Malformed;
 use self::encode::{Line, Literals, Piece};
+use self::parts::{Open, Part};
 use self::response::Response;
 use self::selected::Selected;
 use super::event::{Data, Event, Events};
@@ -41,12 +43,27 @@ use crate::fault::{Fault, Unwritable, printable};
 use crate::machine::{Abandon, Machine, Wait};
 use crate::sasl;
 use crate::secret::Scrubber;
-use crate::wire::literal::{FrameLimits, Framer};
+use crate::wire::literal::{Cut, FrameLimits, Framer};
 use crate::wire::{Input, Output};
 
 /// The tag of a command: `A` and a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tag(u32);
+
+impl Tag {
+    /// That of no command.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// That of the command so many behind this one.
+    pub(crate) const fn next(self, commands: u32) -> Self {
+        Self(self.0.wrapping_add(commands))
+    }
+
+    /// How many commands after that with the tag `first` this one was.
+    pub(crate) const fn behind(self, first: Self) -> u32 {
+        self.0.wrapping_sub(first.0)
+    }
+}
 
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,6 +81,12 @@ pub(crate) enum Step {
     /// What the server says of a message that the command with this tag has asked about: see
     /// [`Core::take_fetched`].
     Fetched { tag: Tag },
+    /// Parts of what the server says of a message: see [`Core::take_part`].
+    Parts { tag: Tag },
+    /// While the mailbox is watched: something was said that [`Core::take_event`] gives.
+    Told,
+    /// The octets of a message may be handed in: see [`Core::wanted`].
+    Invited,
     /// The tagged answer.
     Done { tag: Tag, reply: Reply },
     /// Something for a command that nobody waits for.
@@ -79,10 +102,18 @@ pub(crate) enum Effect {
     None,
     /// Its data may go on for long, and are handed on as they come.
     Stream,
+    /// The same, and messages come in parts.
+    Parts,
+    /// Asks to be told of what changes in the mailbox: once, or until it is let go.
+    Poll,
+    Idle,
     /// It carries a message, which may take long.
     Upload,
     /// Selects a mailbox.
-    Select { name: MailboxName, read_only: bool },
+    Select {
+        name: MailboxName,
+        read_only: bool,
+    },
     /// Leaves the selected mailbox.
     Unselect,
     /// Makes the server do what it does on demand only.
@@ -148,6 +179,14 @@ pub(crate) struct Core {
     /// What the last [`Step::Fetched`] is about. It is large, and steps are passed on with every
     /// octet that comes.
     fetched: Option<Message>,
+    /// Whether a command in flight takes messages in parts.
+    dividing: bool,
+    /// The response of which parts were handed on, and which has not come to its end.
+    open: Option<Open>,
+    /// Parts that nobody has taken yet.
+    parts: VecDeque<Part>,
+    /// Whether somebody wants to know of all that happens in the mailbox.
+    watched: bool,
     last_words: Option<Reply>,
     goodbyes: u32,
     /// The server expects octets that will not be sent.
@@ -162,6 +201,8 @@ struct Pending {
     tag: Tag,
     claims: Claims,
     effect: Effect,
+    /// Its first line is in the send buffer, or was.
+    begun: bool,
     /// Nobody waits for the answer any longer.
     abandoned: bool,
 }
@@ -194,6 +235,10 @@ impl Core {
             leaving: None,
             events: Events::new(limits.events, limits.response),
             fetched: None,
+            dividing: false,
+            open: None,
+            parts: VecDeque::new(),
+            watched: false,
             last_words: None,
             goodbyes: 0,
             stuck: false,
@@ -225,7 +270,7 @@ impl Core {
         let mut pieces = line.finish();
         let breaks = |piece: &Piece| match piece {
             Piece::Line(line) => memchr3(b'\r', b'\n', 0, line).is_some(),
-            Piece::Literal(_) | Piece::Wait => false,
+            Piece::Literal(_) | Piece::Upload(_) | Piece::Wait | Piece::Hold => false,
         };
         if pieces.iter().any(breaks) {
             return Err(Unwritable::LineBreak);
@@ -259,7 +304,9 @@ impl Core {
         }
         self.scrubber = session.scrubber();
         self.session = Some(session);
-        Ok(self.enqueue(Claims::Nothing, Effect::Authenticate))
+        let tag = self.enqueue(Claims::Nothing, Effect::Authenticate);
+        self.begin_command(tag);
+        Ok(tag)
     }
 
     fn enqueue(&mut self, claims: Claims, effect: Effect) -> Tag {
@@ -279,8 +326,9 @@ impl Core {
             }
             _ => {}
         }
+        self.watched = matches!(effect, Effect::Idle | Effect::Poll);
         let tag = Tag(self.tags);
-        self.queue.push_back(Pending { tag, claims, effect, abandoned: false });
+        self.queue.push_back(Pending { tag, claims, effect, begun: false, abandoned: false });
         tag
     }
 
@@ -385,8 +433,14 @@ impl Core {
     /// Writes what may be written now, a message in chunks.
     fn pump(&mut self) {
         while self.output.unsent().len() < Self::CHUNK {
+            let tag = match self.pieces.front() {
+                Some((tag, Piece::Line(_) | Piece::Literal(_))) => *tag,
+                _ => return,
+            };
+            if !self.begin_command(tag) {
+                return;
+            }
             match self.pieces.front_mut().map(|(_, piece)| piece) {
-                None | Some(Piece::Wait) => return,
                 Some(Piece::Line(line)) => {
                     // `start` has looked for what could make this fail.
                     let _ = self.output.command(line);
@@ -398,9 +452,72 @@ impl Core {
                         continue;
                     }
                 }
+                _ => {}
             }
             self.pieces.pop_front();
         }
+    }
+
+    /// How many commands may wait for their answers at once.
+    const WINDOW: usize = 64;
+    /// The same for commands whose answers may be long: while one is answered, the next is on its
+    /// way. All that lie unanswered would have to be read if the user looks no further.
+    const LONG_WINDOW: usize = 2;
+
+    /// Whether this command was begun, or may begin now.
+    fn begin_command(&mut self, tag: Tag) -> bool {
+        let ahead = self.queue.iter().position(|pending| pending.tag == tag);
+        let Some((ahead, pending)) = ahead.and_then(|at| Some((at, self.queue.get_mut(at)?)))
+        else {
+            return true;
+        };
+        let window = match pending.effect {
+            Effect::Stream | Effect::Parts => Self::LONG_WINDOW,
+            _ => Self::WINDOW,
+        };
+        pending.begun |= ahead < window;
+        pending.begun
+    }
+
+    /// How many octets of a message are still to be handed in, once the server takes them.
+    pub(crate) fn wanted(&self) -> Option<u64> {
+        match self.pieces.front() {
+            Some((_, Piece::Upload(left))) => Some(*left),
+            _ => None,
+        }
+    }
+
+    /// Hands in the next octets of a message, not more than are [`wanted`](Self::wanted).
+    pub(crate) fn feed(&mut self, octets: &[u8]) {
+        let Some((_, Piece::Upload(left))) = self.pieces.front_mut() else { return };
+        *left = left.saturating_sub(octets.len() as u64);
+        let over = *left == 0;
+        self.output.content(|buffer| buffer.extend_from_slice(octets));
+        if over {
+            self.pieces.pop_front();
+            self.pump();
+        }
+    }
+
+    /// Ends an IDLE, once the server has taken it up: what comes before would be no answer.
+    pub(crate) fn let_go(&mut self) {
+        self.turn = self.turn.wrapping_add(1);
+        self.pieces.retain(|(_, piece)| *piece != Piece::Hold);
+        self.pump();
+    }
+
+    /// Forgets the commands of which nothing was written. Those that change the session are few,
+    /// and are written at once.
+    fn forget_unbegun(&mut self) {
+        let forgets = |pending: &Pending| {
+            !pending.begun
+                && matches!(pending.effect, Effect::None | Effect::Stream | Effect::Parts)
+        };
+        let queue = &self.queue;
+        self.pieces.retain(|(tag, _)| {
+            !queue.iter().any(|pending| pending.tag == *tag && forgets(pending))
+        });
+        self.queue.retain(|pending| !forgets(pending));
     }
 }
 
@@ -419,15 +536,27 @@ impl Machine for Core {
     }
 
     fn poll(&mut self) -> Result<Option<Step>, Fault> {
-        while let Some(frame) = self.framer.frame(&mut self.input, self.frame_limits)? {
-            if let Some(step) = self.take(frame)? {
-                return Ok(Some(step));
+        let dividing = self.dividing;
+        let divides = |text: &[u8], is_rest| dividing && parts::ends_in_section(text, is_rest);
+        while let Some(cut) = self.framer.cut(&mut self.input, self.frame_limits, divides)? {
+            let step = match cut {
+                Cut::Frame(frame) if self.open.is_none() => self.take(frame)?,
+                cut => self.piece(cut),
+            };
+            if step.is_some() {
+                return Ok(step);
+            }
+            if self.watched && self.events.is_waiting() {
+                return Ok(Some(Step::Told));
             }
         }
         Ok(None)
     }
 
     fn eof(&mut self) {
+        if self.framer.is_within() {
+            return;
+        }
         let rest = self.input.cut_all();
         match Response::parse(&rest) {
             Response::Status(condition) if condition.status == Status::Bye => {
@@ -441,16 +570,20 @@ impl Machine for Core {
         if self.greeting_expected {
             return Wait::Greeting;
         }
-        match self.queue.front().map(|pending| &pending.effect) {
-            None => Wait::Rest,
-            Some(Effect::Authenticate) => Wait::Sasl,
-            Some(Effect::Upload)
-                if self.pieces.front().is_some_and(|(_, piece)| *piece != Piece::Wait) =>
+        let piece = self.pieces.front().map(|(_, piece)| piece);
+        match (self.queue.front().map(|pending| &pending.effect), piece) {
+            (None, _) => Wait::Rest,
+            (Some(Effect::Authenticate), _) => Wait::Sasl,
+            // The server waits for the user.
+            (Some(Effect::Upload), Some(Piece::Upload(_))) if self.output.is_empty() => Wait::Rest,
+            (Some(Effect::Idle), Some(Piece::Hold)) => Wait::Rest,
+            (Some(Effect::Upload), Some(piece)) if *piece != Piece::Wait => Wait::Transfer,
+            (Some(Effect::Stream | Effect::Parts), _)
+                if self.unread() > 0 || self.framer.is_within() =>
             {
                 Wait::Transfer
             }
-            Some(Effect::Stream) if self.unread() > 0 => Wait::Transfer,
-            Some(_) => Wait::Reply(self.turn),
+            (Some(_), _) => Wait::Reply(self.turn),
         }
     }
 
@@ -459,6 +592,12 @@ impl Machine for Core {
     }
 
     fn abandon(&mut self) -> Abandon {
+        self.forget_unbegun();
+        self.let_go();
+        self.parts.clear();
+        if let Some(open) = &mut self.open {
+            open.abandon();
+        }
         let half_way = !self.pieces.is_empty();
         for pending in &mut self.queue {
             pending.abandoned = true;

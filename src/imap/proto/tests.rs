@@ -47,7 +47,7 @@ fn select(core: &mut Core, name: &str) -> Tag {
 
 fn upload(core: &mut Core, octets: usize) -> Tag {
     let mut line = core.line();
-    line.raw("APPEND x ").message(vec![b'm'; octets].into(), false).unwrap();
+    line.raw("APPEND x ").literal(vec![b'm'; octets].into());
     core.start(line, Claims::Nothing, Effect::Upload).unwrap()
 }
 

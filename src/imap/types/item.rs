@@ -90,7 +90,7 @@ impl std::fmt::Display for UnparsedReason {
 }
 
 /// The name of an item: a word, and with it any `[…]` and `<…>`.
-pub(super) fn name<'a>(cursor: &mut Cursor<'a>) -> Parsed<&'a [u8]> {
+pub(crate) fn name<'a>(cursor: &mut Cursor<'a>) -> Parsed<&'a [u8]> {
     const WANTED: Malformed = Malformed("the name of an item");
     let rest = cursor.rest();
     let is_plain = |octet: &u8| !matches!(octet, b' ' | b'(' | b')' | b'[' | b'"' | b'\r' | b'\n');

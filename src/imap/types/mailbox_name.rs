@@ -169,7 +169,7 @@ fn decode_leniently(text: &str) -> String {
         rest = &rest[at..];
         // Up to and with the `-` that ends it.
         let end = rest.find('-').map_or(0, |end| end + 1);
-        match decode(rest[..end].as_bytes()) {
+        match decode(&rest.as_bytes()[..end]) {
             Some(shifted) if end > 0 => {
                 name.push_str(&shifted);
                 rest = &rest[end..];

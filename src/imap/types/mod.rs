@@ -6,7 +6,7 @@ mod date;
 mod date_time;
 mod envelope;
 mod flag;
-mod item;
+pub(crate) mod item;
 mod mailbox_name;
 mod message;
 mod section;

@@ -116,6 +116,30 @@ impl UidSet {
         self.0.open.is_some()
     }
 
+    /// The same messages in sets whose texts have at most `octets` each, but at least one range.
+    pub(crate) fn split(&self, octets: usize) -> Vec<Self> {
+        let mut sets: Vec<Self> = Vec::new();
+        let mut room = 0;
+        let open = self.0.open.map(|first| NumberSet { closed: Vec::new(), open: Some(first) });
+        let closed = self.0.closed.iter().map(|(first, last)| NumberSet::range(*first, *last));
+        for range in closed.chain(open) {
+            // The comma counts too, before the first as well.
+            let length = range.to_string().len() + 1;
+            match sets.last_mut().filter(|_| length <= room) {
+                Some(Self(set)) => {
+                    set.closed.extend(range.closed);
+                    set.open = range.open;
+                    room -= length;
+                }
+                None => {
+                    room = (octets + 1).saturating_sub(length);
+                    sets.push(Self(range));
+                }
+            }
+        }
+        sets
+    }
+
     /// The closed ranges it is made of, in ascending order; an open one, `n:*`, is not among them.
     pub fn ranges(&self) -> impl Iterator<Item = RangeInclusive<Uid>> + '_ {
         self.0.closed.iter().filter_map(|(first, last)| Some(Uid::new(*first)?..=Uid::new(*last)?))
@@ -369,6 +393,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn a_set_too_long_for_a_line_is_split_and_no_piece_is_longer_than_it_may_be() {
+        let set = UidSet::parse("1:5,9,12:14,20,4294967295,*").unwrap();
+        let split =
+            |octets| -> Vec<_> { set.split(octets).iter().map(ToString::to_string).collect() };
+        assert_eq!(split(100), ["1:5,9,12:14,20,4294967295,*"]);
+        assert_eq!(split(11), ["1:5,9,12:14", "20", "4294967295", "*"]);
+        assert_eq!(split(12), ["1:5,9,12:14", "20", "4294967295,*"]);
+        assert_eq!(split(0).len(), 6);
+        assert!(UidSet::default().split(100).is_empty());
+    }
+
     fn canonical(text: &str) -> String {
         UidSet::parse(text).unwrap().to_string()
     }
@@ -420,6 +456,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_split_is_the_same_set_when_joined(
+            numbers in proptest::collection::vec(1_u32..500, 0..60), octets in 0_usize..50
+        ) {
+            let set: UidSet = numbers.into_iter().filter_map(Uid::new).collect();
+            let sets = set.split(octets);
+            for piece in &sets {
+                let text = piece.to_string();
+                prop_assert!(text.len() <= octets || piece.0.closed.len() == 1, "{}", text);
+            }
+            let joined = sets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            prop_assert_eq!(joined, set.to_string());
+        }
+
         #[test]
         fn text_and_set_are_inverse(uids in proptest::collection::vec(1_u32..200, 1..40)) {
             let set: UidSet = uids.iter().copied().filter_map(Uid::new).collect();

@@ -1,0 +1,282 @@
+//! Several commands in one flight.
+
+use super::*;
+use crate::imap::command::fetch::STAGE;
+use crate::imap::command::noop::Noop;
+use crate::imap::{Message, StatusItem};
+use crate::{Profile, Stage};
+
+#[tokio::test(start_paused = true)]
+async fn select_and_fetch_go_out_together() {
+    let (mut client, server) = client(
+        r"
+        C: A1 SELECT INBOX
+        C: A2 UID FETCH 1:* (FLAGS)
+        S: * 2 EXISTS
+        S: * OK [UIDVALIDITY 7] ok
+        S: A1 OK [READ-WRITE] done
+        S: * 1 FETCH (UID 11 FLAGS (\Seen))
+        S: * 2 FETCH (UID 12 FLAGS ())
+        S: A2 OK done
+        C: A3 NOOP
+        S: A3 OK done
+        ",
+    )
+    .await;
+    let messages = client.select_fetch("INBOX", UidSet::all(), Fetch::flags()).await.unwrap();
+    assert_eq!(messages.mailbox().uid_validity().unwrap().get(), 7);
+    let messages = messages.collect().await.unwrap();
+    assert_eq!(
+        messages.iter().filter_map(Message::uid).map(Uid::get).collect::<Vec<_>>(),
+        [11, 12]
+    );
+    assert_eq!(client.selected().unwrap().exists(), 2);
+    client.noop().await.unwrap();
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn if_select_fails_the_answer_to_the_fetch_is_read_and_the_error_is_that_of_select() {
+    for fetch in ["A3 BAD No mailbox selected", "A3 NO what", "A3 OK nothing"] {
+        let script = format!(
+            "
+            C: A1 SELECT A
+            S: A1 OK done
+            C: A2 SELECT B
+            C: A3 UID FETCH 5 (FLAGS)
+            S: * 1 FETCH (UID 5 FLAGS ())
+            S: A2 NO [NONEXISTENT] no such mailbox
+            S: * 1 FETCH (UID 5 FLAGS ())
+            S: {fetch}
+            C: A4 NOOP
+            S: A4 OK done
+            "
+        );
+        let (mut client, server) = client(&script).await;
+        client.select("A").await.unwrap();
+        let set = Uid::new(5).unwrap();
+        let error = client.select_fetch("B", set, Fetch::flags()).await.unwrap_err();
+        assert_eq!(error.to_string(), "SELECT refused: NO [NONEXISTENT] no such mailbox");
+        assert!(error.connection_usable());
+        assert!(client.selected().is_none());
+        client.noop().await.unwrap();
+        // Said before the server came to SELECT.
+        assert!(matches!(client.take_event(), Some(Event::Fetch(_))));
+        assert!(client.take_event().is_none());
+        drop(client);
+        server.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_select_that_fails_on_a_connection_that_ends_is_not_usable() {
+    let (mut client, server) = client(
+        "
+        C: A1 SELECT B
+        C: A2 UID FETCH 1:* (FLAGS)
+        S: A1 NO no such mailbox
+        EOF
+        ",
+    )
+    .await;
+    let error = client.select_fetch("B", UidSet::all(), Fetch::flags()).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }) && !error.connection_usable(), "{error}");
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_marks_messages_as_read_is_not_sent_behind_a_select() {
+    let (mut client, server) = client("").await;
+    for items in [
+        Fetch::body_marking_seen(),
+        Fetch::flags().item("rfc822"),
+        Fetch::item("BODY[TEXT]"),
+        Fetch::item("BINARY[1]"),
+    ] {
+        let error = client.select_fetch("INBOX", UidSet::all(), items).await.unwrap_err();
+        assert!(matches!(error, Error::Misuse(_)), "{error}");
+    }
+    drop(client);
+    server.await.unwrap();
+}
+
+/// A client that writes lines of so many octets at most.
+async fn narrow(octets: usize, script: &str) -> (ImapClient, JoinHandle<()>) {
+    let (stream, server) = scripted(&format!("S: * PREAUTH [CAPABILITY IMAP4rev1] hi\n{script}"));
+    let profile = Profile::generic().with_command_line(octets);
+    let settings = Settings::new(Endpoint::imap("mail.example").with_profile(profile));
+    let mut session = Session::new(Box::new(stream), &settings, true);
+    session.core_mut().expect_greeting();
+    session.step(Stage::Greeting).await.unwrap();
+    (ImapClient::new(session), server)
+}
+
+fn uids(from: u32, to: u32) -> UidSet {
+    (from..=to).step_by(2).filter_map(Uid::new).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_too_long_for_a_line_is_fetched_in_pieces_and_the_messages_are_joined() {
+    let (mut client, server) = narrow(
+        35,
+        "
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID FETCH 1,3 (FLAGS)
+        C: A3 UID FETCH 5,7 (FLAGS)
+        S: * 1 FETCH (UID 1 FLAGS ())
+        S: * 2 FETCH (UID 3 FLAGS ())
+        S: A2 OK done
+        C: A4 UID FETCH 9 (FLAGS)
+        S: * 3 FETCH (UID 7 FLAGS ())
+        S: A3 OK done
+        S: * 4 FETCH (UID 9 FLAGS ())
+        S: A4 OK done
+        ",
+    )
+    .await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let messages = inbox.uid_fetch(uids(1, 9), Fetch::flags()).await.unwrap();
+    let messages = messages.collect().await.unwrap();
+    let got: Vec<_> = messages.iter().filter_map(Message::uid).map(Uid::get).collect();
+    assert_eq!(got, [1, 3, 7, 9]);
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_a_piece_is_refused_those_that_were_not_sent_are_not() {
+    let (mut client, server) = narrow(
+        35,
+        "
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID FETCH 1,3 (FLAGS)
+        C: A3 UID FETCH 5,7 (FLAGS)
+        S: * 1 FETCH (UID 1 FLAGS ())
+        S: A2 NO Some of the requested messages no longer exist
+        C: A4 UID FETCH 9 (FLAGS)
+        S: * 2 FETCH (UID 5 FLAGS ())
+        S: A3 OK done
+        S: A4 OK done
+        C: A7 UID FETCH 2 (FLAGS)
+        S: * 2 FETCH (UID 2 FLAGS ())
+        S: A7 OK done
+        ",
+    )
+    .await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let mut messages = inbox.uid_fetch(uids(1, 13), Fetch::flags()).await.unwrap();
+    assert_eq!(messages.next().await.unwrap().unwrap().uid(), Uid::new(1));
+    let error = messages.next().await.unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }) && error.connection_usable(), "{error}");
+    assert!(messages.next().await.unwrap().is_none());
+    let messages = inbox.uid_fetch(Uid::new(2).unwrap(), Fetch::flags()).await.unwrap();
+    assert_eq!(messages.collect().await.unwrap()[0].uid(), Uid::new(2));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_messages_goes_out_piece_by_piece_and_stops_at_a_refusal() {
+    let (mut client, server) = narrow(
+        42,
+        r"
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID STORE 1,3 +FLAGS ($Done)
+        S: * 1 FETCH (UID 1 FLAGS ($Done))
+        S: A2 OK done
+        C: A3 UID STORE 5 +FLAGS ($Done)
+        S: * 2 FETCH (UID 5 FLAGS ($Done))
+        S: A3 OK done
+        C: A4 UID STORE 1,3 +FLAGS ($Done)
+        S: A4 NO read-only
+        ",
+    )
+    .await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let done = || StoreFlags::add([Flag::from("$Done")]);
+    let changed = inbox.uid_store(uids(1, 5), done()).await.unwrap();
+    assert_eq!(changed.iter().filter_map(Message::uid).map(Uid::get).collect::<Vec<_>>(), [1, 5]);
+    assert!(inbox.uid_store(uids(1, 5), done()).await.is_err());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn yahoo_is_known_by_its_capabilities_and_gets_lines_of_a_thousand_octets() {
+    let (client, _server) = client_of("IMAP4rev1 XYMHIGHESTMODSEQ", "").await;
+    let (other, _server) = client_of("IMAP4rev1", "").await;
+    let set = uids(1_000_001, 1_001_001);
+    let longest = |client: &ImapClient| {
+        let session = &client.mailbox.session;
+        let make = |uids| crate::imap::command::store::tests::silent(uids);
+        let commands = session.split(&set, make).unwrap();
+        let lines = commands.iter().map(|command| session.encode(command).unwrap().longest());
+        lines.max().unwrap()
+    };
+    assert!((900..=1000 - 14).contains(&longest(&client)), "{}", longest(&client));
+    assert!(longest(&other) > 4000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_come_in_the_order_of_the_commands_and_one_refusal_is_one_result() {
+    let (mut client, server) = client(
+        "
+        C: A1 NOOP
+        C: A2 NOOP
+        C: A3 NOOP
+        S: A2 NO not now
+        S: A3 OK done
+        S: A1 OK done
+        ",
+    )
+    .await;
+    let session = &mut client.mailbox.session;
+    let results = session.run_all(vec![Noop, Noop, Noop], STAGE).await.unwrap();
+    let results: Vec<_> = results.iter().map(Result::is_ok).collect();
+    assert_eq!(results, [true, false, true]);
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_commands_lie_at_a_server_than_it_has_to_remember() {
+    let mut script = String::new();
+    (1..=64).for_each(|n| script += &format!("C: A{n} NOOP\n"));
+    script += "S: A1 OK done\nC: A65 NOOP\nS: A2 OK done\nC: A66 NOOP\n";
+    (3..=66).for_each(|n| script += &format!("S: A{n} OK done\n"));
+    let (mut client, server) = client(&script).await;
+    let commands = (0..66).map(|_| Noop).collect();
+    let stage = Stage::Command("NOOP");
+    let results = client.mailbox.session.run_all(commands, stage).await.unwrap();
+    assert!(results.len() == 66 && results.iter().all(Result::is_ok));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_mailboxes_are_asked_about_at_once_in_whatever_order_the_server_answers() {
+    let (mut client, server) = client(
+        "
+        C: A1 STATUS A (MESSAGES)
+        C: A2 STATUS B (MESSAGES)
+        C: A3 STATUS \"C d\" (MESSAGES)
+        S: * STATUS \"C d\" (MESSAGES 3)
+        S: * STATUS A (MESSAGES 1)
+        S: A1 OK done
+        S: A2 NO [NONEXISTENT] no such mailbox
+        S: A3 OK done
+        ",
+    )
+    .await;
+    let all = client.status_all(["A", "B", "C d"], [StatusItem::Messages]).await.unwrap();
+    let counts: Vec<_> = all.iter().map(|status| status.as_ref().ok()?.messages()).collect();
+    assert_eq!(counts, [Some(1), None, Some(3)]);
+    assert!(client.take_event().is_none());
+    assert!(client.status_all(["A"; 0], [StatusItem::Messages]).await.unwrap().is_empty());
+    drop(client);
+    server.await.unwrap();
+}

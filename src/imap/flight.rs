@@ -1,0 +1,205 @@
+//! Several commands in one flight: how they are sent, and how their answers find them.
+//!
+//! ```text
+//! run_all        a command for each of many things       results in the order of the commands
+//! launch         the same, for one who reads step by step
+//! launch_behind  behind a SELECT whose answer is not awaited
+//! run_split      a command for each piece of a long set  one after another
+//! ```
+//!
+//! How many of them lie unanswered at a server is seen to by the core.
+
+use crate::Stage;
+
+use super::command::Command;
+use super::command::select::Select;
+use super::proto::response::Response;
+use super::proto::{Step, Tag};
+use super::session::Session;
+use super::{Error, Event, UidSet};
+
+/// Commands that were sent together, of which not all are answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flight {
+    first: Tag,
+    commands: u32,
+    left: u32,
+}
+
+impl Flight {
+    pub(crate) const NONE: Self = Self { first: Tag::NONE, commands: 0, left: 0 };
+
+    /// Whether all of them were answered.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.left == 0
+    }
+
+    pub(crate) const fn has(&self, tag: Tag) -> bool {
+        tag.behind(self.first) < self.commands
+    }
+
+    /// Which of the commands has this tag.
+    fn place(&self, tag: Tag) -> Option<usize> {
+        self.has(tag).then(|| tag.behind(self.first) as usize)
+    }
+
+    const fn add(&mut self, tag: Tag) {
+        if self.commands == 0 {
+            self.first = tag;
+        }
+        self.commands += 1;
+        self.left += 1;
+    }
+
+    /// One of them was answered.
+    pub(crate) const fn landed(&mut self) {
+        self.left = self.left.saturating_sub(1);
+    }
+}
+
+impl Session {
+    /// Runs commands that do not depend on each other: their results in the order of the commands.
+    /// What is refused to one of them is its own result; the error is that of a connection that
+    /// broke.
+    pub(crate) async fn run_all<C: Command>(
+        &mut self,
+        mut commands: Vec<C>,
+        stage: Stage,
+    ) -> Result<Vec<Result<C::Output, Error>>, Error> {
+        let flight = self.launch(&commands, stage).await?;
+        let utf8 = self.core().takes_utf8();
+        for (command, at) in commands.iter_mut().zip(0..) {
+            command.started(flight.first.next(at), utf8);
+        }
+        let mut replies: Vec<_> = commands.iter().map(|_| None).collect();
+        let mut left = commands.len();
+        while left > 0 {
+            match self.step(stage).await? {
+                Step::Data { tag, frame } => {
+                    let response = Response::parse(&frame);
+                    let meant = commands.iter().position(|command| command.is_meant(&response));
+                    let command =
+                        meant.or_else(|| flight.place(tag)).and_then(|at| commands.get_mut(at));
+                    let accepted = command.map_or(Ok(()), |c| c.accept(&response, &frame));
+                    if let Err(why) = accepted {
+                        self.core_mut().keep_unparsed(frame, why);
+                    }
+                }
+                Step::Fetched { tag } => {
+                    let command = flight.place(tag).and_then(|at| commands.get_mut(at));
+                    if let Some((command, message)) = command.zip(self.core_mut().take_fetched()) {
+                        command.fetched(message);
+                    }
+                }
+                Step::Done { tag, reply } => {
+                    let place = flight.place(tag).and_then(|at| replies.get_mut(at));
+                    if let Some(place) = place {
+                        *place = Some(self.judge(reply, stage));
+                        left -= 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let answered = commands.into_iter().zip(replies.into_iter().flatten());
+        Ok(answered.map(|(command, reply)| reply.map(|reply| command.finish(reply))).collect())
+    }
+
+    /// Brings the connection to rest and sends commands.
+    pub(crate) async fn launch<C: Command>(
+        &mut self,
+        commands: &[C],
+        stage: Stage,
+    ) -> Result<Flight, Error> {
+        let lines = commands.iter().map(|command| self.encode(command));
+        let lines = lines.collect::<Result<Vec<_>, _>>()?;
+        self.settle(stage).await?;
+        let mut flight = Flight::NONE;
+        for (line, command) in lines.into_iter().zip(commands) {
+            flight.add(self.start(line, command)?);
+        }
+        Ok(flight)
+    }
+
+    /// Sends SELECT, and behind it commands that change nothing, whatever mailbox they reach. Comes
+    /// back when SELECT is answered.
+    ///
+    /// # Errors
+    /// SELECT failed. The commands behind it have been answered, or were not sent.
+    pub(crate) async fn launch_behind<C: Command>(
+        &mut self,
+        select: Select,
+        commands: &[C],
+    ) -> Result<Flight, Error> {
+        const STAGE: Stage = Stage::Command(Select::NAME);
+        let lines = commands.iter().map(|command| self.encode(command));
+        let lines = lines.collect::<Result<Vec<_>, _>>()?;
+        let first = self.launch(&[select], STAGE).await?;
+        let mut flight = Flight::NONE;
+        for (line, command) in lines.into_iter().zip(commands) {
+            flight.add(self.start(line, command)?);
+        }
+        loop {
+            match self.step(STAGE).await? {
+                Step::Done { tag, reply } if first.has(tag) => match self.judge(reply, STAGE) {
+                    Ok(_) => return Ok(flight),
+                    Err(mut error) => {
+                        // No mailbox is selected now, and the server says so to the rest.
+                        let settled = self.settle(STAGE).await;
+                        if let (Error::Refused { usable, .. }, Err(_)) = (&mut error, settled) {
+                            *usable = false;
+                        }
+                        return Err(error);
+                    }
+                },
+                // The mailbox was not open yet, so that this is no answer to what was asked of it.
+                Step::Fetched { .. } => {
+                    let message = self.core_mut().take_fetched();
+                    message
+                        .into_iter()
+                        .for_each(|message| self.core_mut().keep(Event::Fetch(message)));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// One command for each piece of a set that is too long for one line.
+    pub(crate) fn split<C: Command>(
+        &self,
+        set: &UidSet,
+        command: impl Fn(UidSet) -> C,
+    ) -> Result<Vec<C>, Error> {
+        /// The longest tag, the space behind it, and the end of the line.
+        const AROUND: usize = b"A4294967295 \r\n".len();
+        // Yahoo takes no more (MailKit knows it by the same word).
+        let yahoo = self.core().capabilities().has("XYMHIGHESTMODSEQ");
+        let limit = if yahoo { self.command_line.min(1000) } else { self.command_line };
+        if set.is_empty() {
+            return Ok(Vec::new());
+        }
+        let whole = command(set.clone());
+        let line = self.encode(&whole)?.longest() + AROUND;
+        if line <= limit {
+            return Ok(vec![whole]);
+        }
+        let beside = line.saturating_sub(set.to_string().len());
+        Ok(set.split(limit.saturating_sub(beside)).into_iter().map(command).collect())
+    }
+
+    /// Runs one command for each piece of a set that is too long for one line, one after another:
+    /// when one is refused, no more are sent.
+    pub(crate) async fn run_split<C: Command>(
+        &mut self,
+        set: &UidSet,
+        stage: Stage,
+        command: impl Fn(UidSet) -> C,
+    ) -> Result<Vec<C::Output>, Error> {
+        let commands = self.split(set, command)?;
+        let mut outputs = Vec::with_capacity(commands.len());
+        for command in commands {
+            outputs.push(self.run(command, stage).await?);
+        }
+        Ok(outputs)
+    }
+}

@@ -1,0 +1,237 @@
+//! Watching a mailbox.
+//!
+//! ```text
+//!         ┌────────── IDLE ──► idling ──── time is up ──► DONE ──┐
+//!  rest ──┤                      │ ended by the server           │
+//!    ▲    └── no IDLE: NOOP ──► quiet ──── time is up            │
+//!    └───────────────────────────┴───────────────┴───────────────┘
+//! ```
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::Stage;
+
+use super::command::Command;
+use super::command::idle::{Poll, WireIdle};
+use super::proto::{Step, Tag};
+use super::{Error, Event, Mailbox};
+
+/// RFC 2177: servers may close a connection on which a client has idled for half an hour.
+const LONGEST: Duration = Duration::from_secs(29 * 60);
+/// Gmail and many a router in between forget a quiet connection after ten minutes.
+const RENEW: Duration = Duration::from_secs(9 * 60);
+const POLL: Duration = Duration::from_secs(60);
+/// What asks more often than this is a mistake.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// A server that ends IDLE by itself so soon does not mean it.
+const TOO_SOON: Duration = Duration::from_secs(60);
+
+impl Mailbox {
+    /// Watches the mailbox: [`Idle::next`] waits until the server tells of something.
+    ///
+    /// It is done by IDLE (RFC 2177). Every nine minutes it is ended and begun anew, which keeps
+    /// the server from closing the connection, and finds out whether there still is one: a
+    /// connection that was lost without a word answers nothing, and that is an error once
+    /// [`Timeouts::reply`](crate::Timeouts::reply) has passed. Where the server has no IDLE, it is
+    /// asked by NOOP once a minute. Nothing is sent before the first `next`.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn watch(inbox: &mut mailbearer::imap::Mailbox) -> Result<(), mailbearer::imap::Error> {
+    /// use mailbearer::imap::Event;
+    ///
+    /// let mut idle = inbox.idle();
+    /// loop {
+    ///     match idle.next().await? {
+    ///         Event::Exists(messages) => {
+    ///             println!("{messages} messages now");
+    ///             break;
+    ///         }
+    ///         Event::Overflow { .. } => println!("look at all of it again"),
+    ///         other => println!("{other:?}"),
+    ///     }
+    /// }
+    /// idle.done().await?;
+    /// // Now the new ones can be fetched.
+    /// # Ok(()) }
+    /// ```
+    pub fn idle(&mut self) -> Idle<'_> {
+        Idle {
+            mailbox: self,
+            round: Round::Rest,
+            renew_every: RENEW,
+            poll_every: POLL,
+            since: Instant::now(),
+            polls: false,
+        }
+    }
+}
+
+/// A mailbox that is being watched, by [`Mailbox::idle`].
+///
+/// It may be dropped at any time: the next command ends it. To end it at once, call
+/// [`done`](Self::done).
+// Nothing in it may need dropping, or the borrow of the mailbox would last to the end of its scope.
+#[must_use = "what happens comes from `next`"]
+pub struct Idle<'a> {
+    mailbox: &'a mut Mailbox,
+    round: Round,
+    renew_every: Duration,
+    poll_every: Duration,
+    /// When the last command was sent.
+    since: Instant,
+    /// The server does not mean it with IDLE.
+    polls: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Round {
+    /// Nothing is in flight.
+    Rest,
+    Idling(Tag),
+    /// DONE was said.
+    Ending(Tag),
+    Polling(Tag),
+    /// Nothing is in flight until it is time for the next NOOP.
+    Quiet,
+}
+
+const STAGE: Stage = Stage::Command(WireIdle::NAME);
+
+impl Idle<'_> {
+    /// Ends IDLE and begins it anew so often, in place of every nine minutes; at most every 29, as
+    /// RFC 2177 has it. The less it is, the sooner a lost connection is noticed.
+    pub fn renew_every(mut self, interval: Duration) -> Self {
+        self.renew_every = interval.clamp(SHORTEST, LONGEST);
+        self
+    }
+
+    /// Asks by NOOP so often where there is no IDLE, in place of once a minute.
+    pub fn poll_every(mut self, interval: Duration) -> Self {
+        self.poll_every = interval.clamp(SHORTEST, LONGEST);
+        self
+    }
+
+    /// The mailbox as far as it is known by now.
+    pub const fn mailbox(&self) -> &Mailbox {
+        self.mailbox
+    }
+
+    /// The next event, in the order in which the server tells them; those that nobody has taken
+    /// before come first. While nothing happens, it waits.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if the server closes the connection, in which case
+    /// [`retry`](crate::Failure::retry) tells whether the token is to blame; [`Error::Net`] if the
+    /// connection is lost; [`Error::Refused`] if the server does not want to be asked. After one
+    /// that leaves the [connection usable](crate::Failure::connection_usable), the next call asks
+    /// anew.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost if the future is dropped: the next call goes on where this one stopped. Time
+    /// in which nobody waits counts as well, so come back before the half hour is over after which
+    /// servers close the connection.
+    pub async fn next(&mut self) -> Result<Event, Error> {
+        loop {
+            if let Some(event) = self.mailbox.take_event() {
+                return Ok(event);
+            }
+            if let Err(error) = self.turn().await {
+                self.round = Round::Rest;
+                // What was told before is not kept back.
+                return self.mailbox.take_event().ok_or(error);
+            }
+        }
+    }
+
+    /// Ends it and waits until the server has said so. What it told meanwhile is found by
+    /// [`Mailbox::take_event`].
+    ///
+    /// # Errors
+    /// As for [`next`](Self::next).
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`](crate::ImapClient).
+    pub async fn done(mut self) -> Result<(), Error> {
+        if let Round::Idling(tag) = self.round {
+            self.let_go(tag);
+        }
+        while !matches!(self.round, Round::Rest | Round::Quiet) {
+            self.turn().await?;
+        }
+        Ok(())
+    }
+
+    /// One step of the state picture above.
+    async fn turn(&mut self) -> Result<(), Error> {
+        match self.round {
+            Round::Rest
+                if self.polls || !self.mailbox.session.core().capabilities().has("IDLE") =>
+            {
+                self.round = Round::Polling(self.send(&Poll).await?);
+            }
+            Round::Rest => self.round = Round::Idling(self.send(&WireIdle).await?),
+            Round::Idling(tag) => match self.step_until(self.renew_every).await {
+                None => self.let_go(tag),
+                Some(step) => {
+                    if self.is_over(tag, step?)? {
+                        self.polls |= self.since.elapsed() < TOO_SOON;
+                        self.round = Round::Rest;
+                    }
+                }
+            },
+            Round::Ending(tag) => {
+                let step = self.mailbox.session.step(STAGE).await?;
+                if self.is_over(tag, step)? {
+                    self.round = Round::Rest;
+                }
+            }
+            Round::Polling(tag) => {
+                let step = self.mailbox.session.step(STAGE).await?;
+                if self.is_over(tag, step)? {
+                    self.round = Round::Quiet;
+                }
+            }
+            Round::Quiet => match self.step_until(self.poll_every).await {
+                None => self.round = Round::Rest,
+                Some(step) => drop(step?),
+            },
+        }
+        Ok(())
+    }
+
+    async fn send<C: Command>(&mut self, command: &C) -> Result<Tag, Error> {
+        let session = &mut self.mailbox.session;
+        session.settle(STAGE).await?;
+        self.since = Instant::now();
+        session.send(command)
+    }
+
+    /// Nothing if so much time has passed since the last command.
+    async fn step_until(&mut self, passed: Duration) -> Option<Result<Step, Error>> {
+        timeout_at(self.since + passed, self.mailbox.session.step(STAGE)).await.ok()
+    }
+
+    fn let_go(&mut self, tag: Tag) {
+        self.mailbox.session.core_mut().let_go();
+        self.round = Round::Ending(tag);
+    }
+
+    fn is_over(&self, of: Tag, step: Step) -> Result<bool, Error> {
+        match step {
+            Step::Done { tag, reply } if tag == of => {
+                self.mailbox.session.judge(reply, STAGE).map(|_| true)
+            }
+            _ => Ok(false),
+        }
+    }
+}
+
+impl fmt::Debug for Idle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Idle").field("mailbox", &self.mailbox).finish_non_exhaustive()
+    }
+}

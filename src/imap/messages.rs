@@ -1,0 +1,158 @@
+//! The answer to a UID FETCH, message by message.
+
+use std::fmt;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use crate::BoxFuture;
+
+use super::command::fetch::STAGE;
+use super::flight::Flight;
+use super::parts::Parts;
+use super::proto::Step;
+use super::{Error, Event, Mailbox, Message};
+
+/// The messages of a [`uid_fetch`](Mailbox::uid_fetch), one by one as they arrive.
+///
+/// It may be dropped at any time; the next command then reads and throws away what is left of the
+/// answer. Beyond [`Limits::settle`](crate::Limits::settle) that costs the connection.
+// Nothing in it may need dropping, or the borrow of the mailbox would last to the end of its scope.
+#[must_use = "the messages come from `next`"]
+pub struct Messages<'a> {
+    mailbox: &'a mut Mailbox,
+    flight: Flight,
+}
+
+impl<'a> Messages<'a> {
+    pub(crate) const fn new(mailbox: &'a mut Mailbox, flight: Flight) -> Self {
+        Self { mailbox, flight }
+    }
+
+    /// The mailbox they are in.
+    pub const fn mailbox(&self) -> &Mailbox {
+        self.mailbox
+    }
+
+    /// The oldest event that nobody has taken yet: see [`Event`]. All that it gives was said before
+    /// the message that [`next`](Self::next) gave last; whoever looks for events before each
+    /// message has all in the order in which the server said it.
+    pub fn take_event(&mut self) -> Option<Event> {
+        self.mailbox.take_event()
+    }
+
+    /// The next message; `None` when the server has sent all.
+    ///
+    /// What the server tells of other messages meanwhile is found among the events. It may also
+    /// tell anew of a message in the set, if its flags change during the fetch.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the server refuses the fetch or cannot finish it; messages that came
+    /// before are good. After an error there are no more messages.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost if the future is dropped: the next call goes on where this one stopped.
+    pub async fn next(&mut self) -> Result<Option<Message>, Error> {
+        while !self.flight.is_over() {
+            if let Some(Step::Fetched { .. }) = self.mailbox.next_step(&mut self.flight).await?
+                && let Some(message) = self.mailbox.session.core_mut().take_fetched()
+            {
+                return Ok(Some(message));
+            }
+        }
+        Ok(None)
+    }
+
+    /// All the messages that are still to come, in memory at once.
+    ///
+    /// # Errors
+    /// As for [`next`](Self::next); what came before is lost.
+    pub async fn collect(mut self) -> Result<Vec<Message>, Error> {
+        let mut messages = Vec::new();
+        while let Some(message) = self.next().await? {
+            messages.push(message);
+        }
+        Ok(messages)
+    }
+
+    /// The messages that are still to come in pieces, as they arrive: for large ones, which need
+    /// not fit into memory.
+    pub fn parts(self) -> Parts<'a> {
+        let flight = self.flight;
+        self.mailbox.session.core_mut().divide(|tag| flight.has(tag));
+        Parts::new(self.mailbox, flight)
+    }
+
+    /// The messages as a [`Stream`], for combinators. It ends after the first error.
+    pub const fn into_stream(self) -> MessageStream<'a> {
+        MessageStream { turn: Turn::Rest(self) }
+    }
+}
+
+impl fmt::Debug for Messages<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages").field("mailbox", &self.mailbox).finish_non_exhaustive()
+    }
+}
+
+impl Mailbox {
+    /// The next step that belongs to a flight of UID FETCH. After an error the flight is over.
+    pub(crate) async fn next_step(&mut self, flight: &mut Flight) -> Result<Option<Step>, Error> {
+        let step = match self.session.step(STAGE).await {
+            Ok(Step::Done { tag, reply }) if flight.has(tag) => {
+                flight.landed();
+                self.session.judge(reply, STAGE).map(|_| None)
+            }
+            Ok(step @ (Step::Fetched { tag } | Step::Parts { tag })) if flight.has(tag) => {
+                Ok(Some(step))
+            }
+            Ok(_) => Ok(None),
+            Err(error) => Err(error),
+        };
+        if step.is_err() {
+            *flight = Flight::NONE;
+        }
+        step
+    }
+}
+
+/// See [`Messages::into_stream`].
+#[must_use = "streams do nothing unless polled"]
+pub struct MessageStream<'a> {
+    turn: Turn<'a>,
+}
+
+enum Turn<'a> {
+    Rest(Messages<'a>),
+    Reading(BoxFuture<'a, (Messages<'a>, Result<Option<Message>, Error>)>),
+    Over,
+}
+
+impl Stream for MessageStream<'_> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut reading = match mem::replace(&mut self.turn, Turn::Over) {
+            Turn::Over => return Poll::Ready(None),
+            Turn::Reading(reading) => reading,
+            Turn::Rest(mut messages) => Box::pin(async move {
+                let next = messages.next().await;
+                (messages, next)
+            }),
+        };
+        let Poll::Ready((messages, next)) = reading.as_mut().poll(cx) else {
+            self.turn = Turn::Reading(reading);
+            return Poll::Pending;
+        };
+        self.turn = Turn::Rest(messages);
+        Poll::Ready(next.transpose())
+    }
+}
+
+impl fmt::Debug for MessageStream<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageStream").finish_non_exhaustive()
+    }
+}

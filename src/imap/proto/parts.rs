@@ -1,0 +1,303 @@
+//! The answer to a FETCH in pieces, as it arrives.
+//!
+//! ```text
+//! * 12 FETCH (UID 34 BODY[] {104857600}     Items, Section
+//! (octets)                                  Chunk, Chunk, …
+//!  FLAGS (\\Seen))                           Items, End
+//! ```
+//!
+//! The strings of sections are handed on apart from everything else, however short they are and
+//! in whatever form they come, so that who reads the pieces finds them in one place.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::decode::{Cursor, Parsed};
+use super::response::Response;
+use super::{Core, Effect, Step, Tag};
+use crate::imap::types::item;
+use crate::imap::types::{Message, Section, Text};
+use crate::wire::literal::Cut;
+
+/// A piece of what a server says of a message: see [`Messages::parts`](crate::imap::Messages::parts).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Part {
+    /// Items that came one behind the other, such as the UID and the flags: a [`Message`] that
+    /// has these items and no others.
+    Items(Message),
+    /// The string of a section of the message begins. Its octets are in the chunks that follow.
+    Section(SectionPart),
+    /// The next octets of the section.
+    Chunk(Bytes),
+    /// All of this response has come. A server may say more of the same message in another.
+    End {
+        /// The sequence number of the message.
+        seq: u32,
+    },
+}
+
+/// The beginning of a section of a message, as [`Part::Section`].
+#[derive(Debug, Clone)]
+pub struct SectionPart {
+    seq: u32,
+    name: Bytes,
+    octets: u64,
+}
+
+impl SectionPart {
+    /// The sequence number of the message.
+    pub const fn seq(&self) -> u32 {
+        self.seq
+    }
+
+    /// The name of the item in the server's spelling: `BODY[]`, `BODY[2]<0>`, `BINARY[1]`.
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// Whether this is what was asked for by `section`.
+    pub fn is(&self, section: &Section) -> bool {
+        match self.name.to_ascii_uppercase().as_slice() {
+            b"RFC822" => section.answers_to(b"[]"),
+            b"RFC822.HEADER" => section.answers_to(b"[HEADER]"),
+            b"RFC822.TEXT" => section.answers_to(b"[TEXT]"),
+            name => section.answers_to(name),
+        }
+    }
+
+    /// How many octets follow in chunks, by the server's word. They all come, or an error.
+    pub const fn octets(&self) -> u64 {
+        self.octets
+    }
+}
+
+/// Whether the literal behind `text`, a response so far or the rest of one, is the string of a
+/// section, and not a piece of some list.
+pub(super) fn ends_in_section(text: &[u8], is_rest: bool) -> bool {
+    let items = if is_rest {
+        text
+    } else {
+        match Response::parse(text) {
+            Response::Numbered { name, .. } if name.eq_ignore_ascii_case(b"FETCH") => {
+                match memchr::memchr(b'(', text).and_then(|at| text.get(at + 1..)) {
+                    Some(items) => items,
+                    None => return false,
+                }
+            }
+            _ => return false,
+        }
+    };
+    let mut cursor = Cursor::new(items);
+    loop {
+        match next(&mut cursor) {
+            Ok(Found::Item) => {}
+            Ok(Found::Announced { .. }) => return true,
+            _ => return false,
+        }
+    }
+}
+
+/// What comes next in a list of items.
+enum Found<'a> {
+    /// An item that is no section, or whose string is `NIL`.
+    Item,
+    /// A section with its string.
+    Section { name: &'a [u8], string: Text<'a> },
+    /// A section whose string has not come.
+    Announced { name: &'a [u8], octets: u64 },
+    /// The end of the list.
+    End,
+    /// The end of what has come.
+    Cut,
+}
+
+fn next<'a>(cursor: &mut Cursor<'a>) -> Parsed<Found<'a>> {
+    cursor.spaces();
+    if cursor.rest().is_empty() {
+        return Ok(Found::Cut);
+    }
+    if cursor.eat(b')') {
+        return Ok(Found::End);
+    }
+    let name = item::name(cursor)?;
+    cursor.spaces();
+    if !is_section(name) {
+        cursor.value()?;
+        return Ok(Found::Item);
+    }
+    if let Some(octets) = announced(cursor.rest()) {
+        return Ok(Found::Announced { name, octets });
+    }
+    Ok(match cursor.nstring()? {
+        Some(string) => Found::Section { name, string },
+        None => Found::Item,
+    })
+}
+
+/// Whether an item of this name holds a piece of the message (RFC 9051 section 7.5.2, RFC 3516).
+fn is_section(name: &[u8]) -> bool {
+    let begins = |with: &[u8]| name.get(..with.len()).is_some_and(|n| n.eq_ignore_ascii_case(with));
+    begins(b"BODY[")
+        || begins(b"BINARY[")
+        || [&b"RFC822"[..], b"RFC822.HEADER", b"RFC822.TEXT"]
+            .iter()
+            .any(|whole| name.eq_ignore_ascii_case(whole))
+}
+
+/// The octets announced by a text that ends behind the announcement.
+fn announced(text: &[u8]) -> Option<u64> {
+    let text = text.strip_prefix(b"~").unwrap_or(text).strip_prefix(b"{")?;
+    let inside = text.strip_suffix(b"\n")?;
+    let inside = inside.strip_suffix(b"\r").unwrap_or(inside).strip_suffix(b"}")?;
+    let digits = inside.strip_suffix(b"+").unwrap_or(inside);
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    // One too large is no less than the framer has taken it for.
+    let number = || std::str::from_utf8(digits).ok()?.parse().ok();
+    is_number.then(|| number().unwrap_or(u64::MAX))
+}
+
+/// Whether a message has the string of a section.
+pub(super) fn holds_section(message: &Message) -> bool {
+    message.items().any(|item| is_section(item.name()) && item.text().is_some())
+}
+
+/// Takes a text apart: the items behind `(`, or the rest of them behind a section. True if the
+/// list of items came to its end.
+fn take_apart(seq: u32, text: &Bytes, parts: &mut VecDeque<Part>) -> Parsed<bool> {
+    let mut cursor = Cursor::new(text);
+    let at = |cursor: &Cursor<'_>| text.len() - cursor.rest().len();
+    // Where the items begin that have not been handed on.
+    let mut run = 0;
+    loop {
+        let before = at(&cursor);
+        let found = next(&mut cursor);
+        if matches!(found, Ok(Found::Item)) {
+            continue;
+        }
+        items(seq, text.get(run..before).unwrap_or_default(), parts);
+        match found? {
+            Found::Item => {}
+            Found::Section { name, string } => {
+                let chunk = match string.to_bytes() {
+                    Cow::Borrowed(octets) => text.slice_ref(octets),
+                    Cow::Owned(octets) => octets.into(),
+                };
+                let (name, octets) = (text.slice_ref(name), chunk.len() as u64);
+                parts.push_back(Part::Section(SectionPart { seq, name, octets }));
+                if octets > 0 {
+                    parts.push_back(Part::Chunk(chunk));
+                }
+            }
+            Found::Announced { name, octets } => {
+                let name = Bytes::copy_from_slice(name);
+                parts.push_back(Part::Section(SectionPart { seq, name, octets }));
+                return Ok(false);
+            }
+            Found::Cut => return Ok(false),
+            Found::End => {
+                parts.push_back(Part::End { seq });
+                return Ok(true);
+            }
+        }
+        run = at(&cursor);
+    }
+}
+
+/// Items without a section among them.
+fn items(seq: u32, run: &[u8], parts: &mut VecDeque<Part>) {
+    if run.trim_ascii().is_empty() {
+        return;
+    }
+    let list = [b"(", run, b")"].concat();
+    // Each of them was read before.
+    parts.extend(Message::parse(seq, list.into()).map(Part::Items));
+}
+
+/// A response of which a part was handed on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Open {
+    seq: u32,
+    /// For which command; for none if nobody waits for it.
+    tag: Option<Tag>,
+}
+
+impl Open {
+    /// Nobody waits for the rest of it any longer.
+    pub(super) const fn abandon(&mut self) {
+        self.tag = None;
+    }
+}
+
+impl Core {
+    /// From here on the answers to these commands come in parts.
+    pub(crate) fn divide(&mut self, whose: impl Fn(Tag) -> bool) {
+        for pending in self.queue.iter_mut().filter(|pending| whose(pending.tag)) {
+            pending.effect = Effect::Parts;
+            self.dividing = true;
+        }
+    }
+
+    /// The oldest part that nobody has taken.
+    pub(crate) fn take_part(&mut self) -> Option<Part> {
+        self.parts.pop_front()
+    }
+
+    /// Takes in a piece of a response that comes in several.
+    pub(super) fn piece(&mut self, cut: Cut) -> Option<Step> {
+        match cut {
+            Cut::Head(text, _) => {
+                let items = match self.open {
+                    Some(_) => text,
+                    None => {
+                        self.open = Some(self.begin(&text)?);
+                        text.slice(memchr::memchr(b'(', &text)? + 1..)
+                    }
+                };
+                // The framer has asked whether it can be read.
+                let _ = take_apart(self.open?.seq, &items, &mut self.parts);
+            }
+            Cut::Chunk(octets) => self.parts.push_back(Part::Chunk(octets)),
+            Cut::Frame(rest) => {
+                let Open { seq, tag } = self.open.take()?;
+                self.take_rest(seq, &rest, &rest);
+                return self.hand_on(tag);
+            }
+        }
+        self.hand_on(self.open?.tag)
+    }
+
+    fn begin(&self, text: &[u8]) -> Option<Open> {
+        let Response::Numbered { number: seq, .. } = Response::parse(text) else { return None };
+        // What holds sections is nobody else's: of a message that has changed servers tell the
+        // flags. And its UID may come behind them.
+        let pending = self.queue.iter().find(|pending| pending.effect == Effect::Parts)?;
+        Some(Open { seq, tag: (!pending.abandoned).then_some(pending.tag) })
+    }
+
+    /// Takes apart the items behind `(`, or the rest of them, of a response that has come to its
+    /// end with this `frame`. What cannot be read of them is an event.
+    pub(super) fn take_rest(&mut self, seq: u32, items: &Bytes, frame: &Bytes) {
+        let ended = match take_apart(seq, items, &mut self.parts) {
+            Ok(ended) => ended,
+            Err(why) => {
+                self.keep_unparsed(frame.clone(), why);
+                false
+            }
+        };
+        if !ended {
+            self.parts.push_back(Part::End { seq });
+        }
+    }
+
+    fn hand_on(&mut self, tag: Option<Tag>) -> Option<Step> {
+        let Some(tag) = tag else {
+            self.parts.clear();
+            return Some(Step::Discarded);
+        };
+        self.turn = self.turn.wrapping_add(1);
+        Some(Step::Parts { tag })
+    }
+}

@@ -1,0 +1,304 @@
+//! A message on its way to the server.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::Stage;
+
+use super::Error;
+use super::command::Command;
+use super::proto::Step;
+use super::session::Session;
+
+/// A message to be [stored](crate::ImapClient::append): octets in memory, or somewhere they are
+/// read from while they are sent.
+///
+/// IMAP announces the size before the first octet, so that of a reader or a stream must be known.
+/// It is taken at its word: if there are fewer octets or more, the connection is closed before the
+/// server has a whole message, and nothing is stored.
+///
+/// # Example: a file
+/// ```no_run
+/// # async fn store(imap: &mut mailbearer::ImapClient) -> Result<(), Box<dyn std::error::Error>> {
+/// use mailbearer::imap::{AppendOptions, Upload};
+///
+/// let file = tokio::fs::File::open("message.eml").await?;
+/// let octets = file.metadata().await?.len();
+/// let message = Upload::reader(file, octets).progress(|sent| println!("{sent} octets sent"));
+/// imap.append("Archive", message, AppendOptions::new()).await?;
+/// # Ok(()) }
+/// ```
+pub struct Upload<'a> {
+    source: Source<'a>,
+    octets: u64,
+    progress: Option<Box<dyn FnMut(u64) + Send + 'a>>,
+}
+
+enum Source<'a> {
+    Lent(&'a [u8]),
+    Shared(Bytes),
+    Reader(Pin<Box<dyn AsyncRead + Send + 'a>>),
+    Stream(Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send + 'a>>),
+}
+
+impl<'a> Upload<'a> {
+    /// The `octets` that `reader` gives.
+    pub fn reader(reader: impl AsyncRead + Send + 'a, octets: u64) -> Self {
+        Self::new(Source::Reader(Box::pin(reader)), octets)
+    }
+
+    /// The `octets` that `stream` gives, in pieces of any size.
+    pub fn stream(stream: impl Stream<Item = io::Result<Bytes>> + Send + 'a, octets: u64) -> Self {
+        Self::new(Source::Stream(Box::pin(stream)), octets)
+    }
+
+    fn new(source: Source<'a>, octets: u64) -> Self {
+        Self { source, octets, progress: None }
+    }
+
+    /// Calls `progress` with the octets that were handed to the connection so far, each time that
+    /// there are more.
+    pub fn progress(mut self, progress: impl FnMut(u64) + Send + 'a) -> Self {
+        self.progress = Some(Box::new(progress));
+        self
+    }
+
+    /// Its octets.
+    pub(crate) const fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    /// Whether a NUL is known to be in it.
+    pub(crate) fn holds_nul(&self) -> bool {
+        match &self.source {
+            Source::Lent(octets) => memchr::memchr(0, octets).is_some(),
+            Source::Shared(octets) => memchr::memchr(0, octets).is_some(),
+            Source::Reader(_) | Source::Stream(_) => false,
+        }
+    }
+
+    /// All of it, if it is in memory and so short that it goes out with its command.
+    pub(crate) fn short(&self) -> Option<Bytes> {
+        match &self.source {
+            Source::Lent(octets) if octets.len() <= CHUNK => Some(Bytes::copy_from_slice(octets)),
+            Source::Shared(octets) if octets.len() <= CHUNK => Some(octets.clone()),
+            _ => None,
+        }
+    }
+
+    fn report(&mut self, sent: u64) {
+        if let Some(progress) = &mut self.progress {
+            progress(sent);
+        }
+    }
+}
+
+/// As much is read at a time.
+const CHUNK: usize = 64 * 1024;
+
+impl Session {
+    /// Runs a command that carries a message.
+    pub(crate) async fn run_upload<C: Command>(
+        &mut self,
+        command: C,
+        mut message: Upload<'_>,
+        stage: Stage,
+    ) -> Result<C::Output, Error> {
+        let line = self.encode(&command)?;
+        self.settle(stage).await?;
+        let tag = self.start(line, &command)?;
+        let mut buffer = Vec::new();
+        // What was read of it. The last octets are kept back until the reader says that they are
+        // the last: of what is too long the server must not have a beginning that looks whole.
+        let (mut read, mut last) = (0, Bytes::new());
+        let mut reported = false;
+        loop {
+            let step = match self.core().wanted() {
+                None => Some(self.step(stage).await?),
+                Some(_) => self.drain(stage).await?,
+            };
+            let step = match step {
+                None => match self.listen_and_read(&mut message, &mut buffer, stage).await? {
+                    Heard::Step(step) => step,
+                    Heard::Octets(octets) => {
+                        let octets = octets.and_then(|octets| check(octets, read, message.octets));
+                        let octets = octets.map_err(|source| {
+                            self.driver_mut().close();
+                            Error::Upload { source }
+                        })?;
+                        let is_end = octets.is_empty();
+                        read += octets.len() as u64;
+                        let is_last = read == message.octets && !is_end;
+                        let kept = std::mem::replace(&mut last, octets);
+                        if is_end {
+                            self.core_mut().feed(&kept);
+                            message.report(read);
+                            reported = true;
+                        } else if !is_last {
+                            let octets = std::mem::take(&mut last);
+                            self.core_mut().feed(&octets);
+                            message.report(read);
+                        }
+                        continue;
+                    }
+                },
+                Some(step) => step,
+            };
+            if let Step::Done { tag: whose, reply } = step
+                && whose == tag
+            {
+                let reply = self.judge(reply, stage)?;
+                if !reported {
+                    message.report(message.octets);
+                }
+                return Ok(command.finish(reply));
+            }
+        }
+    }
+
+    /// Waits until all that was handed in is with the connection, or the server says something.
+    async fn drain(&mut self, stage: Stage) -> Result<Option<Step>, Error> {
+        match self.driver_mut().drain(0).await.transpose() {
+            Some(event) => self.heard(event, stage).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads what comes next of the message, and meanwhile listens to the server, which may have
+    /// enough of it.
+    async fn listen_and_read(
+        &mut self,
+        message: &mut Upload<'_>,
+        buffer: &mut Vec<u8>,
+        stage: Stage,
+    ) -> Result<Heard, Error> {
+        let heard = {
+            let mut event = pin!(self.driver_mut().event());
+            poll_fn(|cx| match event.as_mut().poll(cx) {
+                Poll::Ready(event) => Poll::Ready(Err(event)),
+                Poll::Pending => message.source.poll_chunk(cx, buffer).map(Ok),
+            })
+            .await
+        };
+        match heard {
+            Ok(octets) => Ok(Heard::Octets(octets)),
+            Err(event) => self.heard(event, stage).map(Heard::Step),
+        }
+    }
+}
+
+/// What came first.
+enum Heard {
+    Step(Step),
+    Octets(io::Result<Bytes>),
+}
+
+/// Whether `octets` may come behind those that were `read` of a message that is to have `announced`.
+fn check(octets: Bytes, read: u64, announced: u64) -> io::Result<Bytes> {
+    if octets.is_empty() && read < announced {
+        let why = format!("it ended after {read} octets, and {announced} were announced");
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
+    }
+    if read.saturating_add(octets.len() as u64) > announced {
+        let why = format!("it is longer than the {announced} octets that were announced");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
+    if memchr::memchr(0, &octets).is_some() {
+        let why = "there is a NUL in it, which a literal cannot hold";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
+    Ok(octets)
+}
+
+impl fmt::Debug for Upload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upload").field("octets", &self.octets).finish_non_exhaustive()
+    }
+}
+
+impl<'a> From<&'a [u8]> for Upload<'a> {
+    fn from(octets: &'a [u8]) -> Self {
+        Self::new(Source::Lent(octets), octets.len() as u64)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Upload<'a> {
+    fn from(octets: &'a [u8; N]) -> Self {
+        Self::from(octets.as_slice())
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Upload<'a> {
+    fn from(octets: &'a Vec<u8>) -> Self {
+        Self::from(octets.as_slice())
+    }
+}
+
+impl<'a> From<&'a str> for Upload<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::from(text.as_bytes())
+    }
+}
+
+impl<'a> From<&'a String> for Upload<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::from(text.as_bytes())
+    }
+}
+
+impl From<Bytes> for Upload<'_> {
+    fn from(octets: Bytes) -> Self {
+        let length = octets.len() as u64;
+        Self::new(Source::Shared(octets), length)
+    }
+}
+
+impl From<Vec<u8>> for Upload<'_> {
+    fn from(octets: Vec<u8>) -> Self {
+        Self::from(Bytes::from(octets))
+    }
+}
+
+impl From<String> for Upload<'_> {
+    fn from(text: String) -> Self {
+        Self::from(text.into_bytes())
+    }
+}
+
+impl Source<'_> {
+    /// The next octets; none at the end.
+    fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> Poll<io::Result<Bytes>> {
+        Poll::Ready(match self {
+            Self::Lent(octets) => {
+                let (chunk, rest) = octets.split_at(octets.len().min(CHUNK));
+                *octets = rest;
+                Ok(Bytes::copy_from_slice(chunk))
+            }
+            Self::Shared(octets) => Ok(octets.split_to(octets.len().min(CHUNK))),
+            Self::Reader(reader) => {
+                buffer.resize(CHUNK, 0);
+                let mut buffer = ReadBuf::new(buffer);
+                let read = ready!(reader.as_mut().poll_read(cx, &mut buffer));
+                read.map(|()| Bytes::copy_from_slice(buffer.filled()))
+            }
+            Self::Stream(stream) => loop {
+                match ready!(stream.as_mut().poll_next(cx)) {
+                    None => break Ok(Bytes::new()),
+                    Some(Ok(octets)) if octets.is_empty() => {}
+                    Some(octets) => break octets,
+                }
+            },
+        })
+    }
+}
