@@ -23,6 +23,7 @@ mod real_maildrop;
 mod real_messages;
 #[cfg(feature = "proxy")]
 mod real_proxy;
+mod real_structure;
 mod real_submission;
 mod secrets;
 mod support;
