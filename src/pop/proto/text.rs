@@ -38,12 +38,11 @@ impl Text {
         crlf: bool,
         input: &mut Input,
     ) -> Self {
-        // Many servers say `+OK 120 octets`. The number need not be right: it saves allocations and
-        // decides nothing.
-        if let Some(octets) = reply.octets() {
-            let octets = usize::try_from(octets.min(limit)).unwrap_or(usize::MAX);
-            input.expect(octets.saturating_sub(input.unread().len()));
-        }
+        // Room for several messages at once, since each is copied out of it if it is small. Many
+        // servers say `+OK 120 octets`: that saves allocations and need not be right.
+        let announced = usize::try_from(reply.octets().unwrap_or(0).min(limit)).unwrap_or(0);
+        let octets = if shape == Shape::Message { announced.max(Self::PIECE) } else { announced };
+        input.expect(octets.saturating_sub(input.unread().len()));
         Self::new(Kind::Whole { reply, shape, limit }, crlf)
     }
 
