@@ -46,6 +46,7 @@ main() {
     step 'Examples with dependencies of their own'
     in_example with-reqwest cargo test --locked
     in_example with-mail-parser cargo test --locked
+    in_example with-mail-builder cargo test --locked
     in_example with-redis ./test.sh
 }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 
+use super::headers::{self, WithoutBcc};
 use survey::LineMeter;
 pub(crate) use survey::Survey;
 
@@ -48,6 +49,8 @@ pub struct Body<'a> {
     /// Octets handed on so far.
     given: u64,
     exact_size: Option<u64>,
+    hidden: Option<Box<Hidden>>,
+    utf8_header: Option<bool>,
     binary: bool,
     chunked: Chunked,
     long_lines: bool,
@@ -128,6 +131,42 @@ impl<'a> Body<'a> {
         self
     }
 
+    /// Leaves the names of hidden recipients out of what is sent: the fields `Bcc` and `Resent-Bcc`
+    /// of the header (RFC 5322 section 3.6.3). All else stays as it is.
+    ///
+    /// A message in memory that has such fields is copied; a reader or stream is read as before,
+    /// and its [`exact_size`](Self::exact_size) is that with the fields.
+    ///
+    /// ```no_run
+    /// # async fn send(smtp: &mut mailbearer::SmtpClient, message: Vec<u8>)
+    /// # -> Result<(), Box<dyn std::error::Error>> {
+    /// use mailbearer::smtp::{Body, Envelope};
+    ///
+    /// let envelope = Envelope::from_headers(&message)?;
+    /// let receipt = smtp.send(&envelope, Body::from(message).without_bcc()).await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn without_bcc(mut self) -> Self {
+        let mut hidden = Hidden::default();
+        if let Some(octets) = self.octets() {
+            let Some(kept) = headers::without_bcc(octets) else { return self };
+            hidden.octets = (octets.len() - kept.len()) as u64;
+            self.content = Content::Owned(kept);
+        }
+        self.hidden = Some(Box::new(hidden));
+        self
+    }
+
+    /// Says whether the header is UTF-8 beyond ASCII (RFC 6532), which is declared to the server by
+    /// SMTPUTF8 and needs one that offers it. The header of a message in memory is looked at; that
+    /// of a reader or stream is taken not to be, unless this says so.
+    #[must_use]
+    pub const fn utf8_header(mut self, utf8: bool) -> Self {
+        self.utf8_header = Some(utf8);
+        self
+    }
+
     /// The content is to arrive as it is, to the octet, bare CR, LF and NUL included.
     ///
     /// It goes by BDAT and is declared as `BODY=BINARYMIME` (RFC 3030 section 3). A server without
@@ -195,6 +234,8 @@ impl<'a> Body<'a> {
             content,
             given: 0,
             exact_size: None,
+            hidden: None,
+            utf8_header: None,
             binary: false,
             chunked: Chunked::IfNeeded,
             long_lines: false,
@@ -218,6 +259,17 @@ impl<'a> Body<'a> {
         self.octets().map(|octets| octets.len() as u64).or(self.exact_size)
     }
 
+    /// Whether the header is UTF-8, which one without an octet above 127 is not said to be.
+    pub(crate) fn has_utf8_header(&self, eight_bit: bool) -> bool {
+        let seen = || eight_bit && self.octets().is_some_and(headers::is_utf8);
+        self.utf8_header.unwrap_or_else(seen)
+    }
+
+    /// Octets that were left out so far.
+    fn left_out(&self) -> u64 {
+        self.hidden.as_ref().map_or(0, |hidden| hidden.octets)
+    }
+
     /// What can be known before it is sent.
     pub(crate) fn survey(&self) -> Option<Survey> {
         self.octets().map(Survey::of)
@@ -225,7 +277,8 @@ impl<'a> Body<'a> {
 
     /// Whether the size that was said is that of content in memory.
     pub(crate) fn check_size(&self) -> Result<(), BodyError> {
-        match (self.exact_size, self.known_size()) {
+        let given = self.octets().map(|octets| octets.len() as u64 + self.left_out());
+        match (self.exact_size, given) {
             (Some(declared), Some(given)) if declared != given => {
                 Err(BodyError::Size { declared, given })
             }
@@ -252,9 +305,20 @@ impl<'a> Body<'a> {
         cx: &mut Context<'_>,
         any_line: bool,
     ) -> Poll<Result<(), BodyError>> {
-        ready!(self.content.poll_fill(cx)).map_err(BodyError::Read)?;
+        loop {
+            if self.hidden.as_ref().is_some_and(|hidden| hidden.ended) {
+                // A stream that has ended must not be asked again.
+                self.content.put(Vec::new());
+                break;
+            }
+            ready!(self.content.poll_fill(cx)).map_err(BodyError::Read)?;
+            // A piece of which nothing is left is not the end.
+            if self.hidden.as_mut().is_none_or(|hidden| hidden.filter(&mut self.content)) {
+                break;
+            }
+        }
         let piece = self.content.piece(0);
-        let given = self.given + piece.len() as u64;
+        let given = self.given + self.left_out() + piece.len() as u64;
         if let Some(declared) = self.exact_size
             && (given > declared || piece.is_empty() && given < declared)
         {
@@ -275,7 +339,10 @@ impl<'a> Body<'a> {
 
     /// Tells whoever wants to know how much has left if `unsent` octets have not.
     pub(crate) fn report(&mut self, unsent: usize) {
-        let total = self.known_size();
+        let total = self.known_size().map(|total| match self.octets() {
+            Some(_) => total,
+            None => total.saturating_sub(self.left_out()),
+        });
         if let Some(report) = &mut self.progress {
             report(Progress { sent: self.given.saturating_sub(unsent as u64), total });
         }
@@ -310,6 +377,18 @@ impl Content<'_> {
         Poll::Ready(Ok(()))
     }
 
+    /// Puts another piece in the place of the one that was got last.
+    fn put(&mut self, other: Vec<u8>) {
+        match self {
+            Self::Reader { buffer, filled, .. } => {
+                *filled = other.len();
+                *buffer = other;
+            }
+            Self::Stream { piece, .. } => *piece = Bytes::from(other),
+            Self::Lent(_) | Self::Owned(_) | Self::Shared(_) => {}
+        }
+    }
+
     /// The piece behind `given` octets of what is in memory; what was got last of the rest.
     fn piece(&self, given: u64) -> &[u8] {
         let octets = match self {
@@ -324,6 +403,41 @@ impl Content<'_> {
         let given = usize::try_from(given).unwrap_or(usize::MAX);
         let rest = octets.get(given..).unwrap_or_default();
         rest.get(..PIECE).unwrap_or(rest)
+    }
+}
+
+/// What [`Body::without_bcc`] leaves out of content as it comes.
+#[derive(Debug, Default)]
+struct Hidden {
+    filter: WithoutBcc,
+    octets: u64,
+    /// The content has come to its end.
+    ended: bool,
+}
+
+impl Hidden {
+    /// Takes the hidden recipients out of what was got last. False if nothing is left of it.
+    fn filter(&mut self, content: &mut Content<'_>) -> bool {
+        if !matches!(content, Content::Reader { .. } | Content::Stream { .. }) {
+            return true;
+        }
+        let piece = content.piece(0);
+        if !piece.is_empty() && self.filter.is_over() {
+            return true;
+        }
+        let mut kept = Vec::new();
+        let at_end = piece.is_empty();
+        if at_end {
+            self.ended = true;
+            self.filter.finish(&mut kept);
+        } else {
+            let taken = self.filter.pass(piece, &mut kept);
+            kept.extend_from_slice(piece.get(taken..).unwrap_or_default());
+        }
+        let left = !kept.is_empty();
+        content.put(kept);
+        self.octets = self.filter.dropped();
+        left || at_end
     }
 }
 
@@ -454,5 +568,76 @@ mod tests {
         let error = Body::from("abc").exact_size(4).check_size().unwrap_err();
         assert_eq!(error.to_string(), "4 octets were announced, and there are 3");
         assert!(Body::reader(&b"abc"[..]).exact_size(4).check_size().is_ok());
+    }
+
+    /// All that is sent of a body.
+    fn sent(mut body: Body<'_>) -> Result<String, BodyError> {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut sent = Vec::new();
+        loop {
+            let Poll::Ready(filled) = body.poll_fill(&mut cx, false) else { panic!("it waits") };
+            filled?;
+            match body.piece() {
+                [] => return Ok(String::from_utf8(sent).unwrap()),
+                piece => sent.extend_from_slice(piece),
+            }
+        }
+    }
+
+    /// A stream of chunks that may be asked once for its end.
+    struct Once<'a>(Option<std::slice::Chunks<'a, u8>>);
+
+    impl Stream for Once<'_> {
+        type Item = Result<Bytes, std::io::Error>;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            let next = self.0.as_mut().expect("it has ended").next();
+            if next.is_none() {
+                self.0 = None;
+            }
+            Poll::Ready(next.map(|chunk| Ok(Bytes::copy_from_slice(chunk))))
+        }
+    }
+
+    #[test]
+    fn hidden_recipients_stay_hidden_whatever_the_message_comes_from() {
+        let long = format!("Bcc: {}x@y.example\r\n", "a@b.example,\r\n ".repeat(2000));
+        for (message, kept) in [
+            (
+                format!("To: a@b.example\r\n{long}Cc: c@d.example\r\n\r\nBcc: text\r\n"),
+                "To: a@b.example\r\nCc: c@d.example\r\n\r\nBcc: text\r\n",
+            ),
+            (format!("{long}{long}\r\n"), "\r\n"),
+            (long.clone(), ""),
+            ("To: a@b.example\r\nBcc".to_owned(), "To: a@b.example\r\nBcc"),
+            ("To: a\rBcc: b\n\ntext".to_owned(), "To: a\r\n\ntext"),
+            ("\r\nBcc: text\r\n".to_owned(), "\r\nBcc: text\r\n"),
+        ] {
+            let (octets, size) = (message.as_bytes(), message.len() as u64);
+            let whole = Body::from(octets).exact_size(size).without_bcc();
+            assert_eq!(whole.known_size(), Some(kept.len() as u64));
+            assert!(whole.check_size().is_ok());
+            assert_eq!(whole.octets(), Some(kept.as_bytes()));
+            let read = Body::reader(octets).without_bcc().exact_size(size);
+            assert_eq!(sent(read).unwrap(), kept);
+            for chunk in [1, 5, 4096] {
+                let stream = Body::stream(Once(Some(octets.chunks(chunk)))).exact_size(size);
+                assert_eq!(sent(stream.without_bcc()).unwrap(), kept, "in chunks of {chunk}");
+            }
+            let short = Body::reader(octets).without_bcc().exact_size(size + 1);
+            assert!(matches!(sent(short), Err(BodyError::Size { .. })));
+        }
+    }
+
+    #[test]
+    fn a_header_is_utf_8_if_it_is_seen_or_said_to_be() {
+        let plain = || Body::from("Subject: plain\r\n\r\ngrün\r\n");
+        let utf8 = || Body::from("Subject: grün\r\n\r\n");
+        let read = || Body::reader("Subject: grün\r\n\r\n".as_bytes());
+        assert!(!plain().has_utf8_header(true));
+        assert!(utf8().has_utf8_header(true));
+        assert!(!utf8().utf8_header(false).has_utf8_header(true));
+        assert!(!read().has_utf8_header(true));
+        assert!(read().utf8_header(true).has_utf8_header(true));
     }
 }

@@ -3,7 +3,7 @@
 use crate::smtp::body::{Chunked, Survey};
 use crate::smtp::proto::parameters::Form;
 use crate::smtp::proto::transaction::{Plan, Transfer};
-use crate::smtp::{Body, BodyError, Envelope, Error, SmtpClient, headers, needs};
+use crate::smtp::{Body, BodyError, Envelope, Error, SmtpClient, needs};
 use crate::wire::dot::Stuffer;
 
 impl SmtpClient {
@@ -24,8 +24,8 @@ impl SmtpClient {
             Some(survey) if !survey.eight_bit => Form::SevenBit,
             _ => Form::EightBit,
         };
-        let utf8_header = survey.as_ref().is_none_or(|survey| survey.eight_bit)
-            && body.octets().is_some_and(headers::is_utf8);
+        let eight_bit = survey.as_ref().is_none_or(|survey| survey.eight_bit);
+        let utf8_header = body.has_utf8_header(eight_bit);
         let crlf_only = survey.is_some_and(|survey| survey.crlf_only);
         let stuffer = match transfer {
             _ if body.is_binary() => None,

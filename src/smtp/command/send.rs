@@ -47,8 +47,8 @@ impl SmtpClient {
     ///
     /// [`Error::TooLarge`], [`Error::TooMany`] and [`Error::Unsupported`] come before anything is
     /// sent, and so does [`Error::Body`] where the content is in memory. A message whose header is
-    /// UTF-8 beyond ASCII needs a server with SMTPUTF8 (RFC 6531); of a reader or stream that is not
-    /// known.
+    /// UTF-8 beyond ASCII needs a server with SMTPUTF8 (RFC 6531); of a reader or stream that is
+    /// known by [`Body::utf8_header`] only.
     ///
     /// # Cancel safety
     /// A message is never delivered half. If the future is dropped

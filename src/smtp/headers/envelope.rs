@@ -19,6 +19,8 @@ impl Envelope {
     /// `Resent-To`, `Resent-Cc` and `Resent-Bcc`.
     ///
     /// `message` may be the whole message or its header.
+    /// [`Body::without_bcc`](crate::smtp::Body::without_bcc) leaves the hidden recipients out of
+    /// what is sent.
     ///
     /// Addresses are read as RFC 5322 has them, with groups, comments, folding, names of all kinds
     /// and the obsolete forms, and with the mistakes that real messages make where it is clear who

@@ -19,7 +19,7 @@ impl Field<'_> {
 }
 
 /// Octets before the colon: what a line has room for (RFC 5322 section 2.1.1).
-const LONGEST_NAME: usize = 998;
+pub(super) const LONGEST_NAME: usize = 998;
 
 /// The fields of a header, up to the empty line that ends it, or to a line that is none of a
 /// header: servers take that for the first line of the text.
