@@ -251,7 +251,11 @@ mod tests {
         let longest = [&[5, 0, 0, 3, 255][..], &[b'x'; 257]].concat();
         let odd_reserved = [5, 0, 77, 1, 0, 0, 0, 0, 0, 0].to_vec();
         for reply in [v6, unnamed, named, longest, odd_reserved] {
-            end(open, &[(HELLO, &[5, 0]), (REQUEST, &reply)]).unwrap();
+            for cut in [1, usize::MAX] {
+                let (end, rest) = play(open(), &[(HELLO, &[5, 0]), (REQUEST, &reply)], cut);
+                end.unwrap();
+                assert_eq!(rest, "", "{reply:?}");
+            }
         }
     }
 
