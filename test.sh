@@ -40,14 +40,14 @@ main() {
     step 'Figures'
     cargo bench --locked --bench figures
 
-    step 'Tests'
-    cargo test --locked --all-features
-
     step 'Examples with dependencies of their own'
     in_example with-reqwest cargo test --locked
     in_example with-mail-parser cargo test --locked
     in_example with-mail-builder cargo test --locked
     in_example with-redis ./test.sh
+
+    step 'Tests'
+    cargo test --locked --all-features
 }
 
 # Runs a command in an example that is a workspace of its own, so that what it needs is no dependency
