@@ -34,6 +34,22 @@ fn clients_connectors_and_errors_are_send_sync_and_static() {
     shareable::<(AccessToken, Auth, Endpoint, tls::Config)>();
 }
 
+/// Handles need no dropping: the mailbox can be used again although they are still in scope.
+#[allow(dead_code, reason = "only the types are looked at")]
+async fn streaming(imap: &mut ImapClient) -> Result<(), imap::Error> {
+    let inbox = imap.select("INBOX").await?;
+    let messages = inbox.uid_fetch(imap::UidSet::all(), imap::Fetch::body()).await?;
+    let mut parts = messages.parts();
+    parts.next().await?;
+    parts.copy_body(&mut tokio::io::sink()).await?;
+    inbox.noop().await?;
+    let mut idle = inbox.idle();
+    idle.next().await?;
+    inbox.noop().await?;
+    let idle = inbox.idle();
+    idle.done().await
+}
+
 /// Never run: it is enough that it compiles.
 #[allow(dead_code, unused_must_use, reason = "only the types are looked at")]
 fn every_future_is_send(
@@ -59,8 +75,13 @@ fn every_future_is_send(
     sendable(&imap.select("INBOX"));
     sendable(&imap.examine("INBOX"));
     sendable(&imap.ensure_selected("INBOX"));
+    sendable(&imap.select_fetch("INBOX", imap::UidSet::all(), imap::Fetch::body()));
+    sendable(&imap.status_all(["INBOX"], [imap::StatusItem::Unseen]));
+    let upload = imap::Upload::reader(tokio::io::empty(), 0).progress(|_| {});
+    sendable(&imap.append("INBOX", upload, imap::AppendOptions::new()));
     sendable(&imap.close());
     sendable(&imap.unselect());
+    sendable(&streaming(&mut imap));
     sendable(&imap.logout());
 
     sendable(&PopClient::connect_xoauth2(Endpoint::pop("h"), "m", tokens));
