@@ -58,7 +58,9 @@ impl Auth {
         Self::password(PasswordMechanism::Login, user.into(), password.into())
     }
 
-    /// USER and PASS (RFC 1939 section 7), the login of POP3 that is no SASL. POP3 only.
+    /// The login of the protocol itself, which is no SASL: USER and PASS of POP3 (RFC 1939 section
+    /// 7), LOGIN of IMAP (RFC 9051 section 6.2.3). SMTP has none. LOGIN is never sent where the
+    /// server says `LOGINDISABLED`.
     pub fn user_pass(user: impl Into<String>, password: impl Into<String>) -> Self {
         Self::password(PasswordMechanism::UserPass, user.into(), password.into())
     }

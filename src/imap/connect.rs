@@ -18,6 +18,7 @@ use super::command::capability::Capability;
 use super::command::id::{self, Id};
 use super::command::namespace::Namespace;
 use super::command::starttls::StartTls;
+use super::proto::encode::Literals;
 use super::proto::{Step, Tag};
 use super::session::Session;
 use super::{Code, Error, ImapClient, Reply, Status};
@@ -102,6 +103,22 @@ async fn capabilities(session: &mut Session) -> Result<(), Error> {
 }
 
 async fn authenticate(session: &mut Session, login: Login) -> Result<(), Error> {
+    if let Some((user, password)) = login.session.by_user_pass() {
+        let offered = session.core().capabilities();
+        if offered.has("LOGINDISABLED") {
+            return Err(Error::lacks(offered, Stage::Auth, "LOGIN"));
+        }
+        let small = user.len().max(password.expose().len()) as u64 <= Literals::SMALL;
+        let literals = Literals::of(offered);
+        let ascii = user.is_ascii() && password.expose().is_ascii();
+        if !ascii && !(literals == Literals::Any || literals == Literals::Small && small) {
+            return Err(Error::lacks(offered, Stage::Auth, "LITERAL+"));
+        }
+        session.driver_mut().scrub(login.session.scrubber());
+        let started = session.core_mut().log_in(login.session);
+        let tag = started.map_err(|error| Error::unwritable("the login", error))?;
+        return granted(session, tag, false).await;
+    }
     let mechanism = login.session.mechanism();
     let offered = session.core().capabilities();
     if !offered.has_auth(mechanism) {
@@ -115,6 +132,11 @@ async fn authenticate(session: &mut Session, login: Login) -> Result<(), Error> 
     session.driver_mut().scrub(login.session.scrubber());
     let started = session.core_mut().authenticate(login.session, inline);
     let tag = started.map_err(|error| Error::unwritable("the login", error))?;
+    granted(session, tag, inline).await
+}
+
+/// Waits for what the server says to a login.
+async fn granted(session: &mut Session, tag: Tag, inline: bool) -> Result<(), Error> {
     let reply = reply_to(session, tag, Stage::Auth).await?;
     match cause(&reply) {
         None => Ok(()),
@@ -358,6 +380,71 @@ mod tests {
             "XOAUTH2 authentication refused: NO [AUTHENTICATIONFAILED] Authentication failed. \
              (the server's reason: {\"status\":\"401\",\"schemes\":\"bearer\",\"scope\":\"mail\"})"
         );
+    }
+
+    /// What LOGIN as `user` with `password` ends in.
+    async fn log_in(user: &str, password: &str, script: &str) -> Result<String, Error> {
+        let (stream, server) = scripted(script);
+        let session = sasl::Session::user_pass(user, password).unwrap();
+        let login = Login { session, two_step: false };
+        let protection = Protection { greeted: false, confidential: true };
+        let opened = ImapClient::open(Box::new(stream), protection, &settings(), login).await;
+        let known = opened.map(|client| client.capabilities().to_string());
+        server.await.unwrap();
+        known
+    }
+
+    #[tokio::test]
+    async fn login_goes_in_quotes_or_as_literals_that_do_not_wait() {
+        let known = log_in(
+            "ann",
+            "a \"b\" \\c",
+            r#"
+            S: * OK [CAPABILITY IMAP4rev1] hi
+            C: A1 LOGIN "ann" "a \"b\" \\c"
+            S: A1 OK [CAPABILITY IMAP4rev1 UIDPLUS] in
+            "#,
+        );
+        assert_eq!(known.await.unwrap(), "IMAP4rev1 UIDPLUS");
+        let known = log_in(
+            "ann",
+            "\u{fc}",
+            "
+            S: * OK [CAPABILITY IMAP4rev1 LITERAL-] hi
+            C: A1 LOGIN {3+}
+            C: ann {2+}
+            C: \u{fc}
+            S: A1 OK [CAPABILITY IMAP4rev1] in
+            ",
+        );
+        assert_eq!(known.await.unwrap(), "IMAP4rev1");
+    }
+
+    #[tokio::test]
+    async fn login_is_not_sent_where_it_is_disabled_or_cannot_be() {
+        for (password, capabilities) in [("p", "LOGINDISABLED"), ("\u{fc}", "ID")] {
+            let script = format!("S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN {capabilities}] hi");
+            let error = log_in("ann", password, &script).await.unwrap_err();
+            assert!(matches!(error, Error::Unsupported { stage: Stage::Auth, .. }), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_login_is_no_fault_of_a_token_and_a_plus_is_no_challenge() {
+        let error = log_in(
+            "ann",
+            "secret-word",
+            "
+            S: * OK [CAPABILITY IMAP4rev1] hi
+            C: A1 LOGIN \"ann\" \"secret-word\"
+            S: + go on
+            S: A1 NO LOGIN failed for secret-word.
+            ",
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(auth(&error).cause(), AuthCause::Credential);
+        assert!(!error.to_string().contains("secret-word"), "{error}");
     }
 
     #[tokio::test]

@@ -74,7 +74,7 @@ trait Mechanism: fmt::Debug + Send + Sync {
     fn credential(&self) -> &[u8];
 
     /// User and password of a login by commands of the protocol's own, which is no SASL.
-    #[cfg(feature = "pop")]
+    #[cfg(any(feature = "imap", feature = "pop"))]
     fn user_pass(&self) -> Option<(&str, &Secret<Vec<u8>>)> {
         None
     }
@@ -128,7 +128,7 @@ impl Session {
         login::Login::new(user, password).map(Self::new)
     }
 
-    /// USER and PASS of POP3, RFC 1939 section 7.
+    /// USER and PASS of POP3, RFC 1939 section 7; LOGIN of IMAP, RFC 9051 section 6.2.3.
     pub(crate) fn user_pass(user: &str, password: &str) -> Result<Self, InputError> {
         user_pass::UserPass::new(user, password).map(Self::new)
     }
@@ -155,7 +155,7 @@ impl Session {
     }
 
     /// User and password, if they go out by commands of the protocol's own.
-    #[cfg(feature = "pop")]
+    #[cfg(any(feature = "imap", feature = "pop"))]
     pub(crate) fn by_user_pass(&self) -> Option<(&str, &Secret<Vec<u8>>)> {
         self.mechanism.user_pass()
     }

@@ -1,4 +1,5 @@
-//! USER and PASS, RFC 1939 section 7: POP3's own login, which is no SASL and has no base64.
+//! USER and PASS, RFC 1939 section 7, and LOGIN, RFC 9051 section 6.2.3: POP3's and IMAP's own
+//! logins, which are no SASL and have no base64.
 //!
 //! ```text
 //! C: USER mrose
@@ -16,7 +17,10 @@ use crate::secret::Secret;
 
 #[derive(Debug)]
 pub(super) struct UserPass {
-    #[cfg_attr(not(feature = "pop"), expect(dead_code, reason = "only POP3 has it"))]
+    #[cfg_attr(
+        not(any(feature = "imap", feature = "pop")),
+        expect(dead_code, reason = "SMTP has no such login")
+    )]
     user: String,
     password: Secret<Vec<u8>>,
 }
@@ -47,7 +51,7 @@ impl Mechanism for UserPass {
         self.password.expose()
     }
 
-    #[cfg(feature = "pop")]
+    #[cfg(any(feature = "imap", feature = "pop"))]
     fn user_pass(&self) -> Option<(&str, &Secret<Vec<u8>>)> {
         Some((&self.user, &self.password))
     }

@@ -125,6 +125,12 @@ impl Output {
         self.take_back(sent);
     }
 
+    /// Whether secrets may be written.
+    #[cfg(feature = "imap")]
+    pub(crate) const fn is_confidential(&self) -> bool {
+        self.confidential
+    }
+
     /// Writes `line` followed by a secret and CRLF.
     ///
     /// # Errors

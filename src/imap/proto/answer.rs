@@ -87,7 +87,9 @@ impl Core {
             });
         }
         let running = self.queue.iter().any(|pending| pending.effect == Effect::Authenticate);
-        let Some(session) = self.session.as_mut().filter(|_| running) else {
+        let Some(session) =
+            self.session.as_mut().filter(|session| running && session.by_user_pass().is_none())
+        else {
             // Exchange sends some that nothing called for (MailKit#852).
             self.keep_unparsed(frame.clone(), Malformed("no continuation, for none was awaited"));
             return Ok(None);

@@ -23,7 +23,7 @@ pub(crate) enum Literals {
 
 impl Literals {
     /// RFC 7888 section 5.
-    const SMALL: u64 = 4096;
+    pub(crate) const SMALL: u64 = 4096;
 
     pub(crate) fn of(capabilities: &Capabilities) -> Self {
         if capabilities.has("LITERAL+") {
@@ -213,14 +213,7 @@ impl Line {
     }
 
     fn quote(&mut self, string: &[u8]) {
-        self.text.push(b'"');
-        for octet in string {
-            if matches!(octet, b'"' | b'\\') {
-                self.text.push(b'\\');
-            }
-            self.text.push(*octet);
-        }
-        self.text.push(b'"');
+        self.text.extend_from_slice(&quoted(string));
     }
 
     /// Octets of any kind, as a literal.
@@ -240,6 +233,20 @@ impl Line {
             self.pieces.push(Piece::Wait);
         }
     }
+}
+
+/// A string in quotes. It must be free of CR, LF and NUL.
+pub(super) fn quoted(string: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(string.len() + 2);
+    text.push(b'"');
+    for octet in string {
+        if matches!(octet, b'"' | b'\\') {
+            text.push(b'\\');
+        }
+        text.push(*octet);
+    }
+    text.push(b'"');
+    text
 }
 
 /// Formats into a vector of octets.

@@ -31,7 +31,7 @@ use bytes::Bytes;
 use memchr::memchr3;
 
 use self::decode::Malformed;
-use self::encode::{Line, Literals, Piece};
+use self::encode::{Line, Literals, Piece, quoted};
 use self::parts::{Open, Part};
 use self::response::Response;
 use self::selected::Selected;
@@ -42,7 +42,7 @@ use crate::Limits;
 use crate::fault::{Fault, Unwritable, printable};
 use crate::machine::{Abandon, Machine, Wait};
 use crate::sasl;
-use crate::secret::Scrubber;
+use crate::secret::{Scrubber, Secret};
 use crate::wire::literal::{Cut, FrameLimits, Framer};
 use crate::wire::{Input, Output};
 
@@ -282,6 +282,34 @@ impl Core {
         self.pieces.extend(pieces.into_iter().map(|piece| (tag, piece)));
         self.pump();
         Ok(tag)
+    }
+
+    /// Sends LOGIN, RFC 9051 section 6.2.3, with strings in quotes, or as literals that do not wait
+    /// (RFC 7888) where they are not ASCII.
+    ///
+    /// # Errors
+    /// The connection is in clear text; nothing was written.
+    pub(crate) fn log_in(&mut self, session: sasl::Session) -> Result<Tag, Unwritable> {
+        let number = self.tags + 1;
+        if let Some((user, password)) = session.by_user_pass() {
+            if user.is_ascii() && password.expose().is_ascii() {
+                let line = [format!("A{number} LOGIN ").into_bytes(), quoted(user.as_bytes())];
+                let password = Secret::new(quoted(password.expose()));
+                self.output.secret(&[&line.concat()[..], b" "].concat(), &password)?;
+            } else {
+                // Before anything of it is written.
+                if !self.output.is_confidential() {
+                    return Err(Unwritable::SecretInClearText);
+                }
+                let (octets, more) = (user.len(), password.expose().len());
+                self.output.command(format!("A{number} LOGIN {{{octets}+}}").as_bytes())?;
+                self.output.command(format!("{user} {{{more}+}}").as_bytes())?;
+                self.output.secret(b"", password)?;
+            }
+        }
+        self.scrubber = session.scrubber();
+        self.session = Some(session);
+        Ok(self.enqueue(Claims::Nothing, Effect::Authenticate))
     }
 
     /// Begins the SASL exchange, with the initial response on the command line if `inline` (RFC
