@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 
 use mailbearer::imap::{self, AppendOptions, Event, Fetch, Flag, Mailbox, Message, StoreFlags};
-use mailbearer::imap::{BodyPart, Date, Extension, FetchItems, ListedMailbox, Mailboxes, Role};
-use mailbearer::imap::{Search, SearchResult, SearchReturn, Section, SeqSet, StatusItem, Text};
-use mailbearer::imap::{Uid, UidSet};
+use mailbearer::imap::{BodyPart, Date, Extension, FetchItems, ListedMailbox, Mailboxes, Messages};
+use mailbearer::imap::{MailboxStatus, Part, Parts, Role, Search, SearchResult, SearchReturn};
+use mailbearer::imap::{Section, SeqSet, StatusItem, Text, Uid, UidSet, Upload};
 use mailbearer::{Auth, Challenge, Endpoint, Failure, ImapClient};
 
 use super::play::Session;
@@ -61,12 +61,14 @@ impl Session for Imap {
             // Mailbox and text, in which `\r\n` is a line end.
             "append" => {
                 let text = call.argument(1).replace("\\r", "\r").replace("\\n", "\n");
-                let options = AppendOptions::new().flags([Flag::Seen]);
-                let result = client.append(call.argument(0), text, options).await?;
-                match (result.uid_validity(), result.uid()) {
-                    (Some(validity), Some(uid)) => format!("{validity}:{uid}"),
-                    _ => "no UID".into(),
-                }
+                append(client, call.argument(0), text).await?
+            }
+            // Mailbox, a line, and how often a reader gives it.
+            "append_lines" => {
+                let (line, times) = (call.argument(1), call.argument(2));
+                let lines = format!("{line}\r\n").repeat(times.parse().expect("a number"));
+                let upload = Upload::reader(lines.as_bytes(), lines.len() as u64);
+                append(client, call.argument(0), upload).await?
             }
             "list" => listed(&client.list(call.argument(0), call.argument(1)).await?),
             "lsub" => listed(&client.lsub(call.argument(0), call.argument(1)).await?),
@@ -81,13 +83,18 @@ impl Session for Imap {
                 call.arguments.iter().map(print).collect::<Vec<_>>().join(" ")
             }
             "status" => {
-                let items = call.arguments[1..].iter().cloned();
-                let items = items.map(|item| StatusItem::Other(item.into()));
-                let status = client.status(call.argument(0), items).await?;
-                let print = |(name, value): (&str, &[u8])| {
-                    format!("{name}={}", String::from_utf8_lossy(value))
+                let items = status_items(&call.arguments[1..]);
+                status(&client.status(call.argument(0), items).await?)
+            }
+            // Names with commas between them; a refusal is printed in its place.
+            "status_all" => {
+                let items = status_items(&call.arguments[1..]);
+                let told = client.status_all(call.argument(0).split(','), items).await?;
+                let print = |told: &Result<MailboxStatus, imap::Error>| match told {
+                    Ok(told) => status(told),
+                    Err(error) => error.reply_text().unwrap_or_default().into_owned(),
                 };
-                status.items().map(print).collect::<Vec<_>>().join(" ")
+                told.iter().map(print).collect::<Vec<_>>().join(" | ")
             }
             "create" => client.create(call.argument(0)).await.map(|()| String::new())?,
             "delete" => client.delete(call.argument(0)).await.map(|()| String::new())?,
@@ -108,6 +115,11 @@ impl Session for Imap {
             "select_if" => {
                 let validity = call.argument(1).parse().expect("a UIDVALIDITY");
                 mailbox(client.select_if(call.argument(0), validity).await?)
+            }
+            "select_fetch" => {
+                let uids = UidSet::parse(call.argument(1)).expect("a set of UIDs");
+                let items = items(&call.arguments[2..]);
+                read(client.select_fetch(call.argument(0), uids, items).await?).await?
             }
             "flags" => {
                 let mailbox = client.select(call.argument(0)).await?;
@@ -164,8 +176,12 @@ impl Aftermath for AfterImap {
             let tag = last.split(' ').next()?;
             return Some(format!("{tag} OK IDLE completed.\r\n"));
         }
-        let tag = line.strip_suffix(" NOOP")?;
-        Some(format!("{tag} {OWN_ANSWER}\r\n"))
+        if let Some(tag) = line.strip_suffix(" NOOP") {
+            return Some(format!("{tag} {OWN_ANSWER}\r\n"));
+        }
+        // The literal that was waited for, and the rest of its command.
+        let tag = last.ends_with("}\r\n").then(|| last.split(' ').next())??;
+        Some(format!("{tag} OK Completed.\r\n"))
     }
 }
 
@@ -175,14 +191,26 @@ async fn in_mailbox(
     call: &Call,
 ) -> Result<String, imap::Error> {
     let uids = || UidSet::parse(call.argument(0)).expect("a set of UIDs");
+    let set = || SeqSet::parse(call.argument(0)).expect("a set of numbers");
     Ok(match verb {
         "mailbox" => mailbox(selected),
-        "uid_fetch" => {
-            let mut messages = selected.uid_fetch(uids(), items(&call.arguments[1..])).await?;
+        "uid_fetch" => read(selected.uid_fetch(uids(), items(&call.arguments[1..])).await?).await?,
+        "parts" => {
+            let messages = selected.uid_fetch(uids(), items(&call.arguments[1..])).await?;
+            pieces(messages.parts()).await?
+        }
+        "copy_body" => {
+            let messages = selected.uid_fetch(uids(), items(&call.arguments[1..])).await?;
+            copies(messages.parts()).await?
+        }
+        // So many events, and then DONE.
+        "idle" => {
+            let mut idle = selected.idle();
             let mut told = Vec::new();
-            while let Some(message) = messages.next().await? {
-                told.push(describe(&message));
+            for _ in 0..call.argument(0).parse::<usize>().expect("a number of events") {
+                told.push(tell(&idle.next().await?));
             }
+            idle.done().await?;
             told.join(" | ")
         }
         "uid_store" => {
@@ -196,19 +224,26 @@ async fn in_mailbox(
             changed.iter().map(describe).collect::<Vec<_>>().join(" | ")
         }
         "store" => {
-            let set = SeqSet::parse(call.argument(0)).expect("a set of numbers");
             let flags = call.arguments[1..].iter().map(|flag| Flag::from(flag.as_str()));
-            let changed = selected.store(set, StoreFlags::add(flags)).await?;
+            let changed = selected.store(set(), StoreFlags::add(flags)).await?;
             changed.iter().map(describe).collect::<Vec<_>>().join(" | ")
         }
         "uid_copy" => {
             let result = selected.uid_copy(uids(), call.argument(1)).await?;
             moved(result.uid_validity(), result.pairs())
         }
+        "copy" => {
+            let result = selected.copy(set(), call.argument(1)).await?;
+            moved(result.uid_validity(), result.pairs())
+        }
         "uid_move" => {
             let result = selected.uid_move(uids(), call.argument(1)).await?;
             let places = moved(result.uid_validity(), result.pairs());
             format!("{:?} {places} expunged={}", result.way(), numbers(result.expunged()))
+        }
+        "search" => {
+            let result = selected.search(search(&call.arguments)).await?;
+            result.iter().map(|number| number.to_string()).collect::<Vec<_>>().join(" ")
         }
         "uid_search" => found(&selected.uid_search(search(&call.arguments)).await?),
         "uid_count" => {
@@ -220,6 +255,64 @@ async fn in_mailbox(
         "uid_expunge" => numbers(&selected.uid_expunge(uids()).await?),
         verb => panic!("IMAP has no verb `{verb}` here"),
     })
+}
+
+async fn append(
+    client: &mut ImapClient,
+    mailbox: &str,
+    message: impl Into<Upload<'_>>,
+) -> Result<String, imap::Error> {
+    let options = AppendOptions::new().flags([Flag::Seen]);
+    let result = client.append(mailbox, message, options).await?;
+    Ok(match (result.uid_validity(), result.uid()) {
+        (Some(validity), Some(uid)) => format!("{validity}:{uid}"),
+        _ => "no UID".into(),
+    })
+}
+
+async fn read(mut messages: Messages<'_>) -> Result<String, imap::Error> {
+    let mut told = Vec::new();
+    while let Some(message) = messages.next().await? {
+        told.push(describe(&message));
+    }
+    Ok(told.join(" | "))
+}
+
+/// Chunks that follow each other are printed as one, for they may be of any size.
+async fn pieces(mut parts: Parts<'_>) -> Result<String, imap::Error> {
+    let mut told = String::new();
+    while let Some(part) = parts.next().await? {
+        told += &match part {
+            Part::Items(message) => format!("[{}]", describe(&message)),
+            Part::Section(section) => {
+                format!("[{} {}]", section.name().escape_ascii(), section.octets())
+            }
+            Part::Chunk(octets) => octets.escape_ascii().to_string(),
+            Part::End { seq } => format!("[end {seq}]"),
+            other => panic!("{other:?}"),
+        };
+    }
+    Ok(told)
+}
+
+async fn copies(mut parts: Parts<'_>) -> Result<String, imap::Error> {
+    let mut told = Vec::new();
+    loop {
+        let mut body = Vec::new();
+        let Some(copied) = parts.copy_body(&mut body).await? else { return Ok(told.join(" | ")) };
+        let uid = copied.uid.map_or(0, Uid::get);
+        let octets = copied.octets.map_or_else(|| "nothing".to_owned(), |n| n.to_string());
+        told.push(format!("uid={uid} {octets} {}", body.escape_ascii()).trim_end().to_owned());
+    }
+}
+
+fn status_items(words: &[String]) -> impl Iterator<Item = StatusItem> {
+    words.iter().cloned().map(|item| StatusItem::Other(item.into()))
+}
+
+fn status(status: &MailboxStatus) -> String {
+    let print = |(name, value): (&str, &[u8])| format!("{name}={}", String::from_utf8_lossy(value));
+    status.items().map(print).collect::<Vec<_>>().join(" ")
 }
 
 /// Keys by the names of their methods; `key=text` where they take one.
@@ -284,6 +377,7 @@ fn items(words: &[String]) -> FetchItems {
         "size" => items.size(),
         "envelope" => items.envelope(),
         "body" => items.body(),
+        "rfc822" => items.rfc822(),
         "header" => items.header(),
         "structure" => items.body_structure(),
         "first_ten" => items.section(Section::full().partial(0, 10)),
@@ -342,6 +436,7 @@ fn kind(part: BodyPart<'_>) -> String {
 
 fn tell(event: &Event) -> String {
     match event {
+        Event::Exists(messages) => format!("exists {messages}"),
         Event::Expunge(number) => format!("expunge {number}"),
         Event::Fetch(message) => format!("fetch {}", describe(message)),
         Event::Notice(reply) => format!("notice {reply}"),

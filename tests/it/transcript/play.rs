@@ -237,7 +237,7 @@ fn tokens(tokens: &[&str]) -> impl mailbearer::TokenProvider + 'static {
 fn may_break(call: &Call, transcript: &Transcript, cut: Cut) -> bool {
     match call.verb.as_str() {
         // Half a message cannot be taken back but by closing.
-        "append" => true,
+        "append" | "append_lines" => true,
         verb if verb.starts_with("send") => {
             let said = transcript.steps[..cut.step].iter().rev().filter_map(|step| match step {
                 Step::Client(flight) => Some(String::from_utf8_lossy(flight)),
