@@ -9,6 +9,9 @@ use std::sync::Arc;
 
 use zeroize::Zeroize;
 
+/// What is shown in the place of a secret.
+pub(crate) const REDACTED: &str = "[secret]";
+
 /// A value that is never printed and is wiped when dropped, in debug builds too.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret<T: Zeroize>(T);
@@ -37,7 +40,7 @@ impl<T: Zeroize> Drop for Secret<T> {
 
 impl<T: Zeroize> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
+        f.write_str(REDACTED)
     }
 }
 
@@ -88,7 +91,8 @@ impl Scrubber {
         while at < text.len() {
             let echo = self.0.echo_at(&text[at..]);
             if echo > 0 {
-                out.get_or_insert_with(|| text[..at].to_vec()).extend_from_slice(b"[secret]");
+                out.get_or_insert_with(|| text[..at].to_vec())
+                    .extend_from_slice(REDACTED.as_bytes());
                 at += echo;
             } else {
                 if let Some(out) = &mut out {

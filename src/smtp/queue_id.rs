@@ -1,6 +1,8 @@
 //! The names that servers give a message they have taken, as they write them into their last reply.
 //! No RFC says how; each row below is how one server does it.
 
+use crate::secret::REDACTED;
+
 /// What the server's log calls the message, in the words of its final reply.
 pub(crate) fn queue_id(words: &str) -> Option<&str> {
     // The first line says it; Exim and others put a farewell or an advertisement behind it.
@@ -83,8 +85,10 @@ fn token(text: &str) -> Option<&str> {
     text.split(|c: char| c.is_whitespace() || matches!(c, ')' | ']' | ',' | ';')).next()
 }
 
+/// Where a secret was taken out there is no name that an administrator could search for.
 fn sound(id: &str) -> Option<&str> {
-    (!id.is_empty() && !id.contains(char::is_whitespace)).then_some(id)
+    let taken_out = id.contains(REDACTED.trim_end_matches(']'));
+    (!id.is_empty() && !id.contains(char::is_whitespace) && !taken_out).then_some(id)
 }
 
 #[cfg(test)]
@@ -129,6 +133,10 @@ mod tests {
             "[Hostname=ab12.example]",
             "<> [InternalId=, Hostname=x]",
             "Saved",
+            "Ok: queued as [secret]",
+            "OK id=1r[secret]",
+            "[secret] Message accepted for delivery",
+            "OK <[secret]@ab12.example> [Hostname=ab12.example]",
         ] {
             assert_eq!(queue_id(words), None, "{words}");
         }
@@ -141,6 +149,7 @@ mod tests {
         let premises =
             "<7f31@ab12.example> [InternalId=31337, Hostname=x] Queued mail for delivery";
         assert_eq!(message_id(premises), Some("7f31@ab12.example"));
+        assert_eq!(message_id("OK <[secret]@ab12.example> [Hostname=ab12.example]"), None);
         assert_eq!(message_id("<ann@example.com> 4vXtKjSmYWcBAAAA Saved"), None);
         assert_eq!(message_id("Ok: queued as 4XyZ1"), None);
     }
