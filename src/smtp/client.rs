@@ -39,13 +39,15 @@ pub struct SmtpClient {
     extensions: Extensions,
     /// Of messages that nobody waited for any longer.
     outcomes: VecDeque<Result<Receipt, Error>>,
+    /// Of messages that were in flight when the connection was lost, while somebody asks for them.
+    untold: VecDeque<Error>,
 }
 
 ways_in!(SmtpClient, Error);
 
 impl SmtpClient {
     pub(crate) const fn new(driver: Driver<Core>, extensions: Extensions) -> Self {
-        Self { driver, extensions, outcomes: VecDeque::new() }
+        Self { driver, extensions, outcomes: VecDeque::new(), untold: VecDeque::new() }
     }
 
     /// Whether a command can still be sent, as far as is known without asking the server: for pools
@@ -70,6 +72,7 @@ impl SmtpClient {
     /// come in the order in which the messages were sent, one at a call. The last message that
     /// those had begun may have none, if it had not left whole.
     pub fn take_outcome(&mut self) -> Option<Result<Receipt, Error>> {
+        self.note_untold();
         self.note_outcomes();
         self.outcomes.pop_front()
     }
@@ -120,6 +123,17 @@ impl SmtpClient {
 
     pub(crate) const fn driver(&mut self) -> &mut Driver<Core> {
         &mut self.driver
+    }
+
+    /// What became of messages behind one that was told of when the connection was lost.
+    pub(crate) const fn untold(&mut self) -> &mut VecDeque<Error> {
+        &mut self.untold
+    }
+
+    /// Nobody asks for those any longer: which of them may be delivered must not be lost.
+    pub(crate) fn note_untold(&mut self) {
+        let unknown = |error: &Error| matches!(error, Error::Unknown { .. });
+        self.outcomes.extend(self.untold.drain(..).filter(unknown).map(Err));
     }
 
     /// How a transaction ended, to the caller.

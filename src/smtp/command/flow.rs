@@ -14,7 +14,6 @@
 //! is kept in a [`Flow`], so that a future that is dropped loses nothing and another goes on.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 
 use crate::Stage;
 use crate::machine::Machine;
@@ -47,8 +46,6 @@ pub(crate) struct Flow<'a> {
     failed: Option<BodyError>,
     /// What became of a message that was not begun. Told when those before it have been.
     held: Option<Error>,
-    /// What became of messages that were in flight when the connection was lost.
-    lost: VecDeque<Error>,
 }
 
 struct Upload<'a> {
@@ -59,14 +56,7 @@ struct Upload<'a> {
 
 impl Flow<'_> {
     pub(crate) const fn new() -> Self {
-        Self {
-            begun: false,
-            pulled: None,
-            upload: None,
-            failed: None,
-            held: None,
-            lost: VecDeque::new(),
-        }
+        Self { begun: false, pulled: None, upload: None, failed: None, held: None }
     }
 }
 
@@ -78,8 +68,11 @@ impl SmtpClient {
         flow: &mut Flow<'a>,
         next: &mut impl FnMut() -> Option<Message<'a>>,
     ) -> Option<Result<Receipt, Error>> {
+        if !flow.begun {
+            self.note_untold();
+        }
         loop {
-            if let Some(error) = flow.lost.pop_front() {
+            if let Some(error) = self.untold().pop_front() {
                 return Some(Err(error));
             }
             self.begin(flow, next).await;
@@ -271,7 +264,7 @@ impl SmtpClient {
                 Some(source) => Error::Body { source, usable: false },
                 None => Error::lost_with_others(core, lost),
             };
-            flow.lost.push_back(error);
+            self.untold().push_back(error);
         }
     }
 

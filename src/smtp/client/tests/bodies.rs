@@ -9,7 +9,13 @@ use super::*;
 use crate::smtp::BodyError;
 
 /// Chunks, and an error behind them if there is one.
-struct Chunks(std::vec::IntoIter<Result<Bytes, &'static str>>);
+pub(super) struct Chunks(std::vec::IntoIter<Result<Bytes, &'static str>>);
+
+/// A stream of these octets.
+pub(super) fn pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Chunks {
+    let pieces = pieces.into_iter().map(|piece| Ok(Bytes::copy_from_slice(piece)));
+    Chunks(pieces.collect::<Vec<_>>().into_iter())
+}
 
 fn chunks(chunks: impl IntoIterator<Item = Result<&'static [u8], &'static str>>) -> Chunks {
     let chunks = chunks.into_iter().map(|chunk| chunk.map(Bytes::from_static));

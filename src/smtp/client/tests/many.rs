@@ -1,7 +1,9 @@
 //! Many messages in flight, by DATA and by BDAT.
 
 use proptest::prelude::*;
+use tokio::io::AsyncReadExt;
 
+use super::bodies::pieces;
 use super::model::{Account, Answer, Delivered, Model, numbered};
 use super::*;
 use crate::smtp::{Pipeline, Sent};
@@ -292,6 +294,83 @@ async fn what_is_dropped_half_way_is_delivered_whole_or_not_at_all() {
         }
     }
     assert!(seen.0 > 10 && seen.1 > 0, "{seen:?}");
+}
+
+#[tokio::test]
+async fn what_nobody_asked_for_when_the_connection_was_lost_is_an_outcome() {
+    let unknown = |outcome: &Result<Receipt, Error>| matches!(outcome, Err(Error::Unknown { .. }));
+    for asked in 0..4 {
+        let (mut client, _server) = Model { most: 0, ..Model::new(BDAT) }.start();
+        let mut sending = client.send_all((0..3).map(|n| letter(n, Way::OneFlight, 3)));
+        for _ in 0..asked {
+            assert!(sending.next().await.is_none_or(|sent| unknown(&sent.outcome)));
+        }
+        drop(sending);
+        if asked == 2 {
+            // Another message has nothing to do with it.
+            let error = client.send(&numbered(3), "hi").await.unwrap_err();
+            assert!(matches!(error, Error::Closed { .. }), "{error}");
+        }
+        let mut outcomes = 0;
+        while let Some(outcome) = client.take_outcome() {
+            assert!(unknown(&outcome), "{outcome:?}");
+            outcomes += 1;
+        }
+        assert_eq!(outcomes, [0, 2, 1, 0][asked], "after {asked}");
+    }
+}
+
+/// The published ways to smuggle a message: what some server takes for the end of one.
+#[tokio::test]
+async fn no_end_of_a_message_is_smuggled_wherever_its_chunks_are_cut() {
+    let ends: [&[u8]; 12] = [
+        b"\n.\n",
+        b"\n.\r\n",
+        b"\r\n.\n",
+        b"\r.\r",
+        b"\r.\r\n",
+        b"\r\n.\r",
+        b"\r\n.\r\n",
+        b"\n.\r",
+        b"\r.\n",
+        b"\r\r\n.\r\r\n",
+        b"\r\n\0.\r\n",
+        b"\r\n.\0\r\n",
+    ];
+    for end in ends {
+        let text = [b"x", end, b"MAIL FROM:<m9@evil.example>\r\nDATA\r\n.", end].concat();
+        let whole = delivered(DATA, vec![Body::from(text.as_slice())]).await.remove(0);
+        for cut in 1..text.len() {
+            let (head, tail) = text.split_at(cut);
+            let stream = || Body::stream(pieces([head, tail]));
+            let by_and_by = Body::stream(pieces(text.chunks(cut)));
+            let bodies = vec![Body::reader(head.chain(tail)), stream(), by_and_by];
+            assert_eq!(delivered(DATA, bodies).await, [&*whole; 3], "{end:?} {cut}");
+            // A relay may send by DATA what it got by BDAT, so no bare CR or LF goes that way either.
+            let bodies =
+                vec![Body::from(&text).chunked(), stream(), stream().chunked_in_one_flight()];
+            let by_bdat = delivered(BDAT, bodies).await;
+            if !text.contains(&0) {
+                assert_eq!(by_bdat, [&*whole; 3], "{end:?} {cut}");
+            }
+            let bare = |text: &str| text.replace("\r\n", "").contains(['\r', '\n']);
+            assert!(!by_bdat.iter().any(|text| bare(text)), "{end:?} {cut}");
+        }
+    }
+}
+
+/// What arrives of these, which all have to.
+async fn delivered(keywords: &[&'static str], bodies: Vec<Body<'_>>) -> Vec<String> {
+    let (mut client, server) = Model::new(keywords).start();
+    let count = bodies.len();
+    let letters = bodies.into_iter().enumerate().map(|(n, body)| (numbered(n), body));
+    let sent = client.send_all(letters).collect().await;
+    assert!(sent.iter().all(|sent| sent.outcome.is_ok()), "{sent:?}");
+    drop(client);
+    let account = server.await.unwrap();
+    assert_eq!(account.delivered.len(), count);
+    let text = |one: Delivered| String::from_utf8(one.content).unwrap();
+    account.delivered.into_iter().map(text).collect()
 }
 
 #[tokio::test]
