@@ -172,8 +172,10 @@ impl PopClient {
         let settled = self.driver.settle().await;
         settled.map_err(|broken| self.broken(name, broken))?;
         // Half a line at rest would become the first half of the next answer.
-        let quiet = self.driver.core_mut().check_quiet();
-        quiet.map_err(|fault| Error::Protocol { stage: Stage::Command(name), fault })?;
+        if let Err(fault) = self.driver.core_mut().check_quiet() {
+            self.driver.close();
+            return Err(Error::Protocol { stage: Stage::Command(name), fault });
+        }
         let settled = self.driver.settle().await;
         settled.map_err(|broken| self.broken(name, broken))?;
         match self.driver.core().last_words() {
@@ -196,7 +198,13 @@ impl PopClient {
     /// The next answer, or the status line of a streamed one.
     pub(crate) async fn response(&mut self, name: &'static str) -> Result<Response, Error> {
         match self.driver.event().await {
-            Ok(Event::Response(response)) => Ok(response),
+            Ok(Event::Response(response)) => {
+                // It closes a moment later; until then it would look open.
+                if response.reply.announces_close() {
+                    self.driver.close();
+                }
+                Ok(response)
+            }
             Ok(Event::Piece(_) | Event::End) => Err(self.broken(name, nonsense())),
             Err(broken) => Err(self.broken(name, broken)),
         }

@@ -2,6 +2,7 @@
 
 mod imap;
 mod pop;
+mod pop_maildrop;
 mod smtp;
 
 use std::io;

@@ -1,0 +1,187 @@
+//! What a POP3 server can do to a program that fetches what is new.
+
+use std::time::Duration;
+
+use mailbearer::{Failure, Limits, PopClient, Protocol, Retry, pop};
+use tokio::io::AsyncReadExt;
+
+use super::{Far, connector, logged_in_pop};
+use crate::support::cut::cut;
+
+/// A server that is asked again behind the login, and pipelines.
+const OFFERED: &str = "+OK\r\nUIDL\r\nTOP\r\nPIPELINING\r\n.\r\n";
+
+/// Answers what comes by what it is, in pieces of `chunk` octets, until the client closes; what
+/// was asked.
+async fn serve(far: &mut Far, chunk: usize, answer: impl Fn(&str) -> String) -> Vec<String> {
+    let mut asked = Vec::new();
+    loop {
+        let line = far.line().await;
+        if line.is_empty() {
+            return asked;
+        }
+        let answer = answer(&line);
+        for piece in answer.as_bytes().chunks(chunk) {
+            far.say(piece).await;
+            tokio::task::yield_now().await;
+        }
+        asked.push(line);
+    }
+}
+
+/// A maildrop in which message n has the identifier `id-n` and says so.
+fn maildrop(messages: u32, line: &str) -> String {
+    let listing = |row: fn(u32) -> String| {
+        (1..=messages).fold("+OK\r\n".to_owned(), |all, n| all + &row(n) + "\r\n") + ".\r\n"
+    };
+    let number = line.split(' ').nth(1).and_then(|number| number.parse().ok()).unwrap_or(0);
+    match line.split(' ').next().unwrap_or_default() {
+        "CAPA" => OFFERED.to_owned(),
+        "UIDL" => listing(|n| format!("{n} id-{n}")),
+        "LIST" => listing(|n| format!("{n} 20")),
+        "RETR" if (1..=messages).contains(&number) => {
+            format!("+OK\r\n..message {number}\r\n\r\n..\r\n.\r\n")
+        }
+        "STAT" => format!("+OK {messages} 20\r\n"),
+        "DELE" | "QUIT" | "NOOP" => format!("+OK {line}\r\n"),
+        _ => format!("-ERR no {line}\r\n"),
+    }
+}
+
+fn message(number: u32) -> String {
+    format!(".message {number}\r\n\r\n.\r\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_dropped_at_any_poll_the_next_answer_is_that_to_the_next_command() {
+    for chunk in [1, 2, 5, 1000] {
+        for most in (1..120).step_by(if chunk < 5 { 1 } else { 7 }) {
+            let (mut client, mut far) = logged_in_pop().await;
+            let client = async {
+                let mut messages = client.retr_all(1..=4);
+                let mut number = 0;
+                while let Some(Some(next)) = cut(messages.next(), most).await.map(Result::unwrap) {
+                    number += 1;
+                    assert_eq!(next.into_message().unwrap(), message(number));
+                }
+                assert_eq!(client.stat().await.unwrap().messages(), 4);
+                if let Some(reader) = cut(client.retr_reader(2), most).await {
+                    let mut read = [0; 3];
+                    cut(reader.unwrap().read(&mut read), most).await;
+                }
+                assert_eq!(client.retr(3).await.unwrap(), message(3));
+                assert!(client.retr(5).await.unwrap_err().to_string().contains("RETR 5"));
+                cut(client.uidl(), most).await;
+                assert_eq!(client.list().await.unwrap().len(), 4);
+                drop(client);
+            };
+            let server = serve(&mut far, chunk, |line| maildrop(4, line));
+            tokio::join!(client, server);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sync_goes_on_wherever_next_was_dropped() {
+    for chunk in [1, 3, 1000] {
+        let (client, mut far) = logged_in_pop().await;
+        let client = async {
+            let mut new = client.sync(["id-2"]).await.unwrap();
+            let mut given = Vec::new();
+            for most in (0..).map(|n| n % 6 + 1) {
+                match cut(new.next(), most).await.map(Result::unwrap) {
+                    Some(Some(one)) => {
+                        assert_eq!(one.message().unwrap(), &message(one.number()));
+                        new.delete(&one);
+                        given.push(one.number());
+                    }
+                    Some(None) => break,
+                    None => {}
+                }
+            }
+            assert_eq!(given, [1, 3, 4, 5]);
+            new.finish().await.unwrap().deleted()
+        };
+        let server = serve(&mut far, chunk, |line| maildrop(5, line));
+        let (deleted, asked) = tokio::join!(client, server);
+        assert_eq!(deleted, 4);
+        let deleted: Vec<_> = asked.iter().filter(|line| line.starts_with("DELE")).collect();
+        assert_eq!(deleted, ["DELE 1", "DELE 3", "DELE 4", "DELE 5"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_was_answered_out_of_turn_is_not_open() {
+    let (mut client, mut far) = logged_in_pop().await;
+    let server = async {
+        far.line().await;
+        far.say("+OK\r\n+OK 9").await;
+    };
+    let (noop, ()) = tokio::join!(client.noop(), server);
+    noop.unwrap();
+    let error = client.stat().await.unwrap_err();
+    assert!(matches!(error, pop::Error::Protocol { .. }), "{error:?}");
+    assert!(!client.is_open() && !error.connection_usable());
+}
+
+const CLOSED: &str = "-ERR Protocol error. Connection is closed. 10\r\n";
+
+/// Exchange says so, and closes a moment later.
+#[tokio::test(start_paused = true)]
+async fn a_sync_that_the_server_ends_has_not_given_all_however_often_it_is_asked() {
+    let (client, mut far) = logged_in_pop().await;
+    let client = async {
+        let mut new = client.sync(["id-1"]).await.unwrap();
+        for _ in 0..3 {
+            let error = new.next().await.unwrap_err();
+            assert!(matches!(error, pop::Error::Closed { .. }), "{error:?}");
+        }
+        assert!(new.finish().await.is_err());
+    };
+    let answer = |line: &str| match line {
+        "RETR 2" => CLOSED.to_owned(),
+        _ => maildrop(3, line),
+    };
+    let ((), asked) = tokio::join!(client, serve(&mut far, 99, answer));
+    assert_eq!(asked.last().unwrap(), "RETR 3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_thousand_rows_are_read_in_time() {
+    let (client, mut far) = logged_in_pop().await;
+    let rows = |row: fn(u32) -> String| {
+        (1..=100_000).fold("+OK\r\n".to_owned(), |all, n| all + &row(n)) + ".\r\n"
+    };
+    let answer = |line: &str| match line {
+        "UIDL" => rows(|n| format!("{n} {n:010}\r\n")),
+        "LIST" => rows(|n| format!("{n} 2000\r\n")),
+        _ => maildrop(1, line),
+    };
+    let (new, _) = tokio::join!(
+        async { client.sync(["0000000007"]).await.unwrap().left() },
+        serve(&mut far, 1 << 19, answer)
+    );
+    assert_eq!(new, 99_999);
+}
+
+/// Some 10 octets a second are less than the least that must move.
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_drips_comes_to_the_deadline() {
+    let (mut client, mut far) = logged_in_pop().await;
+    let server = async {
+        far.line().await;
+        far.say("+OK\r\n").await;
+        for number in 1..100_000 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            far.say(format!("{number} 12\r\n")).await;
+        }
+    };
+    let began = tokio::time::Instant::now();
+    let error = tokio::select! {
+        listed = client.list() => listed.unwrap_err(),
+        () = server => panic!("it waits for ever"),
+    };
+    assert!(matches!(error, pop::Error::Net { .. }), "{error:?}");
+    assert_eq!(began.elapsed().as_secs(), 60);
+    assert!(!client.is_open());
+}
