@@ -29,12 +29,15 @@ impl PopClient {
     pub(crate) async fn end(&mut self) -> Result<(), Error> {
         self.rest(Quit::NAME).await?;
         self.start(Quit::NAME, &Quit.encode(), Quit.shape())?;
-        match self.response(Quit::NAME).await {
-            Ok(response) => finish(Quit, response, Stage::Command(Quit::NAME), self.core()),
+        let answer = self.response(Quit::NAME).await;
+        let ended = answer
+            .and_then(|response| finish(Quit, response, Stage::Command(Quit::NAME), self.core()));
+        match ended {
+            Err(Error::Refused { .. }) => ended,
             Err(source) if self.marked() > 0 && self.all_sent() => {
                 Err(Error::Unknown { marked: self.marked(), source: Box::new(source) })
             }
-            Err(source) => Err(source),
+            ended => ended,
         }
     }
 }

@@ -147,6 +147,33 @@ async fn a_sync_that_the_server_ends_has_not_given_all_however_often_it_is_asked
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_quit_that_is_answered_by_a_closed_connection_leaves_it_unknown_what_is_deleted() {
+    for (answer, marked) in [(CLOSED, 1), (CLOSED, 0), ("", 1), ("nonsense\r\n", 1)] {
+        let (mut client, mut far) = logged_in_pop().await;
+        let client = async {
+            for _ in 0..marked {
+                client.dele(1).await.unwrap();
+            }
+            client.quit().await.unwrap_err()
+        };
+        let server = async {
+            for _ in 0..marked {
+                far.line().await;
+                far.say("+OK\r\n").await;
+            }
+            assert_eq!(far.line().await, "QUIT");
+            far.say(answer).await;
+            drop(far);
+        };
+        let (error, ()) = tokio::join!(client, server);
+        match marked {
+            0 => assert!(matches!(error, pop::Error::Closed { .. }), "{error:?}"),
+            _ => assert!(matches!(error, pop::Error::Unknown { marked: 1, .. }), "{error:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hundred_thousand_rows_are_read_in_time() {
     let (client, mut far) = logged_in_pop().await;
     let rows = |row: fn(u32) -> String| {
