@@ -56,8 +56,9 @@ pub enum Error {
         /// The line in question.
         answer: String,
     },
-    /// A message that is larger than [`Limits::message`](crate::Limits::message), as LIST says.
-    /// It was not asked for; the connection is good.
+    /// A message that is larger than [`Limits::message`](crate::Limits::message). The connection
+    /// is good: it was not asked for, as LIST says its size, or its end was found within
+    /// [`Limits::settle`](crate::Limits::settle) more.
     /// [`retr_reader`](super::PopClient::retr_reader) takes any size.
     #[error("a message of {octets} octets exceeds the limit of {limit}")]
     TooLarge {

@@ -39,7 +39,7 @@ impl Command for Capa {
     }
 
     fn shape(&self) -> Shape {
-        Shape::Listing
+        Shape::Capabilities
     }
 
     fn finish(self, response: Response) -> Result<Capabilities, String> {

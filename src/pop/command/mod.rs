@@ -65,6 +65,9 @@ pub(crate) fn accepted(response: Response, name: &'static str) -> Result<Respons
 }
 
 fn accepted_at(response: Response, stage: Stage) -> Result<Response, Error> {
+    if let Some((octets, limit)) = response.too_large {
+        return Err(Error::TooLarge { octets, limit });
+    }
     let reply = match response {
         accepted if accepted.reply.is_ok() => return Ok(accepted),
         refused => refused.reply,

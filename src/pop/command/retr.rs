@@ -24,7 +24,9 @@ impl PopClient {
     ///
     /// # Errors
     /// [`Error::Refused`] if there is no such message or it is marked as deleted;
-    /// [`Error::Protocol`] if it exceeds [`Limits::message`](crate::Limits::message).
+    /// [`Error::TooLarge`] if it exceeds [`Limits::message`](crate::Limits::message), which is
+    /// [`Error::Protocol`] and costs the connection if it does so by more than
+    /// [`Limits::settle`](crate::Limits::settle).
     ///
     /// # Cancel safety
     /// See [`PopClient`]. What is left of a large message costs the connection.

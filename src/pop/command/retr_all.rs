@@ -64,12 +64,13 @@ impl Messages<'_> {
     /// The next message; `None` when all have come.
     ///
     /// A message that the server refuses does not end the others: its refusal is in the
-    /// [`Retrieved`].
+    /// [`Retrieved`]. Neither does one that exceeds [`Limits::message`](crate::Limits::message) by
+    /// no more than [`Limits::settle`](crate::Limits::settle): that is [`Error::TooLarge`].
     ///
     /// # Errors
     /// What ends all of them: [`Error::Closed`] or [`Error::Net`] if the connection is gone,
-    /// [`Error::Protocol`] if a message exceeds [`Limits::message`](crate::Limits::message). There
-    /// are no more messages then; what came before is good.
+    /// [`Error::Protocol`] if a message exceeds the limit by more. There are no more messages
+    /// then; what came before is good.
     ///
     /// # Cancel safety
     /// Nothing is lost if the future is dropped: the next call goes on where this one stopped.

@@ -35,6 +35,8 @@ pub(crate) enum Shape {
     Line,
     /// A status line and, if it is `+OK`, lines up to a lone dot.
     Listing,
+    /// The same with what the server offers.
+    Capabilities,
     /// The same with a message.
     Message,
     /// The same with a message that is passed on in pieces as it comes.
@@ -51,6 +53,14 @@ pub(crate) struct Response {
     pub(crate) reply: Reply,
     /// The lines behind a `+OK` of a multi-line command, unstuffed; empty otherwise.
     pub(crate) text: Bytes,
+    /// They were more octets than the limit, which follows, and are thrown away.
+    pub(crate) too_large: Option<(u64, u64)>,
+}
+
+impl Response {
+    const fn line(reply: Reply) -> Self {
+        Self { reply, text: Bytes::new(), too_large: None }
+    }
 }
 
 /// What the core reports.
@@ -208,22 +218,19 @@ impl Core {
             return self.user_accepted().map(|()| None);
         }
         if !reply.is_ok() {
-            return Ok(Some(Event::Response(Response { reply, text: Bytes::new() })));
+            return Ok(Some(Event::Response(Response::line(reply))));
         }
         match shape {
-            Shape::Listing | Shape::Message => {
-                let limit = match shape {
-                    Shape::Message => self.limits.literal,
-                    _ => self.limits.response as u64,
-                };
-                self.text = Some(Text::whole(reply, shape, limit, line.crlf, &mut self.input));
+            Shape::Listing | Shape::Capabilities | Shape::Message => {
+                let input = &mut self.input;
+                self.text = Some(Text::whole(reply, shape, &self.limits, line.crlf, input));
                 self.read_text()
             }
             Shape::Stream => {
                 self.text = Some(Text::streamed(line.crlf));
-                Ok(Some(Event::Response(Response { reply, text: Bytes::new() })))
+                Ok(Some(Event::Response(Response::line(reply))))
             }
-            _ => Ok(Some(Event::Response(Response { reply, text: Bytes::new() }))),
+            _ => Ok(Some(Event::Response(Response::line(reply)))),
         }
     }
 

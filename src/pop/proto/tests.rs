@@ -28,7 +28,8 @@ fn said(core: &mut Core) -> Response {
 }
 
 fn response(reply: &str, text: &'static str) -> Response {
-    Response { reply: Reply::parse(reply).unwrap(), text: Bytes::from_static(text.as_bytes()) }
+    let text = Bytes::from_static(text.as_bytes());
+    Response { text, ..Response::line(Reply::parse(reply).unwrap()) }
 }
 
 #[test]

@@ -4,8 +4,10 @@
 //! without a copy: whole at the lone dot, or piece by piece as they come.
 
 use super::{Event, Response, Shape};
+use crate::Limits;
 use crate::fault::Fault;
 use crate::pop::Reply;
+use crate::pop::command::rows;
 use crate::wire::Input;
 use crate::wire::dot::{Unstuffed, Unstuffer};
 
@@ -22,28 +24,72 @@ pub(super) struct Text {
 }
 
 enum Kind {
-    Whole { reply: Reply, shape: Shape, limit: u64 },
+    Whole { reply: Reply, shape: Shape, most: Most },
     Streamed,
+}
+
+/// What may be kept.
+struct Most {
+    octets: u64,
+    lines: usize,
+    line: usize,
+    /// So many octets more are read to get to the end of what is too large.
+    beyond: u64,
+}
+
+impl Most {
+    const fn new(shape: Shape, limits: &Limits) -> Self {
+        let listing = Self {
+            octets: limits.response as u64,
+            lines: usize::MAX,
+            line: limits.line,
+            beyond: 0,
+        };
+        match shape {
+            // One that is larger than LIST said must not end the session: every session would end
+            // at the same one.
+            Shape::Message => {
+                Self { octets: limits.literal, line: usize::MAX, beyond: limits.settle, ..listing }
+            }
+            Shape::Capabilities => Self { lines: limits.lines, ..listing },
+            _ => listing,
+        }
+    }
+
+    fn check_lines(&self, text: &[u8]) -> Result<(), Fault> {
+        let mut lines = 0;
+        for line in rows(text) {
+            lines += 1;
+            if line.len() > self.line {
+                return Err(Fault::LineTooLong { limit: self.line });
+            }
+            if lines > self.lines {
+                return Err(Fault::ResponseTooLong { limit: self.lines as u64, unit: "lines" });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Text {
     /// Room for what is read at once of a streamed message.
     const PIECE: usize = 64 * 1024;
 
-    /// `limit`: the most octets that are kept. `crlf`: how the status line ended.
+    /// `crlf`: how the status line ended.
     pub(super) fn whole(
         reply: Reply,
         shape: Shape,
-        limit: u64,
+        limits: &Limits,
         crlf: bool,
         input: &mut Input,
     ) -> Self {
+        let most = Most::new(shape, limits);
         // Room for several messages at once, since each is copied out of it if it is small. Many
         // servers say `+OK 120 octets`: that saves allocations and need not be right.
-        let announced = usize::try_from(reply.octets().unwrap_or(0).min(limit)).unwrap_or(0);
+        let announced = usize::try_from(reply.octets().unwrap_or(0).min(most.octets)).unwrap_or(0);
         let octets = if shape == Shape::Message { announced.max(Self::PIECE) } else { announced };
         input.expect(octets.saturating_sub(input.unread().len()));
-        Self::new(Kind::Whole { reply, shape, limit }, crlf)
+        Self::new(Kind::Whole { reply, shape, most }, crlf)
     }
 
     /// See [`whole`](Self::whole). It may have any size.
@@ -58,7 +104,7 @@ impl Text {
     /// Reads on. The event is the last one unless it is a piece.
     ///
     /// # Errors
-    /// There is more than may be kept.
+    /// There is more than may be kept, and its end is far.
     pub(super) fn read(
         &mut self,
         input: &mut Input,
@@ -71,16 +117,20 @@ impl Text {
             }
         }
         let length = self.gone + self.ready as u64;
-        if let Kind::Whole { limit, .. } = self.kind
-            && length > limit
-        {
-            return Err(Fault::ResponseTooLong { limit, unit: "octets" });
-        }
         let streamed = matches!(self.kind, Kind::Streamed);
-        if self.ready > 0 && (streamed || abandoned) {
+        let too_large = match &self.kind {
+            Kind::Whole { most, .. } if length > most.octets => {
+                if length - most.octets > most.beyond {
+                    return Err(Fault::ResponseTooLong { limit: most.octets, unit: "octets" });
+                }
+                Some((length, most.octets))
+            }
+            _ => None,
+        };
+        if self.ready > 0 && (streamed || abandoned || too_large.is_some()) {
             let piece = input.cut(self.ready);
             (self.gone, self.ready) = (length, 0);
-            if !abandoned {
+            if streamed && !abandoned {
                 return Ok(Some(Event::Piece(piece)));
             }
         }
@@ -98,12 +148,15 @@ impl Text {
                 input.hear(|| format!("[message, {length} octets]"));
                 Event::End
             }
-            Kind::Whole { reply, shape, .. } => {
+            Kind::Whole { reply, shape, most } => {
                 input.hear(|| match shape {
                     Shape::Message => format!("[message, {length} octets]"),
                     _ => String::from_utf8_lossy(&text).trim_end().to_owned(),
                 });
-                Event::Response(Response { reply: reply.clone(), text })
+                if *shape != Shape::Message && !abandoned {
+                    most.check_lines(&text)?;
+                }
+                Event::Response(Response { reply: reply.clone(), text, too_large })
             }
         }))
     }

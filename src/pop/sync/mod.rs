@@ -157,7 +157,8 @@ impl NewMessages {
         let Some((number, answer)) = self.client.next_answer().await? else {
             return Ok(self.next_too_large());
         };
-        if answer.is_ok() {
+        // One that turned out to be too large was read by RETR all the same.
+        if matches!(answer, Ok(_) | Err(Error::TooLarge { .. })) {
             self.unstored.insert(number);
         }
         Ok(Some(self.new_message(number, answer.map(|response| response.text))))

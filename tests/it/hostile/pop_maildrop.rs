@@ -173,6 +173,82 @@ async fn a_quit_that_is_answered_by_a_closed_connection_leaves_it_unknown_what_i
     }
 }
 
+/// Exchange lists sizes that it only estimates.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_larger_than_listed_does_not_end_the_others() {
+    let (connector, mut far) = connector(Protocol::Pop, PopClient::builder);
+    let connector = connector.limits(Limits::default().message(1000));
+    let answer = |line: &str| match line {
+        "RETR 2" => format!("+OK\r\n{}.\r\n", "a line\r\n".repeat(200)),
+        "CAPA" => "+OK\r\nUIDL\r\nPIPELINING\r\nEXPIRE 0\r\n.\r\n".to_owned(),
+        _ => maildrop(3, line),
+    };
+    let client = async {
+        let mut client = connector.connect().await.unwrap();
+        let error = client.retr(2).await.unwrap_err();
+        assert!(matches!(error, pop::Error::TooLarge { octets: 1600, limit: 1000 }), "{error:?}");
+        assert!(error.connection_usable() && client.is_open());
+        let mut new = client.sync(["x"]).await.unwrap();
+        let mut given = Vec::new();
+        while let Some(one) = new.next().await.unwrap() {
+            given.push((one.number(), one.message().is_ok()));
+            new.delete(&one);
+        }
+        assert_eq!(given, [(1, true), (2, false), (3, true)]);
+        // It was read, and QUIT would delete it.
+        let error = new.finish().await.unwrap_err();
+        assert!(matches!(error, pop::Error::Unstored { messages: 1 }), "{error:?}");
+    };
+    let server = async {
+        far.pop_login().await;
+        serve(&mut far, 99, answer).await
+    };
+    tokio::join!(client, server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_without_end_costs_the_connection_and_no_memory() {
+    let (connector, mut far) = connector(Protocol::Pop, PopClient::builder);
+    let connector = connector.limits(Limits::default().message(1000).settle(50_000));
+    let server = async {
+        far.pop_login().await;
+        far.line().await;
+        far.say("+OK\r\n").await;
+        for _ in 0..20 {
+            far.say("a line of a message without end\r\n".repeat(1000)).await;
+        }
+    };
+    let client = async {
+        let mut client = connector.connect().await.unwrap();
+        let error = client.retr(1).await.unwrap_err();
+        assert!(error.to_string().contains("more than 1000 octets"), "{error}");
+        assert!(!client.is_open() && !error.connection_usable());
+    };
+    tokio::join!(client, server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_capabilities_and_a_row_of_a_listing_come_to_their_limits() {
+    let (connector, mut far) = connector(Protocol::Pop, PopClient::builder);
+    let server = async {
+        far.say("+OK\r\n").await;
+        far.line().await;
+        far.say(format!("+OK\r\n{}.\r\n", "X\r\n".repeat(1001))).await;
+    };
+    let (client, ()) = tokio::join!(connector.connect(), server);
+    let error = client.unwrap_err();
+    assert!(error.to_string().contains("more than 1000 lines"), "{error}");
+
+    let (mut client, mut far) = logged_in_pop().await;
+    let server = async {
+        far.line().await;
+        far.say(format!("+OK\r\n1 {}\r\n.\r\n", "x".repeat(70_000))).await;
+    };
+    let (named, ()) = tokio::join!(client.uidl(), server);
+    let error = named.unwrap_err();
+    assert!(matches!(error, pop::Error::Protocol { .. }), "{error:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hundred_thousand_rows_are_read_in_time() {
     let (client, mut far) = logged_in_pop().await;
