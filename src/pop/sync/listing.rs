@@ -3,7 +3,7 @@
 //! LIST decides what exists, so that a message without an identifier, or with a line that makes no
 //! sense, is not overlooked: it is one that nobody can know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::pop::command::uidl::identifier;
 use crate::pop::command::{numbered, rows, size};
@@ -11,7 +11,7 @@ use crate::pop::command::{numbered, rows, size};
 /// A message as the server lists it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Nothing if there is none, or the server names two.
+    /// Nothing if there is none, the server names two, or another message has the same.
     pub(super) id: Option<String>,
     /// Nothing if the server does not say it in digits.
     pub(super) octets: Option<u64>,
@@ -37,7 +37,25 @@ pub(super) fn joined(list: &[u8], uidl: &[u8]) -> Result<BTreeMap<u32, Entry>, V
     for (number, id) in named {
         entries.entry(number).or_default().id = id;
     }
+    forget_shared(&mut entries);
     Ok(entries)
+}
+
+/// Identical copies may share an identifier (RFC 1939 section 7). Messages that share one and have
+/// different sizes are no copies: who has one of them does not have the others.
+fn forget_shared(entries: &mut BTreeMap<u32, Entry>) {
+    let mut sizes: HashMap<&str, Option<u64>> = HashMap::new();
+    let mut shared = HashSet::new();
+    for entry in entries.values() {
+        if let Some(id) = entry.id.as_deref()
+            && *sizes.entry(id).or_insert(entry.octets) != entry.octets
+        {
+            shared.insert(id.to_owned());
+        }
+    }
+    for entry in entries.values_mut() {
+        entry.id.take_if(|id| shared.contains(id));
+    }
 }
 
 #[cfg(test)]

@@ -192,7 +192,8 @@ impl NewMessages {
         self.known.iter().filter_map(|number| self.entries.get(number)?.id.as_deref())
     }
 
-    /// The identifiers among `known` that the maildrop holds no longer: they can be forgotten.
+    /// The identifiers among `known` by which nothing in the maildrop is known any longer: they
+    /// can be forgotten.
     pub fn gone(&self) -> impl Iterator<Item = &str> {
         self.gone.iter().map(String::as_str)
     }
@@ -297,8 +298,9 @@ impl NewMessage {
         self.number
     }
 
-    /// Its identifier, to be known by the next time. Some servers leave it out, or name two; then
-    /// the message is new every time until it is deleted.
+    /// Its identifier, to be known by the next time. Some servers leave it out, name two, or give
+    /// the same to messages of different sizes; then the message is new every time until it is
+    /// deleted.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }

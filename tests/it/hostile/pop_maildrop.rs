@@ -173,6 +173,29 @@ async fn a_quit_that_is_answered_by_a_closed_connection_leaves_it_unknown_what_i
     }
 }
 
+/// RFC 1939 section 7 lets identical copies share an identifier, and others do it, too.
+#[tokio::test(start_paused = true)]
+async fn messages_of_different_sizes_are_not_known_by_one_identifier() {
+    let (client, mut far) = logged_in_pop().await;
+    let answer = |line: &str| match line {
+        "UIDL" => "+OK\r\n1 same\r\n2 same\r\n3 twin\r\n4 twin\r\n.\r\n".to_owned(),
+        "LIST" => "+OK\r\n1 20\r\n2 21\r\n3 30\r\n4 30\r\n.\r\n".to_owned(),
+        _ => maildrop(4, line),
+    };
+    let client = async {
+        let mut new = client.sync(["same", "twin"]).await.unwrap();
+        let mut given = Vec::new();
+        while let Some(one) = new.next().await.unwrap() {
+            given.push((one.number(), one.id().map(str::to_owned)));
+        }
+        assert_eq!(given, [(1, None), (2, None)]);
+        assert_eq!(new.known().collect::<Vec<_>>(), ["twin", "twin"]);
+        // Whichever of the two the caller has, it is not to be known by this.
+        assert_eq!(new.gone().collect::<Vec<_>>(), ["same"]);
+    };
+    tokio::join!(client, serve(&mut far, 99, answer));
+}
+
 /// Exchange lists sizes that it only estimates.
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_larger_than_listed_does_not_end_the_others() {
