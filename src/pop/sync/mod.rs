@@ -100,14 +100,6 @@ impl NewMessages {
     async fn find(mut client: PopClient, known: HashSet<String>) -> Result<Self, Error> {
         client.ask_behind_login().await?;
         let (uidl, list) = client.list_both().await?;
-        let uidl = match accepted(uidl, Uidl::NAME) {
-            Err(Error::Refused { reply, .. }) if reply.code().is_none() => {
-                let offered = client.capabilities().iter().collect::<Vec<_>>().join(", ");
-                return Err(Error::Unsupported { what: "UIDL".to_owned(), offered });
-            }
-            uidl => uidl?,
-        };
-        let list = accepted(list, List::NAME)?;
         let entries = listing::joined(&list.text, &uidl.text).map_err(|row| {
             unparsed(&String::from_utf8_lossy(&row), Stage::Command(List::NAME), client.core())
         })?;
@@ -284,11 +276,26 @@ impl PopClient {
         if pipelined {
             self.start(List::NAME, &List.encode(), List.shape())?;
         }
-        let uidl = self.response(Uidl::NAME).await?;
+        let uidl = accepted(self.response(Uidl::NAME).await?, Uidl::NAME);
+        let uidl = uidl.map_err(|error| self.without_uidl(error))?;
         if !pipelined {
             self.start(List::NAME, &List.encode(), List.shape())?;
         }
-        Ok((uidl, self.response(List::NAME).await?))
+        let list = accepted(self.response(List::NAME).await?, List::NAME)?;
+        Ok((uidl, list))
+    }
+
+    /// A server that does not know a command says so in words only.
+    fn without_uidl(&self, error: Error) -> Error {
+        match error {
+            Error::Refused { reply, .. }
+                if reply.code().is_none() && !self.capabilities().has(Uidl::NAME) =>
+            {
+                let offered = self.capabilities().iter().collect::<Vec<_>>().join(", ");
+                Error::Unsupported { what: Uidl::NAME.to_owned(), offered }
+            }
+            error => error,
+        }
     }
 }
 

@@ -173,6 +173,22 @@ async fn a_quit_that_is_answered_by_a_closed_connection_leaves_it_unknown_what_i
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_refused_uidl_is_a_missing_one_only_if_it_is_not_offered() {
+    for (offered, refused) in [("+OK\r\nUIDL\r\n.\r\n", true), ("+OK\r\nTOP\r\n.\r\n", false)] {
+        let (client, mut far) = logged_in_pop().await;
+        let answer = |line: &str| match line {
+            "CAPA" => offered.to_owned(),
+            "UIDL" => "-ERR mailbox is being rebuilt\r\n".to_owned(),
+            _ => maildrop(1, line),
+        };
+        let (new, _) = tokio::join!(client.sync(["x"]), serve(&mut far, 99, answer));
+        let error = new.unwrap_err();
+        assert_eq!(matches!(error, pop::Error::Refused { .. }), refused, "{error:?}");
+        assert_eq!(matches!(error, pop::Error::Unsupported { .. }), !refused, "{error:?}");
+    }
+}
+
 /// RFC 1939 section 7 lets identical copies share an identifier, and others do it, too.
 #[tokio::test(start_paused = true)]
 async fn messages_of_different_sizes_are_not_known_by_one_identifier() {
