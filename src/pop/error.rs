@@ -160,6 +160,8 @@ impl Failure for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Refused { stage, reply } => match reply.code() {
+                // No word about the caller, of whom it knows nothing yet.
+                None if *stage == Stage::Greeting => Retry::Later(None),
                 Some(ResponseCode::SysPerm) => Retry::Administrator,
                 Some(ResponseCode::Auth) => Retry::RefreshToken,
                 Some(code) if code.is_temporary() => Retry::Later(None),

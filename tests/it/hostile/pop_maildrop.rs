@@ -289,6 +289,13 @@ async fn a_list_of_capabilities_and_a_row_of_a_listing_come_to_their_limits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_is_busy_at_the_greeting_may_be_tried_later() {
+    let (connector, mut far) = connector(Protocol::Pop, PopClient::builder);
+    let (client, ()) = tokio::join!(connector.connect(), far.say("-ERR too many connections\r\n"));
+    assert_eq!(client.unwrap_err().retry(), Retry::Later(None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hundred_thousand_rows_are_read_in_time() {
     let (client, mut far) = logged_in_pop().await;
     let rows = |row: fn(u32) -> String| {
