@@ -14,6 +14,9 @@ impl PopClient {
     /// Ends the session and deletes what [`dele`](Self::dele) has marked. `Ok` is the server's word
     /// that it did.
     ///
+    /// A server that offers `EXPIRE 0` ([`expire`](crate::pop::Capabilities::expire), as Gmail does)
+    /// may delete what was read, too. To leave it there, drop the client instead.
+    ///
     /// # Errors
     /// - [`Error::Refused`]: the server did not delete all of it (RFC 1939 section 6).
     /// - [`Error::Unknown`]: QUIT went out and its answer was lost, so that it is not known whether

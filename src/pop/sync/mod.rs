@@ -30,13 +30,21 @@ impl PopClient {
     /// # async fn fetch(
     /// #     pop: mailbearer::PopClient, mut known: HashSet<String>,
     /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// # fn store(id: Option<&str>, message: &[u8]) -> std::io::Result<()> { Ok(()) }
     /// let mut new = pop.sync(&known).await?;
     /// while let Some(message) = new.next().await? {
-    ///     let Ok(octets) = message.message() else { continue };
-    ///     std::fs::write(format!("{}.eml", message.number()), octets)?;
-    ///     // Stored for good, and only now.
-    ///     new.delete(&message);
+    ///     match message.message() {
+    ///         // The message and its identifier, under a name of their own: numbers mean other
+    ///         // messages the next time.
+    ///         Ok(octets) => store(message.id(), octets)?,
+    ///         Err(why) => {
+    ///             eprintln!("message {}: {why}", message.number());
+    ///             continue;
+    ///         }
+    ///     }
+    ///     // It is stored for good, and only now.
     ///     known.extend(message.id().map(str::to_owned));
+    ///     new.delete(&message);
     /// }
     /// let done = new.finish().await?;
     /// println!("{} messages moved here", done.deleted());
