@@ -111,7 +111,8 @@ async fn authenticate(session: &mut Session, login: Login) -> Result<(), Error> 
         let small = user.len().max(password.expose().len()) as u64 <= Literals::SMALL;
         let literals = Literals::of(offered);
         let ascii = user.is_ascii() && password.expose().is_ascii();
-        if !ascii && !(literals == Literals::Any || literals == Literals::Small && small) {
+        let writable = ascii || literals == Literals::Any || literals == Literals::Small && small;
+        if !writable {
             return Err(Error::lacks(offered, Stage::Auth, "LITERAL+"));
         }
         session.driver_mut().scrub(login.session.scrubber());

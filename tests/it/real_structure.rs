@@ -10,8 +10,8 @@ use crate::support::person::Person;
 /// A part: its header without the empty line, and what it has.
 enum Tree {
     Leaf(Vec<u8>, Vec<u8>),
-    Multipart(Vec<u8>, &'static str, Vec<Tree>),
-    Message(Vec<u8>, Box<Tree>),
+    Multipart(Vec<u8>, &'static str, Vec<Self>),
+    Message(Vec<u8>, Box<Self>),
 }
 
 use Tree::{Leaf, Multipart};
