@@ -97,6 +97,13 @@ pub(crate) fn smtp_body_from_a_stream() -> Measured {
     })
 }
 
+/// The same by IMAP.
+pub(crate) fn imap_copied() -> Measured {
+    const OCTETS: usize = 100 * 1024 * 1024;
+    let server = imap::server(imap::literal(OCTETS), 1);
+    single_threaded(peak(imap::copied(server, OCTETS)))
+}
+
 /// How much more heap the metadata of very many messages takes than that of many.
 pub(crate) fn imap_growth() -> Measured {
     let heap = |messages| single_threaded(peak(imap::metadata(messages)));

@@ -64,15 +64,18 @@ const FIGURES: &[Figure] = &[
     figure("imap/connect", RoundTrips, AtMost(4.0), round_trips::imap_connect),
     figure("imap/select", RoundTrips, AtMost(1.0), round_trips::imap_select),
     figure("imap/fetch", RoundTrips, AtMost(1.0), round_trips::imap_fetch),
-    // SELECT and UID FETCH in one flight by one call will take the last one off each of these two.
-    figure("imap/connect_login_select_fetch_exchange", RoundTrips, Goal(7.0), round_trips::imap_fetched_exchange),
-    figure("imap/connect_login_select_fetch", RoundTrips, Goal(5.0), round_trips::imap_fetched),
+    // The same, with SELECT and UID FETCH in one flight by one call.
+    figure("imap/connect_login_select_fetch_exchange", RoundTrips, AtMost(7.0), round_trips::imap_fetched_exchange),
+    figure("imap/connect_login_select_fetch", RoundTrips, AtMost(5.0), round_trips::imap_fetched),
+    // The window holds 64 commands.
+    figure("imap/status_of_100", RoundTrips, AtMost(2.0), round_trips::imap_status_of_hundred),
     figure("imap/nodelay", Writes, AtMost(1.0), round_trips::imap_writes),
     // A parser for BODYSTRUCTURE is to get there, one that reads it and ENVELOPE in the pass that
     // finds where they end. So far the one is not visited and the other read three times.
     figure("imap/fetch_parse_instructions", Instructions, Goal(12_000.0), || instructions::each(&imap::METADATA, 640)),
     figure("imap/fetch_parse_allocations", Allocations, AtMost(3.0), || allocations::each(&imap::METADATA)),
     figure("imap/fetch_heap_growth", Growth, AtMost(1.2), allocations::imap_growth),
+    figure("imap/copy_100_mib_heap", Octets, AtMost(KIB * KIB), allocations::imap_copied),
     figure("imap/literal_growth", Growth, AtMost(1.2), || growth(&imap::LITERAL_10_KIB_BY_OCTETS, &imap::LITERAL_1_MIB_BY_OCTETS)),
     figure("imap/line_growth", Growth, AtMost(1.2), || growth(&imap::LINE_10_KIB_BY_OCTETS, &imap::LINE_1_MIB_BY_OCTETS)),
     // Core and driver.
@@ -80,6 +83,7 @@ const FIGURES: &[Figure] = &[
     figure("imap/search_growth", Growth, AtMost(1.2), search_growth),
     figure("imap/fetch_metadata_time", TimesFloor, Limit::None, wall::imap_metadata),
     figure("imap/fetch_1000_bodies_time", TimesFloor, Limit::None, wall::imap_bodies),
+    figure("imap/copy_100_mib_time", TimesFloor, Limit::None, wall::imap_copied),
 
     // TCP, TLS, greeting, CAPA, AUTH in two steps, STAT.
     figure("pop/connect", RoundTrips, AtMost(7.0), round_trips::pop_connect),

@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use mailbearer::imap::{Fetch, Mailbox, UidSet};
+use mailbearer::imap::{Fetch, Messages, StatusItem, UidSet};
 use mailbearer::net::{Connection, Dial};
 use mailbearer::smtp::{Body, Envelope};
 use mailbearer::token::StaticToken;
@@ -143,8 +143,22 @@ pub(crate) fn imap_fetch() -> Measured {
     imap(Imap::exchange, async |route, client| {
         let inbox = client.select("INBOX").await.map_err(said)?;
         let before = route.trips();
-        fetch(inbox).await?;
+        let messages = inbox.uid_fetch(UidSet::all(), Fetch::flags().body()).await;
+        one(messages.map_err(said)?).await?;
         Ok(route.trips() - before)
+    })
+}
+
+/// How many messages there are in each of a hundred mailboxes.
+pub(crate) fn imap_status_of_hundred() -> Measured {
+    imap(Imap::exchange, async |route, client| {
+        let names = (0..100).map(|number| format!("Folder {number}"));
+        let before = route.trips();
+        let told = client.status_all(names, [StatusItem::Messages]).await.map_err(said)?;
+        match told.iter().filter(|told| told.is_ok()).count() {
+            100 => Ok(route.trips() - before),
+            other => Err(format!("{other} mailboxes")),
+        }
     })
 }
 
@@ -159,21 +173,21 @@ pub(crate) fn imap_fetched() -> Measured {
 }
 
 /// The most writes that any flight behind TLS took at Exchange Online: CAPABILITY, AUTHENTICATE,
-/// the probe of several commands, SELECT, FETCH.
+/// the probe of several commands, SELECT with UID FETCH.
 pub(crate) fn imap_writes() -> Measured {
     imap(Imap::exchange, async |route, client| {
         connect_to_fetched(route, client).await?;
-        Ok(route.traffic.most_writes(5).into())
+        Ok(route.traffic.most_writes(4).into())
     })
 }
 
 async fn connect_to_fetched(route: &Route, client: &mut ImapClient) -> Measured {
-    fetch(client.select("INBOX").await.map_err(said)?).await?;
+    let messages = client.select_fetch("INBOX", UidSet::all(), Fetch::flags().body()).await;
+    one(messages.map_err(said)?).await?;
     Ok(route.trips())
 }
 
-async fn fetch(inbox: &mut Mailbox) -> Result<(), String> {
-    let messages = inbox.uid_fetch(UidSet::all(), Fetch::flags().body()).await.map_err(said)?;
+async fn one(messages: Messages<'_>) -> Result<(), String> {
     match messages.collect().await.map_err(said)?.len() {
         1 => Ok(()),
         other => Err(format!("{other} messages")),

@@ -226,6 +226,10 @@ impl Script for Imap {
                 * OK [UIDNEXT 2] The next unique identifier value\r\n"
                 .to_owned(),
             "UID" => "* 1 FETCH (UID 1 FLAGS (\\Seen) BODY[] {8}\r\nA: b\r\n\r\n)\r\n".to_owned(),
+            "STATUS" => {
+                let name = line.split('"').nth(1).unwrap_or_default();
+                format!("* STATUS \"{name}\" (MESSAGES 7)\r\n")
+            }
             "LOGOUT" => "* BYE Microsoft Exchange Server IMAP4 server signing off.\r\n".to_owned(),
             _ => String::new(),
         };

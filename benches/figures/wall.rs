@@ -53,20 +53,30 @@ async fn stuffed(message: &[u8], sink: &mut Player) -> Result<(), String> {
 pub(crate) fn imap_bodies() -> Measured {
     const MESSAGES: u64 = 1000;
     let response = imap::literal(50 * 1024);
-    compared(
-        || imap::bodies(imap::server(response.clone(), MESSAGES), 1, MESSAGES),
-        || async {
-            let said = Replay::new([], [after(b"", response.clone()).times(MESSAGES)]);
-            let mut stream = said.stream();
-            let mut buffer = vec![0; 64 * 1024];
-            let mut octets = MESSAGES as usize * response.len();
-            while octets > 0 {
-                octets -= stream.read(&mut buffer).await?;
-                black_box(&buffer);
-            }
-            Ok(())
-        },
-    )
+    let server = imap::server(response.clone(), MESSAGES);
+    let octets = MESSAGES as usize * response.len();
+    let bare = Replay::new([], [after(b"", response).times(MESSAGES)]);
+    compared(|| imap::bodies(server.clone(), 1, MESSAGES), || read_over(&bare, octets))
+}
+
+/// A message of 100 MiB, passed on as it comes. The floor reads over it.
+pub(crate) fn imap_copied() -> Measured {
+    const OCTETS: usize = 100 * 1024 * 1024;
+    let response = imap::literal(OCTETS);
+    let server = imap::server(response.clone(), 1);
+    let octets = response.len();
+    let bare = Replay::new([], [after(b"", response)]);
+    compared(|| imap::copied(server.clone(), OCTETS), || read_over(&bare, octets))
+}
+
+async fn read_over(replay: &Replay, mut octets: usize) -> std::io::Result<()> {
+    let mut stream = replay.stream();
+    let mut buffer = vec![0; 64 * 1024];
+    while octets > 0 {
+        octets -= stream.read(&mut buffer).await?;
+        black_box(&buffer);
+    }
+    Ok(())
 }
 
 /// The metadata of 64,000 messages by one FETCH, every field looked at. The floor only finds the

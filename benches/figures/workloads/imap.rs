@@ -176,6 +176,18 @@ async fn fetch(
     Ok(())
 }
 
+/// Passes a message on as it comes.
+pub(crate) async fn copied(replay: Replay, octets: usize) -> Result<(), String> {
+    let mut client = client(replay).await?;
+    let inbox = client.select("INBOX").await.map_err(said)?;
+    let messages = inbox.uid_fetch(UidSet::all(), Fetch::body()).await;
+    let copied = messages.map_err(said)?.parts().copy_body(&mut tokio::io::sink()).await;
+    match copied.map_err(said)?.and_then(|copied| copied.octets) {
+        Some(written) if written == octets as u64 => Ok(()),
+        other => Err(format!("{other:?} octets of {octets}")),
+    }
+}
+
 async fn searches(messages: u32, times: u64) -> Result<(), String> {
     let numbers: String = (0..messages).map(|number| format!(" {}", 2 * number + 1)).collect();
     let mut client = client(server(format!("* SEARCH{numbers}\r\n"), 1)).await?;
