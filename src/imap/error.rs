@@ -13,7 +13,7 @@ use crate::token::{Rejection, TokenError};
 use crate::{AuthError, Failure, Fault, Misuse, Retry, Stage, net};
 
 use super::proto::Core;
-use super::{Capabilities, Code, Reply};
+use super::{Capabilities, Code, CopyResult, Reply, UidSet};
 
 /// A failure of an [`ImapClient`](super::ImapClient) or a [`Mailbox`](super::Mailbox).
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,23 @@ pub enum Error {
     #[error("it is not known whether the message was stored: {cause}")]
     Unknown {
         /// What happened to the answer.
+        #[source]
+        cause: Box<Self>,
+    },
+    /// A copy or a move failed after it had been carried out in part: a set too long for one line
+    /// goes in several commands, a move without MOVE in three, and MOVE itself may stop on its way.
+    /// Of what was not sent nothing was done.
+    #[error("{cause}, after part of the messages had been copied or moved")]
+    Halfway {
+        /// The messages that the other mailbox has now, by the UIDs they had, as far as is known.
+        /// Whether this mailbox still has them, too, follows from the [`stage`](Failure::stage):
+        /// after `MOVE` or `UID MOVE` it does not, after any other it does.
+        done: UidSet,
+        /// Where they went, as far as the server tells.
+        copied: CopyResult,
+        /// The sequence numbers that were freed, in their order.
+        expunged: Vec<u32>,
+        /// Why it went no further.
         #[source]
         cause: Box<Self>,
     },
@@ -114,7 +131,7 @@ impl Error {
         match self {
             Self::Refused { reply, .. } | Self::Closed { reply: Some(reply), .. } => Some(reply),
             Self::Auth(error) => Some(error.reply()),
-            Self::Unknown { cause } => cause.reply(),
+            Self::Unknown { cause } | Self::Halfway { cause, .. } => cause.reply(),
             _ => None,
         }
     }
@@ -178,6 +195,10 @@ impl Failure for Error {
             Self::Refused { reply, .. } => after_words(reply),
             Self::Auth(error) => error.retry(),
             Self::Unknown { .. } => Retry::MayDuplicate,
+            Self::Halfway { cause, .. } => match cause.retry() {
+                retry @ (Retry::Never | Retry::Administrator) => retry,
+                _ => Retry::MayDuplicate,
+            },
             Self::Closed { reply: Some(reply), .. } if reply.says_token_expired() => {
                 Retry::RefreshToken
             }
@@ -208,7 +229,7 @@ impl Failure for Error {
             Self::Auth(_) => Stage::Auth,
             Self::Upload { .. } => Stage::Command("APPEND"),
             Self::Copy { .. } => Stage::Command("UID FETCH"),
-            Self::Unknown { cause } => cause.stage(),
+            Self::Unknown { cause } | Self::Halfway { cause, .. } => cause.stage(),
             Self::Changed { .. } => Stage::Command("SELECT"),
             Self::Misuse(_) => Stage::Command("the call"),
             Self::Token(_) => Stage::Token,
@@ -219,6 +240,7 @@ impl Failure for Error {
         match self {
             Self::Refused { usable, .. } => *usable,
             Self::Unsupported { stage, .. } => matches!(stage, Stage::Command(_)),
+            Self::Halfway { cause, .. } => cause.connection_usable(),
             Self::Changed { .. } | Self::Misuse(_) | Self::Copy { .. } => true,
             _ => false,
         }

@@ -11,8 +11,8 @@
 
 use crate::Stage;
 
-use super::command::Command;
 use super::command::select::Select;
+use super::command::{Command, Piecewise};
 use super::proto::response::Response;
 use super::proto::{Step, Tag};
 use super::session::Session;
@@ -179,27 +179,45 @@ impl Session {
             return Ok(Vec::new());
         }
         let whole = command(set.clone());
-        let line = self.encode(&whole)?.longest() + AROUND;
-        if line <= limit {
+        if self.encode(&whole)?.longest() + AROUND <= limit {
             return Ok(vec![whole]);
         }
-        let beside = line.saturating_sub(set.to_string().len());
-        Ok(set.split(limit.saturating_sub(beside)).into_iter().map(command).collect())
+        let shortest = UidSet::all();
+        let octets = shortest.to_string().len();
+        let beside = self.encode(&command(shortest))?.longest() + AROUND - octets;
+        // What is too long without the set is not made any shorter by splitting it.
+        match limit.checked_sub(beside).filter(|room| *room > 0) {
+            Some(room) => Ok(set.split(room).into_iter().map(command).collect()),
+            None => Ok(vec![whole]),
+        }
     }
 
     /// Runs one command for each piece of a set that is too long for one line, one after another:
-    /// when one is refused, no more are sent.
-    pub(crate) async fn run_split<C: Command>(
+    /// when one is refused, no more are sent. Gives what they give together, and nothing if the set
+    /// is empty.
+    pub(crate) async fn run_split<C: Piecewise>(
         &mut self,
         set: &UidSet,
         stage: Stage,
         command: impl Fn(UidSet) -> C,
-    ) -> Result<Vec<C::Output>, Error> {
+    ) -> Result<Option<C::Output>, Error> {
         let commands = self.split(set, command)?;
-        let mut outputs = Vec::with_capacity(commands.len());
-        for command in commands {
-            outputs.push(self.run(command, stage).await?);
+        self.run_pieces(commands, stage).await
+    }
+
+    /// The same for commands that were split already.
+    pub(crate) async fn run_pieces<C: Piecewise>(
+        &mut self,
+        commands: Vec<C>,
+        stage: Stage,
+    ) -> Result<Option<C::Output>, Error> {
+        let mut output = None;
+        for mut command in commands {
+            if let Some(before) = output.take() {
+                command.go_on_from(before);
+            }
+            output = Some(self.run(command, stage).await?);
         }
-        Ok(outputs)
+        Ok(output)
     }
 }

@@ -8,7 +8,7 @@ use crate::Stage;
 use super::command::Command;
 use super::proto::selected::Selected;
 use super::session::Session;
-use super::{Error, Event, Flag, MailboxName, Uid, UidSet};
+use super::{Error, Event, Flag, MailboxName, Uid};
 
 /// The selected mailbox, lent by [`ImapClient::select`](super::ImapClient::select).
 ///
@@ -31,21 +31,6 @@ impl Mailbox {
 
     pub(crate) async fn run<C: Command>(&mut self, command: C) -> Result<C::Output, Error> {
         self.session.run(command, Stage::Command(C::NAME)).await
-    }
-
-    /// Runs one command for each piece of a set that is too long for one line, and joins what they
-    /// give.
-    pub(crate) async fn run_split<C, T>(
-        &mut self,
-        uids: &UidSet,
-        stage: Stage,
-        command: impl Fn(UidSet) -> C,
-    ) -> Result<Vec<T>, Error>
-    where
-        C: Command<Output = Vec<T>>,
-    {
-        let outputs = self.session.run_split(uids, stage, command).await?;
-        Ok(outputs.into_iter().flatten().collect())
     }
 
     fn state(&self) -> &Selected {

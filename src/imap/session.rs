@@ -54,10 +54,16 @@ impl Session {
         command: C,
         stage: Stage,
     ) -> Result<C::Output, Error> {
-        let line = self.encode(&command)?;
+        match self.begin(&command, stage).await {
+            Ok(tag) => self.finish(tag, command, stage).await,
+            Err(error) => Err(command.failed(error, self.core_mut())),
+        }
+    }
+
+    async fn begin<C: Command>(&mut self, command: &C, stage: Stage) -> Result<Tag, Error> {
+        let line = self.encode(command)?;
         self.settle(stage).await?;
-        let tag = self.start::<C>(line, &command)?;
-        self.finish(tag, command, stage).await
+        self.start(line, command)
     }
 
     /// Ends what a dropped future has left, and finds out whether the server still listens.
@@ -92,6 +98,20 @@ impl Session {
         stage: Stage,
     ) -> Result<C::Output, Error> {
         command.started(tag, self.core().takes_utf8());
+        let ended = self.serve(tag, &mut command, stage).await;
+        match ended.and_then(|reply| self.judge(reply, stage)) {
+            Ok(reply) => Ok(command.finish(reply)),
+            Err(error) => Err(command.failed(error, self.core_mut())),
+        }
+    }
+
+    /// Hands a command what it claims until it is answered.
+    async fn serve<C: Command>(
+        &mut self,
+        tag: Tag,
+        command: &mut C,
+        stage: Stage,
+    ) -> Result<Reply, Error> {
         loop {
             match self.step(stage).await? {
                 Step::Data { tag: whose, frame } if whose == tag => {
@@ -104,10 +124,7 @@ impl Session {
                         command.fetched(message);
                     }
                 }
-                Step::Done { tag: whose, reply } if whose == tag => {
-                    let reply = self.judge(reply, stage)?;
-                    return Ok(command.finish(reply));
-                }
+                Step::Done { tag: whose, reply } if whose == tag => return Ok(reply),
                 _ => {}
             }
         }

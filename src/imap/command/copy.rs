@@ -12,11 +12,11 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use super::Command;
-use crate::imap::proto::Claims;
+use super::{Command, Piecewise};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
+use crate::imap::proto::{Claims, Core};
 use crate::imap::{
     Capabilities, Code, CopyUid, Error, Mailbox, MailboxName, Reply, SeqSet, Uid, UidSet,
 };
@@ -29,9 +29,12 @@ pub struct CopyResult {
 }
 
 impl CopyResult {
-    /// The UIDVALIDITY of the mailbox they were copied to, from servers with `UIDPLUS`.
+    /// The UIDVALIDITY of the mailbox they were copied to, from servers with `UIDPLUS`. `None` also
+    /// if it has changed while a long set was copied in several commands.
     pub fn uid_validity(&self) -> Option<NonZeroU32> {
-        self.copied.first().map(CopyUid::uid_validity)
+        let mut told = self.copied.iter().map(CopyUid::uid_validity);
+        let first = told.next()?;
+        told.all(|other| other == first).then_some(first)
     }
 
     /// The UID of each message, then the UID of its copy. None at all from servers without
@@ -49,14 +52,48 @@ impl CopyResult {
     }
 }
 
+/// What has come of a copy or a move so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Tally {
+    /// The messages that the other mailbox has now, as far as commands were granted.
+    granted: UidSet,
+    pub(super) copied: CopyResult,
+    pub(super) expunged: Vec<u32>,
+}
+
+impl Tally {
+    /// A command was granted.
+    pub(super) fn grant(mut self, which: Which, reply: &Reply) -> Self {
+        self.copied.take(reply.code());
+        if let Which::Uids(uids) = which {
+            self.granted.add(&uids);
+        }
+        self
+    }
+
+    /// It went no further.
+    pub(super) fn stopped(mut self, error: Error) -> Error {
+        self.copied.take(error.code());
+        let mut done = self.granted;
+        self.copied.copied.iter().for_each(|told| done.add(&told.sources()));
+        if done.is_empty() && self.expunged.is_empty() {
+            return error;
+        }
+        let Self { copied, expunged, .. } = self;
+        Error::Halfway { done, copied, expunged, cause: Box::new(error) }
+    }
+}
+
 impl Mailbox {
     /// Copies messages to another mailbox, with their flags and dates. UIDs of messages that are
     /// gone are passed over by the server without a word. An empty set copies nothing and asks
-    /// nothing of the server.
+    /// nothing of the server; one too long for a line goes in several commands, of which those
+    /// behind a refused one are not sent.
     ///
     /// # Errors
     /// [`Error::Refused`] if the server cannot copy all of them; then it has copied none. With
-    /// [`Code::TryCreate`] it would, were the mailbox created first.
+    /// [`Code::TryCreate`] it would, were the mailbox created first. [`Error::Halfway`] if a command
+    /// failed after others had been carried out.
     ///
     /// # Cancel safety
     /// See [`ImapClient`](crate::ImapClient). The server copies all the same.
@@ -65,11 +102,7 @@ impl Mailbox {
         set: impl Into<UidSet>,
         to: impl Into<MailboxName>,
     ) -> Result<CopyResult, Error> {
-        let uids = set.into();
-        if uids.is_empty() {
-            return Ok(CopyResult::default());
-        }
-        self.uid_copy_all(uids, to.into()).await
+        Ok(self.uid_copy_all(&set.into(), to.into()).await?.copied)
     }
 
     /// The same by sequence numbers. They move whenever a message is expunged: see
@@ -89,17 +122,19 @@ impl Mailbox {
         if numbers.is_empty() {
             return Ok(CopyResult::default());
         }
-        self.run(Copy::new(Which::Numbers(numbers), to.into())).await
+        Ok(self.run(Copy::new(Which::Numbers(numbers), to.into())).await?.copied)
     }
 }
 
 impl Mailbox {
     pub(super) async fn uid_copy_all(
         &mut self,
-        uids: UidSet,
+        uids: &UidSet,
         to: MailboxName,
-    ) -> Result<CopyResult, Error> {
-        self.session.run(Copy::new(Which::Uids(uids), to), Stage::Command("UID COPY")).await
+    ) -> Result<Tally, Error> {
+        let copy = |uids| Copy::new(Which::Uids(uids), to.clone());
+        let tally = self.session.run_split(uids, Stage::Command("UID COPY"), copy).await?;
+        Ok(tally.unwrap_or_default())
     }
 }
 
@@ -132,12 +167,12 @@ impl Which {
 struct Copy {
     which: Which,
     to: MailboxName,
-    result: CopyResult,
+    tally: Tally,
 }
 
 impl Copy {
     fn new(which: Which, to: MailboxName) -> Self {
-        Self { which, to, result: CopyResult::default() }
+        Self { which, to, tally: Tally::default() }
     }
 }
 
@@ -160,7 +195,7 @@ pub(super) fn untagged_code(response: &Response<'_>) -> Option<Code> {
 impl Command for Copy {
     const NAME: &'static str = "COPY";
 
-    type Output = CopyResult;
+    type Output = Tally;
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         let (prefix, which) = (self.which.prefix(), &self.which);
@@ -173,13 +208,22 @@ impl Command for Copy {
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
-        self.result.take(untagged_code(response).as_ref());
+        self.tally.copied.take(untagged_code(response).as_ref());
         Ok(())
     }
 
-    fn finish(mut self, reply: Reply) -> CopyResult {
-        self.result.take(reply.code());
-        self.result
+    fn finish(self, reply: Reply) -> Tally {
+        self.tally.grant(self.which, &reply)
+    }
+
+    fn failed(self, error: Error, _: &mut Core) -> Error {
+        self.tally.stopped(error)
+    }
+}
+
+impl Piecewise for Copy {
+    fn go_on_from(&mut self, before: Tally) {
+        self.tally = before;
     }
 }
 
@@ -205,7 +249,7 @@ mod tests {
             S: A1 OK [COPYUID 38505 304,319:320 3956:3958] Done
         ";
         play(copy, script, |played| {
-            let result = played.output.unwrap();
+            let result = played.output.unwrap().copied;
             assert_eq!(result.uid_validity().map(NonZeroU32::get), Some(38505));
             assert_eq!(pairs(&result), [(304, 3956), (319, 3957), (320, 3958)]);
         });
@@ -225,7 +269,7 @@ mod tests {
                 "
             );
             play(copy, &script, |mut played| {
-                assert_eq!(pairs(&played.output.unwrap()), [(304, 233)], "{line}");
+                assert_eq!(pairs(&played.output.unwrap().copied), [(304, 233)], "{line}");
                 assert!(played.core.take_event().is_none());
             });
         }
@@ -241,7 +285,7 @@ mod tests {
                 S: A1 OK {code}COPY completed.
                 "
             );
-            play(copy, &script, |played| assert_eq!(pairs(&played.output.unwrap()), []));
+            play(copy, &script, |played| assert_eq!(pairs(&played.output.unwrap().copied), []));
         }
     }
 

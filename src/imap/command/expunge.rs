@@ -10,12 +10,12 @@
 
 use bytes::Bytes;
 
-use super::{Command, is_numbered};
-use crate::imap::proto::Claims;
+use super::{Command, Piecewise, is_numbered};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
-use crate::imap::{Capabilities, Error, Mailbox, Reply, UidSet};
+use crate::imap::proto::{Claims, Core};
+use crate::imap::{Capabilities, Error, Event, Mailbox, Reply, UidSet};
 use crate::{Misuse, Stage};
 
 impl Mailbox {
@@ -34,7 +34,8 @@ impl Mailbox {
 
     /// Removes those of the given messages that are marked `\Deleted`, and no others. An empty set
     /// removes nothing and asks nothing of the server; one too long for a line goes in several
-    /// commands, of which those behind a refused one are not sent.
+    /// commands, of which those behind a refused one are not sent; what was expunged before is found
+    /// among the events.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the server does not offer `UIDPLUS`; [`Error::Refused`] if the
@@ -52,7 +53,8 @@ impl Mailbox {
             return Err(Error::lacks(offered, Stage::Command("UID EXPUNGE"), "UIDPLUS"));
         }
         let expunge = |uids| Expunge { uids: Some(uids), expunged: Vec::new() };
-        self.run_split(&uids, Stage::Command("UID EXPUNGE"), expunge).await
+        let stage = Stage::Command("UID EXPUNGE");
+        Ok(self.session.run_split(&uids, stage, expunge).await?.unwrap_or_default())
     }
 }
 
@@ -87,6 +89,18 @@ impl Command for Expunge {
 
     fn finish(self, _: Reply) -> Vec<u32> {
         self.expunged
+    }
+
+    /// What is gone is told as an event.
+    fn failed(self, error: Error, core: &mut Core) -> Error {
+        self.expunged.into_iter().for_each(|number| core.keep(Event::Expunge(number)));
+        error
+    }
+}
+
+impl Piecewise for Expunge {
+    fn go_on_from(&mut self, before: Vec<u32>) {
+        self.expunged = before;
     }
 }
 

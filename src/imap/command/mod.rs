@@ -41,8 +41,8 @@ use bytes::Bytes;
 use super::proto::decode::Parsed;
 use super::proto::encode::Line;
 use super::proto::response::Response;
-use super::proto::{Claims, Effect, Tag};
-use super::{Capabilities, Message, Reply};
+use super::proto::{Claims, Core, Effect, Tag};
+use super::{Capabilities, Error, Message, Reply};
 use crate::Misuse;
 
 /// A command and its answer.
@@ -89,6 +89,20 @@ pub(crate) trait Command {
 
     /// Makes the output of an `OK`.
     fn finish(self, reply: Reply) -> Self::Output;
+
+    /// It failed: what it was told before that must not be lost.
+    fn failed(self, error: Error, _: &mut Core) -> Error
+    where
+        Self: Sized,
+    {
+        error
+    }
+}
+
+/// A command about a set of messages that may be too long for one line.
+pub(crate) trait Piecewise: Command {
+    /// Takes over what the command for the piece of the set before this one has given.
+    fn go_on_from(&mut self, before: Self::Output);
 }
 
 /// Whether these are untagged data of this name.

@@ -24,12 +24,12 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use super::copy::{CopyResult, Which, is_copy_uid, untagged_code};
-use super::{Command, is_numbered};
-use crate::imap::proto::Claims;
+use super::copy::{CopyResult, Tally, Which, is_copy_uid, untagged_code};
+use super::{Command, Piecewise, is_numbered};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
+use crate::imap::proto::{Claims, Core};
 use crate::imap::{
     Capabilities, Error, Flag, Mailbox, MailboxName, Reply, Search, SeqSet, StoreFlags, Uid, UidSet,
 };
@@ -78,7 +78,8 @@ impl MoveResult {
 
 impl Mailbox {
     /// Moves messages to another mailbox. UIDs of messages that are gone are passed over by the
-    /// server without a word. An empty set moves nothing and asks nothing of the server.
+    /// server without a word. An empty set moves nothing and asks nothing of the server; one too
+    /// long for a line goes in several commands, of which those behind a refused one are not sent.
     ///
     /// Where the server has no MOVE, they are copied, marked `\Deleted` and expunged, and
     /// [`MoveResult::way`] says so. No other message is ever expunged.
@@ -86,9 +87,8 @@ impl Mailbox {
     /// # Errors
     /// [`Error::Unsupported`] if the server offers neither `MOVE` nor `UIDPLUS`: nothing was done.
     /// To copy, to mark and to expunge all that is marked is then for the caller to decide.
-    /// [`Error::Refused`] as for [`uid_copy`](Self::uid_copy). Where there is no MOVE and one of
-    /// the later commands fails, the messages are in both mailboxes, and
-    /// [`stage`](crate::Failure::stage) says which command it was.
+    /// [`Error::Refused`] as for [`uid_copy`](Self::uid_copy). [`Error::Halfway`] if it failed after
+    /// some messages had been moved, or at least copied.
     ///
     /// # Cancel safety
     /// See [`ImapClient`](crate::ImapClient). The server moves all the same; without MOVE the
@@ -104,8 +104,10 @@ impl Mailbox {
         }
         match self.way_to_move()? {
             MoveWay::Move => {
-                let command = Move::new(Which::Uids(uids), to);
-                self.session.run(command, Stage::Command("UID MOVE")).await
+                let moves = |uids| Move::new(Which::Uids(uids), to.clone());
+                let stage = Stage::Command("UID MOVE");
+                let tally = self.session.run_split(&uids, stage, moves).await?;
+                Ok(MoveResult::new(tally.unwrap_or_default(), MoveWay::Move))
             }
             MoveWay::CopyAndExpunge => self.copy_and_expunge(uids, to).await,
         }
@@ -130,15 +132,12 @@ impl Mailbox {
             return Ok(MoveResult::nothing());
         }
         match self.way_to_move()? {
-            MoveWay::Move => self.run(Move::new(Which::Numbers(numbers), to)).await,
+            MoveWay::Move => {
+                let tally = self.run(Move::new(Which::Numbers(numbers), to)).await?;
+                Ok(MoveResult::new(tally, MoveWay::Move))
+            }
             MoveWay::CopyAndExpunge => {
                 let uids = self.uid_search(Search::all().numbers(numbers)).await?.into_set();
-                if uids.is_empty() {
-                    return Ok(MoveResult {
-                        way: MoveWay::CopyAndExpunge,
-                        ..MoveResult::nothing()
-                    });
-                }
                 self.copy_and_expunge(uids, to).await
             }
         }
@@ -161,36 +160,50 @@ impl Mailbox {
         uids: UidSet,
         to: MailboxName,
     ) -> Result<MoveResult, Error> {
-        let copied = self.uid_copy_all(uids.clone(), to).await?;
+        let mut tally = self.uid_copy_all(&uids, to).await?;
+        match self.remove(uids).await {
+            Ok(expunged) => {
+                tally.expunged = expunged;
+                Ok(MoveResult::new(tally, MoveWay::CopyAndExpunge))
+            }
+            Err(error) => Err(tally.stopped(error)),
+        }
+    }
+
+    async fn remove(&mut self, uids: UidSet) -> Result<Vec<u32>, Error> {
         let deleted = StoreFlags::add([Flag::Deleted]).silent();
-        self.uid_store(uids.clone(), deleted).await?;
-        let expunged = self.uid_expunge(uids).await?;
-        Ok(MoveResult { copied, expunged, way: MoveWay::CopyAndExpunge })
+        self.uid_store(&uids, deleted).await?;
+        self.uid_expunge(uids).await
     }
 }
 
 impl MoveResult {
+    fn new(tally: Tally, way: MoveWay) -> Self {
+        let Tally { copied, expunged, .. } = tally;
+        Self { copied, expunged, way }
+    }
+
     fn nothing() -> Self {
-        Self { copied: CopyResult::default(), expunged: Vec::new(), way: MoveWay::Move }
+        Self::new(Tally::default(), MoveWay::Move)
     }
 }
 
 struct Move {
     which: Which,
     to: MailboxName,
-    result: MoveResult,
+    tally: Tally,
 }
 
 impl Move {
     fn new(which: Which, to: MailboxName) -> Self {
-        Self { which, to, result: MoveResult::nothing() }
+        Self { which, to, tally: Tally::default() }
     }
 }
 
 impl Command for Move {
     const NAME: &'static str = "MOVE";
 
-    type Output = MoveResult;
+    type Output = Tally;
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         let (prefix, which) = (self.which.prefix(), &self.which);
@@ -204,15 +217,25 @@ impl Command for Move {
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         match response {
-            Response::Numbered { number, .. } => self.result.expunged.push(*number),
-            _ => self.result.copied.take(untagged_code(response).as_ref()),
+            Response::Numbered { number, .. } => self.tally.expunged.push(*number),
+            _ => self.tally.copied.take(untagged_code(response).as_ref()),
         }
         Ok(())
     }
 
-    fn finish(mut self, reply: Reply) -> MoveResult {
-        self.result.copied.take(reply.code());
-        self.result
+    fn finish(self, reply: Reply) -> Tally {
+        self.tally.grant(self.which, &reply)
+    }
+
+    /// What was moved before stays moved (RFC 6851 section 3.3).
+    fn failed(self, error: Error, _: &mut Core) -> Error {
+        self.tally.stopped(error)
+    }
+}
+
+impl Piecewise for Move {
+    fn go_on_from(&mut self, before: Tally) {
+        self.tally = before;
     }
 }
 
@@ -233,7 +256,7 @@ mod tests {
         ";
         let uids = || Move::new(Which::Uids(UidSet::parse("42:69").unwrap()), "foo".into());
         play(uids, script, |mut played| {
-            let result = played.output.unwrap();
+            let result = MoveResult::new(played.output.unwrap(), MoveWay::Move);
             assert_eq!((result.way(), result.expunged()), (MoveWay::Move, &[22, 22][..]));
             assert_eq!(result.pairs().next(), Uid::new(42).zip(Uid::new(1202)));
             assert_eq!(result.pairs().count(), 28);
@@ -252,7 +275,7 @@ mod tests {
         ";
         let numbers = || Move::new(Which::Numbers(SeqSet::parse("3").unwrap()), "Archive".into());
         play(numbers, script, |played| {
-            let result = played.output.unwrap();
+            let result = played.output.unwrap().copied;
             assert!(result.pairs().eq(Uid::new(10).zip(Uid::new(233))));
         });
     }

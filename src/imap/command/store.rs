@@ -6,11 +6,11 @@
 //! S: A6 OK STORE completed
 //! ```
 
-use super::Command;
 use super::copy::Which;
-use crate::imap::proto::Claims;
+use super::{Command, Piecewise};
 use crate::imap::proto::encode::Line;
-use crate::imap::{Capabilities, Error, Flag, Mailbox, Message, Reply, SeqSet, UidSet};
+use crate::imap::proto::{Claims, Core};
+use crate::imap::{Capabilities, Error, Event, Flag, Mailbox, Message, Reply, SeqSet, UidSet};
 use crate::{Misuse, Stage};
 
 /// A change of flags.
@@ -57,7 +57,8 @@ impl Mailbox {
     /// among the events. UIDs of messages that are gone are passed over by
     /// the server without a word. An empty set changes nothing and asks nothing of the server. One too
     /// long for a line goes in several commands; when one of them is refused, those before it have
-    /// been carried out, and those behind it are not sent.
+    /// been carried out, those behind it are not sent, and what was told of flags is found among the
+    /// events.
     ///
     /// # Errors
     /// [`Error::Refused`] if the mailbox is read-only or the server does not take a keyword;
@@ -71,7 +72,9 @@ impl Mailbox {
         change: StoreFlags<'_>,
     ) -> Result<Vec<Message>, Error> {
         let store = |uids| Store::new(Which::Uids(uids), change.clone());
-        self.run_split(&set.into(), Stage::Command("UID STORE"), store).await
+        let stage = Stage::Command("UID STORE");
+        let changed = self.session.run_split(&set.into(), stage, store).await?;
+        Ok(changed.unwrap_or_default())
     }
 
     /// The same by sequence numbers. They move whenever a message is expunged: see
@@ -133,6 +136,18 @@ impl Command for Store<'_> {
 
     fn finish(self, _: Reply) -> Vec<Message> {
         self.changed
+    }
+
+    /// What has changed is told as an event.
+    fn failed(self, error: Error, core: &mut Core) -> Error {
+        self.changed.into_iter().for_each(|message| core.keep(Event::Fetch(message)));
+        error
+    }
+}
+
+impl Piecewise for Store<'_> {
+    fn go_on_from(&mut self, before: Vec<Message>) {
+        self.changed = before;
     }
 }
 

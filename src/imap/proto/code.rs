@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
 use crate::imap::proto::decode::{Cursor, Parsed, parse_u32};
-use crate::imap::types::{Capabilities, Flag, Flags, Uid, UidSet};
+use crate::imap::types::{Capabilities, Flag, Flags, NumberSet, Uid, UidSet};
 
 /// A response code (RFC 9051 section 7.1, RFC 5530, RFC 4315, RFC 7162).
 ///
@@ -136,6 +136,13 @@ impl CopyUid {
         let source = self.source.iter().cloned().flatten();
         let target = self.target.iter().cloned().flatten();
         source.zip(target).filter_map(|(from, to)| Some((Uid::new(from)?, Uid::new(to)?)))
+    }
+
+    /// The UIDs of the messages that were copied.
+    pub(crate) fn sources(&self) -> UidSet {
+        let named = self.source.iter().filter(|range| *range.start() > 0 && !range.is_empty());
+        let ends = named.map(|range| (*range.start(), *range.end()));
+        UidSet::of(NumberSet::of_ranges(ends.collect()))
     }
 }
 

@@ -116,6 +116,20 @@ impl UidSet {
         self.0.open.is_some()
     }
 
+    /// Takes these in, too.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let mut closed = std::mem::take(&mut self.0.closed);
+        closed.extend_from_slice(&other.0.closed);
+        let lower = |one: u32, other: u32| {
+            if one == 0 || other == 0 { one.max(other) } else { one.min(other) }
+        };
+        let open = match (self.0.open, other.0.open) {
+            (Some(one), Some(other)) => Some(lower(one, other)),
+            (one, other) => one.or(other),
+        };
+        self.0 = NumberSet::normal(closed, open);
+    }
+
     /// The same messages in sets whose texts have at most `octets` each, but at least one range.
     pub(crate) fn split(&self, octets: usize) -> Vec<Self> {
         let mut sets: Vec<Self> = Vec::new();

@@ -43,7 +43,14 @@ async fn without_move_messages_are_copied_marked_and_expunged_by_uid() {
     // What fails behind the copy says so by its stage.
     let numbers = SeqSet::parse("5:6").unwrap();
     let error = inbox.move_numbers(numbers, "Trash").await.unwrap_err();
-    assert_eq!(error.to_string(), "UID STORE refused: NO [NOPERM] not yours");
+    assert_eq!(
+        error.to_string(),
+        "UID STORE refused: NO [NOPERM] not yours, after part of the messages had been copied or \
+         moved"
+    );
+    let Error::Halfway { done, expunged, .. } = &error else { panic!("{error:?}") };
+    assert_eq!((done.to_string().as_str(), expunged.len()), ("7,9", 0));
+    assert_eq!((error.retry(), error.connection_usable()), (Retry::Administrator, true));
     drop(client);
     server.await.unwrap();
 }

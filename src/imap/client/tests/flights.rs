@@ -3,7 +3,7 @@
 use super::*;
 use crate::imap::command::fetch::STAGE;
 use crate::imap::command::noop::Noop;
-use crate::imap::{Message, StatusItem};
+use crate::imap::{Message, Search, SearchReturn, StatusItem};
 use crate::{Profile, Stage};
 
 #[tokio::test(start_paused = true)]
@@ -201,6 +201,141 @@ async fn what_changes_messages_goes_out_piece_by_piece_and_stops_at_a_refusal() 
     let changed = inbox.uid_store(uids(1, 5), done()).await.unwrap();
     assert_eq!(changed.iter().filter_map(Message::uid).map(Uid::get).collect::<Vec<_>>(), [1, 5]);
     assert!(inbox.uid_store(uids(1, 5), done()).await.is_err());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_of_a_long_set_are_joined_and_a_refusal_on_the_way_says_what_was_copied() {
+    let (mut client, server) = narrow(
+        32,
+        "
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID COPY 1,3 Kept
+        S: A2 OK [COPYUID 7 1,3 11:12] done
+        C: A3 UID COPY 5 Kept
+        S: * OK [COPYUID 7 5 13] copied
+        S: A3 OK done
+        C: A4 UID COPY 1,3 Kept
+        S: A4 OK [COPYUID 7 1,3 14:15] done
+        C: A5 UID COPY 5,7 Kept
+        S: A5 NO [OVERQUOTA] full
+        C: A6 UID COPY 1,3 Kept
+        S: A6 NO [OVERQUOTA] full
+        ",
+    )
+    .await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let copied = inbox.uid_copy(uids(1, 5), "Kept").await.unwrap();
+    let pairs: Vec<_> = copied.pairs().map(|(from, to)| (from.get(), to.get())).collect();
+    assert_eq!(pairs, [(1, 11), (3, 12), (5, 13)]);
+    let error = inbox.uid_copy(uids(1, 9), "Kept").await.unwrap_err();
+    let Error::Halfway { done, copied, cause, .. } = &error else { panic!("{error:?}") };
+    assert_eq!((done.to_string().as_str(), copied.pairs().count()), ("1,3", 2));
+    assert_eq!(cause.to_string(), "UID COPY refused: NO [OVERQUOTA] full");
+    assert!(error.connection_usable());
+    // Where nothing was done yet, it is a refusal like any other.
+    let error = inbox.uid_copy(uids(1, 5), "Kept").await.unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error:?}");
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_that_stops_on_its_way_says_what_was_moved() {
+    let script = "
+        C: A1 SELECT INBOX
+        S: * 9 EXISTS
+        S: A1 OK done
+        C: A2 UID MOVE 1,3 Kept
+        S: * OK [COPYUID 7 1 11] moved
+        S: * 1 EXPUNGE
+        S: A2 NO [OVERQUOTA] full
+        C: A3 UID MOVE 3,5 Kept
+        S: * OK [COPYUID 7 3 12] moved
+        S: * 2 EXPUNGE
+        EOF
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 MOVE UIDPLUS", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let error = inbox.uid_move(uids(1, 3), "Kept").await.unwrap_err();
+    let Error::Halfway { done, copied, expunged, .. } = &error else { panic!("{error:?}") };
+    assert_eq!((done.to_string().as_str(), &expunged[..]), ("1", &[1][..]));
+    assert!(copied.pairs().eq(Uid::new(1).zip(Uid::new(11))));
+    assert_eq!((inbox.exists(), error.connection_usable()), (8, true));
+    let error = inbox.uid_move(uids(3, 5), "Kept").await.unwrap_err();
+    let Error::Halfway { done, cause, .. } = &error else { panic!("{error:?}") };
+    assert!(matches!(**cause, Error::Closed { .. }));
+    assert_eq!((done.to_string().as_str(), error.retry()), ("3", Retry::MayDuplicate));
+    assert!(!error.connection_usable());
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_search_among_many_uids_is_the_union_of_searches_among_few() {
+    let (mut client, server) = narrow(
+        40,
+        "
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID SEARCH UNSEEN UID 1,3
+        S: * SEARCH 3
+        S: A2 OK done
+        C: A3 UID SEARCH UNSEEN UID 5,7
+        S: * SEARCH 7 5
+        S: A3 OK done
+        C: A4 UID SEARCH NOT UID 1,3,5,7,9,11,13
+        S: * SEARCH 2
+        S: A4 OK done
+        C: A5 UID SEARCH UNSEEN UID 1,3
+        S: * SEARCH 1
+        S: A5 OK done
+        C: A6 UID SEARCH UNSEEN UID 5
+        S: A6 NO not now
+        ",
+    )
+    .await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let unseen = |set| Search::all().unseen().uids(set);
+    let returns = [SearchReturn::Max, SearchReturn::Count];
+    let found = inbox.uid_search_returning(unseen(uids(1, 7)), returns).await.unwrap();
+    assert_eq!((found.count(), found.max()), (3, Uid::new(7)));
+    assert_eq!(found.into_set().to_string(), "3,5,7");
+    // These cannot be found piece by piece.
+    let others = Search::all().not(Search::all().uids(uids(1, 13)));
+    assert_eq!(inbox.uid_search(others).await.unwrap().count(), 1);
+    // Half of what there is, is no answer.
+    assert!(inbox.uid_search(unseen(uids(1, 5))).await.is_err());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_told_before_a_piece_is_refused_is_told_by_events() {
+    let (mut client, server) = narrow(
+        42,
+        r"
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID STORE 1,3 +FLAGS ($Done)
+        S: * 1 FETCH (UID 1 FLAGS ($Done))
+        S: A2 OK done
+        C: A3 UID STORE 5 +FLAGS ($Done)
+        S: A3 NO read-only
+        C: A4 EXPUNGE
+        S: * 1 EXPUNGE
+        S: A4 NO [EXPUNGEISSUED] half of it
+        ",
+    )
+    .await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let done = StoreFlags::add([Flag::from("$Done")]);
+    assert!(inbox.uid_store(uids(1, 5), done).await.is_err());
+    assert!(matches!(inbox.take_event(), Some(Event::Fetch(told)) if told.uid() == Uid::new(1)));
+    assert!(inbox.expunge().await.is_err());
+    assert!(matches!(inbox.take_event(), Some(Event::Expunge(1))));
+    assert!(inbox.take_event().is_none());
     drop(client);
     server.await.unwrap();
 }

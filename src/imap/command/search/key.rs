@@ -281,6 +281,48 @@ impl Search {
         })
     }
 
+    /// Takes out the longest set of UIDs that all messages sought must be in, if there is one.
+    pub(super) fn take_uids(&mut self) -> Option<UidSet> {
+        let (mut depth, mut operands) = (0_usize, 0_usize);
+        let mut required = false;
+        let mut longest: Option<&mut UidSet> = None;
+        for token in &mut self.tokens {
+            let begins = matches!(token, Token::Word(_) | Token::Numbers(_) | Token::Open);
+            if begins && depth == 0 {
+                // What NOT and OR are about is not required.
+                required = operands == 0;
+                operands = operands.saturating_sub(1);
+            }
+            match token {
+                Token::Word("NOT") if depth == 0 => operands += 1,
+                Token::Word("OR") if depth == 0 => operands += 2,
+                Token::Open => depth += 1,
+                Token::Close => depth = depth.saturating_sub(1),
+                Token::Uids(set)
+                    if depth == 0
+                        && required
+                        && longest
+                            .as_ref()
+                            .is_none_or(|l| l.ranges().count() < set.ranges().count()) =>
+                {
+                    longest = Some(set);
+                }
+                _ => {}
+            }
+        }
+        longest.map(std::mem::take)
+    }
+
+    /// The same with this set where one was taken out.
+    pub(super) fn with_uids(&self, uids: UidSet) -> Self {
+        let mut search = self.clone();
+        let taken = |token: &&mut Token| matches!(token, Token::Uids(set) if set.is_empty());
+        if let Some(token) = search.tokens.iter_mut().find(taken) {
+            *token = Token::Uids(uids);
+        }
+        search
+    }
+
     pub(super) fn encode(&self, line: &mut Line) -> Result<(), Misuse> {
         if self.keys == 0 {
             line.raw("ALL");
@@ -478,5 +520,29 @@ mod tests {
                 prop_assert_eq!(line, format!("BODY {{{octets}}}~{text}"));
             }
         }
+    }
+
+    #[test]
+    fn a_set_that_is_required_can_be_split_and_no_other() {
+        let set = |text: &str| Search::all().uids(UidSet::parse(text).unwrap());
+        let taken = |search: &Search| search.clone().take_uids().map(|set| set.to_string());
+        let required = set("1,3").unseen().not(Search::all().seen().draft()).and(set("5,7,9"));
+        assert_eq!(taken(&required).unwrap(), "5,7,9");
+        assert_eq!(taken(&Search::all().not(Search::all().flagged()).and(set("4"))).unwrap(), "4");
+        let either = Search::all().or(Search::all().not(set("1")), set("2,4"));
+        assert_eq!(taken(&either.clone().and(set("3"))).unwrap(), "3");
+        for other in [
+            Search::all(),
+            either,
+            Search::all().not(set("1,3")),
+            Search::all().not(set("1").seen()),
+            Search::all().not(Search::all().not(set("1"))),
+            Search::any_of([set("1"), set("3"), set("5")]),
+        ] {
+            assert_eq!(taken(&other), None, "{other:?}");
+        }
+        let mut search = required.clone();
+        let uids = search.take_uids().unwrap();
+        assert_eq!(search.with_uids(uids), required);
     }
 }

@@ -26,13 +26,13 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 
 use self::found::Finding;
-use super::{Command, is_data};
+use super::{Command, Piecewise, is_data};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Tag};
-use crate::imap::{Capabilities, Code, Error, Mailbox, Reply, Status, Uid};
-use crate::{Failure, Misuse, Retry};
+use crate::imap::{Capabilities, Code, Error, Mailbox, Reply, Status, Uid, UidSet};
+use crate::{Failure, Misuse, Retry, Stage};
 
 /// What to tell of the messages that were found (RFC 4731).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +61,9 @@ impl SearchReturn {
 
 impl Mailbox {
     /// The UIDs of the messages that match. None that match is no error.
+    ///
+    /// A search among UIDs that are too many for one line goes in several commands, if every message
+    /// sought has to be one of them.
     ///
     /// Text beyond ASCII is sought as UTF-8. Not every server finds it; at Exchange such a search
     /// may take minutes.
@@ -135,7 +138,7 @@ impl Mailbox {
 
     async fn find<N: Number>(
         &mut self,
-        search: Search,
+        mut search: Search,
         returns: &[SearchReturn],
     ) -> Result<SearchResult<N>, Error> {
         let returns = match self.session.core().searches_extended() {
@@ -143,13 +146,38 @@ impl Mailbox {
             false => &[],
         };
         let charset = !search.is_ascii() && !self.session.core().takes_utf8();
-        let first = self.run(Find::new(&search, returns, charset)).await;
-        match first {
+        let uids = search.take_uids();
+        match self.find_in(&search, uids.as_ref(), returns, charset).await {
             Err(error) if charset && is_about_charset(&error) => {
-                self.run(Find::new(&search, returns, false)).await
+                self.find_in(&search, uids.as_ref(), returns, false).await
             }
             answer => answer,
         }
+    }
+
+    /// Searches these messages, in several commands if they are too many for one line.
+    async fn find_in<N: Number>(
+        &mut self,
+        search: &Search,
+        uids: Option<&UidSet>,
+        returns: &[SearchReturn],
+        charset: bool,
+    ) -> Result<SearchResult<N>, Error> {
+        let stage = Stage::Command(N::NAME);
+        let find = |uids: Option<UidSet>| {
+            let search = uids.map_or_else(|| search.clone(), |uids| search.with_uids(uids));
+            Find::<N>::new(search, returns, charset)
+        };
+        let Some(uids) = uids else {
+            return Ok(SearchResult::new(self.session.run(find(None), stage).await?));
+        };
+        let mut pieces = self.session.split(uids, |uids| find(Some(uids)))?;
+        if pieces.len() > 1 {
+            // Whatever is wanted of all is worked out from all of them.
+            pieces.iter_mut().for_each(|piece| piece.returns = &[]);
+        }
+        let found = self.session.run_pieces(pieces, stage).await?;
+        Ok(SearchResult::new(found.unwrap_or_default()))
     }
 }
 
@@ -182,7 +210,7 @@ impl Number for NonZeroU32 {
 }
 
 struct Find<'a, N> {
-    search: &'a Search,
+    search: Search,
     returns: &'a [SearchReturn],
     charset: bool,
     tag: Option<Tag>,
@@ -191,7 +219,7 @@ struct Find<'a, N> {
 }
 
 impl<'a, N> Find<'a, N> {
-    fn new(search: &'a Search, returns: &'a [SearchReturn], charset: bool) -> Self {
+    fn new(search: Search, returns: &'a [SearchReturn], charset: bool) -> Self {
         let (found, numbers) = Default::default();
         Self { search, returns, charset, tag: None, found, numbers }
     }
@@ -200,7 +228,7 @@ impl<'a, N> Find<'a, N> {
 impl<N: Number> Command for Find<'_, N> {
     const NAME: &'static str = N::NAME;
 
-    type Output = SearchResult<N>;
+    type Output = Finding;
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw(N::NAME).raw(" ");
@@ -236,8 +264,14 @@ impl<N: Number> Command for Find<'_, N> {
         }
     }
 
-    fn finish(self, _: Reply) -> SearchResult<N> {
-        SearchResult::new(self.found)
+    fn finish(self, _: Reply) -> Finding {
+        self.found
+    }
+}
+
+impl<N: Number> Piecewise for Find<'_, N> {
+    fn go_on_from(&mut self, before: Finding) {
+        self.found = before;
     }
 }
 
@@ -248,7 +282,11 @@ mod tests {
     use crate::imap::{Date, Event};
 
     fn find<'a>(search: &'a Search, returns: &'a [SearchReturn]) -> impl Fn() -> Find<'a, Uid> {
-        move || Find::new(search, returns, !search.is_ascii())
+        move || Find::new(search.clone(), returns, !search.is_ascii())
+    }
+
+    fn result<N: Number>(output: Result<Finding, Reply>) -> SearchResult<N> {
+        SearchResult::new(output.unwrap())
     }
 
     #[test]
@@ -262,7 +300,7 @@ mod tests {
         let since = Date::new(1994, 2, 1).unwrap();
         let search = Search::all().flagged().since(since).not(Search::all().from("Smith"));
         play(find(&search, &[]), script, |played| {
-            let found = played.output.unwrap();
+            let found = result::<Uid>(played.output);
             assert_eq!(found.iter().map(Uid::get).collect::<Vec<_>>(), [2, 84, 882]);
             assert_eq!((found.count(), found.min(), found.max()), (3, Uid::new(2), Uid::new(882)));
         });
@@ -273,8 +311,8 @@ mod tests {
             S: A1 OK SEARCH completed
         ";
         let search = Search::all().text("string not in mailbox");
-        let find = || Find::<NonZeroU32>::new(&search, &[], false);
-        play(find, script, |played| assert!(played.output.unwrap().is_empty()));
+        let find = || Find::<NonZeroU32>::new(search.clone(), &[], false);
+        play(find, script, |played| assert!(result::<NonZeroU32>(played.output).is_empty()));
     }
 
     #[test]
@@ -288,7 +326,9 @@ mod tests {
             S: A1 OK done
         ";
         let search = Search::all().subject("\u{43f}\u{440}\u{438}\u{432}\u{435}\u{442}").unseen();
-        play(find(&search, &[]), script, |played| assert_eq!(played.output.unwrap().count(), 1));
+        play(find(&search, &[]), script, |played| {
+            assert_eq!(result::<Uid>(played.output).count(), 1);
+        });
     }
 
     #[test]
@@ -304,7 +344,7 @@ mod tests {
         let search = Search::all().flagged();
         let returns = [SearchReturn::Min, SearchReturn::Count];
         play(find(&search, &returns), script, |mut played| {
-            let found = played.output.unwrap();
+            let found = result::<Uid>(played.output);
             assert_eq!((found.min(), found.max(), found.count()), (Uid::new(2), None, 3));
             assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })));
         });
@@ -324,7 +364,7 @@ mod tests {
         ";
         let search = Search::all();
         play(find(&search, &[SearchReturn::All]), script, |mut played| {
-            let found = played.output.unwrap();
+            let found = result::<Uid>(played.output);
             assert_eq!(found.count(), 9);
             assert_eq!(found.into_set().to_string(), "1:3,7,9:12,20");
             assert!(played.core.take_event().is_none());
@@ -342,7 +382,7 @@ mod tests {
         ";
         let search = Search::all();
         play(find(&search, &[]), script, |mut played| {
-            assert_eq!(played.output.unwrap().into_set().to_string(), "1:2,5");
+            assert_eq!(result::<Uid>(played.output).into_set().to_string(), "1:2,5");
             assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })));
             assert!(played.core.take_event().is_none());
         });
