@@ -251,7 +251,10 @@ impl TokenEndpointError {
         let error = text("error");
         // Azure App Service says `message`.
         let mut description = text("error_description").or_else(|| text("message"));
-        if error.is_none() && description.is_none() && !body.is_empty() {
+        // Neither that of a success, whatever its number, nor one with a token in it is shown.
+        let success = (200..300).contains(&response.status())
+            || SECRETS.iter().any(|name| fields.contains_key(*name));
+        if error.is_none() && description.is_none() && !body.is_empty() && !success {
             description = Some(one_line(&scrubber.clean_str(body)));
         }
         let listed = fields.get("error_codes").and_then(Value::as_array);
@@ -276,6 +279,9 @@ impl TokenEndpointError {
         }
     }
 }
+
+/// The fields of a success (RFC 6749 section 5.1, RFC 8628 section 3.2) that nobody may see.
+const SECRETS: &[&str] = &["access_token", "refresh_token", "id_token", "device_code"];
 
 /// The numbers that are about the client's own credential.
 const CLIENT: &[u32] = &[7_000_215, 70002, 7_000_222, 7_000_218, 700_025, 700_027, 50012, 700_030];
@@ -439,6 +445,20 @@ mod tests {
         let object = read(403, r#"{"error":{"code":403,"message":"no"}}"#);
         assert_eq!(object.error(), None);
         assert!(object.description().unwrap().contains(r#""code":403"#));
+    }
+
+    #[test]
+    fn no_body_of_a_success_is_shown() {
+        for (status, body) in [
+            (201, r#"{"access_token":"s3cret","token_type":"Bearer"}"#),
+            (203, "access_token=s3cret&token_type=bearer"),
+            (404, r#"{"device_code":"s3cret"}"#),
+            (302, r#"{"refresh_token":"s3cret"}"#),
+        ] {
+            let refusal = read(status, body);
+            assert!(!format!("{refusal} {refusal:?}").contains("s3cret"), "{refusal}");
+            assert_eq!(refusal.kind(), ErrorKind::Protocol);
+        }
     }
 
     #[test]
