@@ -139,9 +139,9 @@ pub enum NoAnswer {
         /// How long it was given.
         after: Duration,
     },
-    /// It answered 200, but not with the JSON of RFC 6749 section 5.1. The body is not shown, since
-    /// it may hold a token.
-    #[error("{url} answered 200 without an access token that can be read")]
+    /// It answered 200, but not with the JSON of RFC 6749 section 5.1, or of RFC 8628 section 3.2
+    /// where a device code was asked for. The body is not shown, since it may hold a token.
+    #[error("{url} answered 200 without a token or code that can be read")]
     Unreadable {
         /// The token endpoint.
         url: String,

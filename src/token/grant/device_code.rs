@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep_until};
 
 use super::signed_in::{SignIn, SignedIn};
-use crate::secret::{Scrubber, Secret};
+use crate::secret::Secret;
 use crate::token::oauth::client::refused_with;
 use crate::token::oauth::form::Form;
 use crate::token::oauth::refusal::one_line;
@@ -112,15 +112,17 @@ impl DeviceCode {
         let asked = send(&*client.http, outgoing.request, client.deadline).await;
         let outcome = asked.map_err(TokenError::from).and_then(|response| {
             let url = || shown(&self.device_url);
-            if response.status() != 200 {
+            let refused = || {
                 let scrubber = &outgoing.scrubber;
-                return Err(TokenEndpointError::read(url(), &response, true, scrubber).into());
+                Err(TokenEndpointError::read(url(), &response, true, scrubber).into())
+            };
+            if response.status() != 200 {
+                return refused();
             }
             let fields: Map<String, Value> = serde_json::from_slice(response.body())
                 .map_err(|_| NoAnswer::Unreadable { url: url() })?;
             if fields.get("device_code").is_none() && fields.contains_key("error") {
-                let scrubber = &Scrubber::default();
-                return Err(TokenEndpointError::read(url(), &response, true, scrubber).into());
+                return refused();
             }
             DevicePrompt::read(&fields, self.sign_in.clone(), begun)
                 .ok_or_else(|| NoAnswer::Unreadable { url: url() }.into())
@@ -307,7 +309,9 @@ impl DevicePrompt {
 
     fn read(fields: &Map<String, Value>, sign_in: SignIn, begun: Instant) -> Option<Self> {
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
-        let time = |name: &str| fields.get(name).and_then(seconds);
+        // No code lives longer, whatever is said: what clocks do not count is of no use.
+        const LONGEST: Duration = Duration::from_secs(24 * 3600);
+        let time = |name: &str| fields.get(name).and_then(seconds).map(|time| time.min(LONGEST));
         let lifetime = time("expires_in").unwrap_or(Self::LIFETIME);
         let interval = time("interval").unwrap_or(Self::INTERVAL).max(Duration::from_secs(1));
         Some(Self {
@@ -321,9 +325,9 @@ impl DevicePrompt {
             verification_uri_complete: text("verification_uri_complete").map(one_line),
             message: text("message").map(one_line).filter(|message| !message.is_empty()),
             lifetime,
-            expires: begun.checked_add(lifetime)?,
+            expires: begun + lifetime,
             interval,
-            next: begun.checked_add(interval)?,
+            next: begun + interval,
             asked: None,
         })
     }
@@ -438,6 +442,43 @@ mod tests {
         // 5 busy, 30 as asked to the fault, 10 by a doubled interval to nonsense, which is final.
         assert_eq!(begun.elapsed().as_secs(), 45);
         assert_eq!(error.kind(), ErrorKind::Protocol);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn absurd_times_end_the_wait_when_the_code_expires() {
+        let endless = u64::MAX.to_string();
+        let busy = crate::token::http::HttpResponse::new(429).with_header("Retry-After", &*endless);
+        let script = Script::new([code(), busy]);
+        let mut prompt = device(&script).start().await.unwrap();
+        assert_eq!(prompt.wait().await.unwrap_err().kind(), ErrorKind::CodeExpired);
+        let script = Script::new([
+            json(
+                200,
+                &format!(
+                    r#"{{"user_code":"A","device_code":"D","verification_uri":"https://h/","expires_in":{endless},"interval":"{endless}"}}"#
+                ),
+            ),
+            tokens("EwB", "refresh"),
+        ]);
+        let mut prompt = device(&script).start().await.unwrap();
+        assert_eq!(prompt.wait().await.unwrap_err().kind(), ErrorKind::CodeExpired);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_echoes_the_secret_of_the_request_is_not_repeated() {
+        const SECRET: &str = "s3cret-of-the-client";
+        for status in [200, 400] {
+            let body =
+                format!(r#"{{"error":"invalid_client","error_description":"not {SECRET}"}}"#);
+            let device = DeviceCode::builder("https://h/device", "https://h/token", "app-1")
+                .client_credential(SECRET)
+                .secret_in_body(true)
+                .http(Script::new([json(status, &body)]))
+                .build()
+                .unwrap();
+            let error = device.start().await.unwrap_err();
+            assert!(error.to_string().contains("not [secret]"), "{status}: {error}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,18 +4,23 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::token::http::HttpResponse;
 
-/// How long the answer asks to wait. A date is compared with the server's own `Date`, if it sent
-/// one, so that a wrong clock on either side does not matter.
+/// How long the answer asks to wait, a day at most: more is a mistake, and beyond what clocks count.
+/// A date is compared with the server's own `Date`, if it sent one, so that a wrong clock on either
+/// side does not matter.
 pub(crate) fn retry_after(response: &HttpResponse) -> Option<Duration> {
+    const LONGEST: Duration = Duration::from_secs(24 * 3600);
     let value = response.header("retry-after")?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|octet| octet.is_ascii_digit()) {
+        // More digits than a number holds are a long time too.
+        return Some(
+            value.parse().map_or(LONGEST, |asked| Duration::from_secs(asked).min(LONGEST)),
+        );
     }
     let until = seconds_since_1970(value)?;
     let now = response.header("date").and_then(seconds_since_1970).or_else(|| {
         SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
     })?;
-    Some(Duration::from_secs(until.saturating_sub(now)))
+    Some(Duration::from_secs(until.saturating_sub(now)).min(LONGEST))
 }
 
 /// IMF-fixdate, the one form that senders may use (RFC 9110 section 5.6.7):
@@ -80,12 +85,24 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_sent_away_for_longer_than_a_day() {
+        let day = Some(Duration::from_secs(24 * 3600));
+        assert_eq!(asked("86399", None), Some(Duration::from_secs(86_399)));
+        let endless = u64::MAX.to_string();
+        for absurd in ["86401", &endless, "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            assert_eq!(asked(absurd, None), day, "{absurd}");
+        }
+    }
+
+    #[test]
     fn what_is_neither_says_nothing() {
         let now = Some("Fri, 20 Nov 2026 23:59:30 GMT");
         for nonsense in [
             "",
             "soon",
             "-1",
+            "+1",
+            "1.5",
             "Fri, 20 Nov 2026",
             "Fri, 20 Nov 2026 23:59 GMT",
             "Fri, 00 Nov 2026 23:59:00 GMT",
