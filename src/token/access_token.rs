@@ -41,6 +41,9 @@ struct Expiry {
 }
 
 impl AccessToken {
+    /// What is left of a token that can be handed out again, if the request does not ask for more.
+    pub(super) const SHORTEST: Duration = Duration::from_nanos(1);
+
     /// A token whose expiry is not known: it is good until a server refuses it.
     pub fn new(value: impl Into<String>) -> Self {
         Self { value: Arc::new(Secret::new(value.into())), expiry: None, renew_at: None }

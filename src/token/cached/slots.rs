@@ -143,7 +143,8 @@ impl Store {
 
 impl Slot {
     fn next(&mut self, min_lifetime: Duration, now: Instant) -> Next {
-        let held = self.held.as_ref().filter(|held| held.remaining(now) >= min_lifetime);
+        let wanted = min_lifetime.max(AccessToken::SHORTEST);
+        let held = self.held.as_ref().filter(|held| held.remaining(now) >= wanted);
         if let Some(held) = held.filter(|held| held.replace_from.is_none()) {
             let token = held.token.clone();
             let renew = self.flight.is_none()
@@ -182,8 +183,15 @@ impl Slot {
             _ => None,
         };
         let asked = error.and_then(asked_to_wait);
+        let pause = match (error, &held, &self.held) {
+            (Some(_), ..) => Some(Store::PAUSE),
+            // What was renewed may be due at once: a provider with tokens of its own gives what it
+            // has.
+            (None, Some(held), Some(_)) => Some(Store::PAUSE.min(held.remaining(now) / 3)),
+            _ => None,
+        };
         self.flight = None;
-        self.paused_until = error.map(|_| asked.unwrap_or(now + Store::PAUSE));
+        self.paused_until = asked.filter(|at| *at > now).or_else(|| Some(now + pause?));
         self.closed = error.cloned().zip(asked);
         if held.is_some() {
             self.held = held;

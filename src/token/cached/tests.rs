@@ -314,6 +314,53 @@ async fn a_failure_without_a_waiting_time_does_not_hold_up_the_next_caller() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_is_due_as_soon_as_it_comes_is_not_asked_for_at_each_call() {
+    let Setup { tokens, source, .. } = setup();
+    let tokens = tokens.with_margin(Duration::ZERO);
+    for _ in 0..3 {
+        let old = AccessToken::new("old").with_lifetime(HOUR).with_refresh_in(Duration::ZERO);
+        source.will_answer(Ok(old));
+    }
+    for _ in 0..100 {
+        assert_eq!(get(&tokens, request()).await, "old");
+        settle().await;
+    }
+    assert_eq!(source.fetched(), 2);
+    advance(MINUTE).await;
+    for _ in 0..100 {
+        assert_eq!(get(&tokens, request()).await, "old");
+        settle().await;
+    }
+    assert_eq!(source.fetched(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_to_wait_for_no_time_is_not_asked_at_each_call_ahead_of_time() {
+    let Setup { tokens, source, .. } = setup();
+    get(&tokens, request()).await;
+    advance(HOUR - 8 * MINUTE).await;
+    for _ in 0..100 {
+        source.will_answer(Err(TokenError::later("busy").with_retry_after(Duration::ZERO)));
+        assert_eq!(get(&tokens, request()).await, "t1");
+        settle().await;
+    }
+    assert_eq!(source.fetched(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_token_is_handed_out_to_nobody_who_did_not_wait_for_it() {
+    let Setup { tokens, source, .. } = setup();
+    let modest = || request().with_min_lifetime(Duration::ZERO);
+    assert_eq!(get(&tokens, modest()).await, "t1");
+    advance(HOUR).await;
+    assert_eq!(get(&tokens, modest()).await, "t2");
+    source.will_answer(Ok(AccessToken::new("stillborn").with_lifetime(Duration::ZERO)));
+    advance(HOUR).await;
+    assert_eq!(get(&tokens, modest()).await, "stillborn");
+    assert_eq!(get(&tokens, modest()).await, "t4");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_is_left_alone_for_ever() {
     let Setup { tokens, source, .. } = setup();
     source.will_answer(Err(TokenError::later("busy").with_retry_after(Duration::MAX)));

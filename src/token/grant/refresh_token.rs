@@ -109,7 +109,9 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::BoxFuture;
     use crate::token::grant::script::{Script, exchange_online, get, json, refusal, token, tokens};
+    use crate::token::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
     use crate::token::store::{MemoryStore, TokenSet, TokenStore};
     use crate::token::{
         ErrorKind, Rejection, SignInReason, TokenEvent, TokenProvider, TokenRequest,
@@ -214,6 +216,43 @@ mod tests {
         );
     }
 
+    /// Refuses the stored refresh token when another program has just stored what it got for it.
+    struct Overtaken {
+        store: MemoryStore,
+        asked: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl HttpClient for Overtaken {
+        fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
+            let body = String::from_utf8(request.body().to_vec()).unwrap();
+            self.asked.lock().unwrap().push(body);
+            Box::pin(async {
+                let revision = self.store.load("anna").await?.map(|stored| stored.revision());
+                let theirs = TokenSet::default()
+                    .with_refresh_token("theirs")
+                    .with_access_token("", crate::AccessToken::new("EwB-theirs"));
+                self.store.store_if("anna", &theirs, revision).await?.unwrap();
+                Ok(refusal("invalid_grant", 70008))
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn what_another_program_has_just_stored_comes_before_what_was_given() {
+        let (store, asked) = (MemoryStore::default(), Arc::new(Mutex::new(Vec::new())));
+        let spent = TokenSet::default().with_refresh_token("spent");
+        store.store_if("anna", &spent, None).await.unwrap().unwrap();
+        let tokens = RefreshToken::builder("https://login.example/token", "app-1", SECRET)
+            .store(store.clone(), "anna")
+            .http(Overtaken { store, asked: asked.clone() })
+            .build()
+            .unwrap();
+        assert_eq!(get(&tokens, Endpoint::imap("h")).await.unwrap(), "EwB-theirs");
+        // The one given, which is older than both, would look stolen.
+        let asked = asked.lock().unwrap();
+        assert_eq!(*asked, ["grant_type=refresh_token&refresh_token=spent&client_id=app-1"]);
+    }
+
     #[tokio::test]
     async fn a_token_that_is_over_asks_for_a_new_sign_in_and_is_not_shown() {
         let body = format!(
@@ -242,5 +281,21 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Configuration);
         assert!(error.to_string().contains("no access by SMTP"), "{error}");
         assert!(script.bodies().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_token_at_hand_is_not_given_to_a_protocol_that_was_not_signed_in_for() {
+        let script = Script::new([token("EwB")]);
+        let tokens = RefreshToken::outlook("app-1", SECRET)
+            .protocols([Protocol::Imap])
+            .http(script)
+            .build()
+            .unwrap();
+        let smtp = || get(&tokens, crate::provider::outlook::smtp());
+        let (imap, early) = tokio::join!(get(&tokens, crate::provider::outlook::imap()), smtp());
+        assert_eq!(imap.unwrap(), "EwB");
+        for error in [early.unwrap_err(), smtp().await.unwrap_err()] {
+            assert!(error.to_string().contains("no access by SMTP"), "{error}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::token::oauth::client::{Client, refused_with};
+use crate::token::oauth::client::Client;
 use crate::token::oauth::form::Form;
 use crate::token::oauth::scope::ScopeRule;
 use crate::token::oauth::settings::{OnBehalf, Settings, SetupError};
@@ -57,6 +57,13 @@ impl TokenProvider for SignedIn {
         &'a self,
         request: &'a TokenRequest,
     ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
+        let endpoint = request.endpoint();
+        // Before the cache, where it would be answered with a token that does not help, or fail
+        // those who wait for one that does.
+        if !self.session.client.scope.covers(endpoint) {
+            let error = NotAskedFor { endpoint: endpoint.clone() };
+            return Box::pin(std::future::ready(Err(error.into())));
+        }
         self.tokens.token(request)
     }
 
@@ -133,11 +140,7 @@ impl TokenProvider for Session {
         request: &'a TokenRequest,
     ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
         Box::pin(async move {
-            let endpoint = request.endpoint();
-            if !self.client.scope.covers(endpoint) {
-                return Err(NotAskedFor { endpoint: endpoint.clone() }.into());
-            }
-            self.renewing.token(&self.client.scope.of(endpoint), request).await
+            self.renewing.token(&self.client.scope.of(request.endpoint()), request).await
         })
     }
 
@@ -161,18 +164,25 @@ impl Refresh for Renewal {
     ) -> BoxFuture<'a, Result<TokenSet, TokenError>> {
         Box::pin(async move {
             let answer = match (old.refresh_token(), &self.first) {
-                (Some(token), first) => match (self.by_refresh_token(token, scope).await, first) {
-                    // Over, but it can begin anew without a user.
-                    (Err(error), Some(first)) if refused_with(&error) == Some("invalid_grant") => {
-                        self.client.ask(first(scope)).await?
-                    }
-                    (outcome, _) => outcome?,
-                },
+                (Some(token), _) => self.by_refresh_token(token, scope).await?,
                 (None, Some(first)) => self.client.ask(first(scope)).await?,
                 (None, None) => return Err(NotSignedIn.into()),
             };
             Ok(with_answer(old.clone(), scope, answer))
         })
+    }
+
+    fn begin_anew<'a>(
+        &'a self,
+        old: &'a TokenSet,
+        scope: &'a str,
+    ) -> Option<BoxFuture<'a, Result<TokenSet, TokenError>>> {
+        // Without a refresh token that was tried already.
+        let (Some(_), Some(first)) = (old.refresh_token(), &self.first) else { return None };
+        Some(Box::pin(async move {
+            let answer = self.client.ask(first(scope)).await?;
+            Ok(with_answer(old.clone(), scope, answer))
+        }))
     }
 
     fn rotated(&self) {

@@ -36,6 +36,17 @@ pub(crate) trait Refresh: Send + Sync + 'static {
         scope: &'a str,
     ) -> BoxFuture<'a, Result<TokenSet, TokenError>>;
 
+    /// What can be done without a person once the refresh token of `old` is no longer good, and
+    /// nobody else has brought another.
+    fn begin_anew<'a>(
+        &'a self,
+        old: &'a TokenSet,
+        scope: &'a str,
+    ) -> Option<BoxFuture<'a, Result<TokenSet, TokenError>>> {
+        let _ = (old, scope);
+        None
+    }
+
     /// Whether this says that the refresh token is no longer good: `invalid_grant` in RFC 6749
     /// section 5.2.
     fn was_spent(&self, error: &TokenError) -> bool {
@@ -178,25 +189,27 @@ impl<R: Refresh> Inner<R> {
             if let Some(token) = self.good(&old, scope, request) {
                 return Ok(token);
             }
-            match self.refresh.refresh(&old, scope).await {
-                Ok(new) => {
-                    let Some(token) = new.access_token(scope).cloned() else {
-                        return Err(TokenError::never("the renewed tokens lack the scope"));
-                    };
-                    match self.save(new, origin).await {
-                        Saved::InStore | Saved::InMemory(_) => return Ok(token),
-                        Saved::TheirsStand => outcome = Ok(token),
-                    }
-                }
+            let mut renewed = self.refresh.refresh(&old, scope).await;
+            if let Err(error) = &renewed
+                && self.refresh.was_spent(error)
+            {
                 // Somebody spent this refresh token before us, and has stored what came of it: no
-                // reason to have a person sign in.
-                Err(error)
-                    if self.refresh.was_spent(&error)
-                        && self.has_moved(&origin, lock.is_some()).await =>
-                {
-                    outcome = Err(error);
+                // reason to have a person sign in, or to spend what is older still.
+                if self.has_moved(&origin, lock.is_some()).await {
+                    outcome = Err(error.clone());
+                    continue;
                 }
-                Err(error) => return Err(error),
+                if let Some(anew) = self.refresh.begin_anew(&old, scope) {
+                    renewed = anew.await;
+                }
+            }
+            let new = renewed?;
+            let Some(token) = new.access_token(scope).cloned() else {
+                return Err(TokenError::never("the renewed tokens lack the scope"));
+            };
+            match self.save(new, origin).await {
+                Saved::InStore | Saved::InMemory(_) => return Ok(token),
+                Saved::TheirsStand => outcome = Ok(token),
             }
         }
         outcome
@@ -291,7 +304,8 @@ impl<R: Refresh> Inner<R> {
 
     fn good(&self, tokens: &TokenSet, scope: &str, request: &TokenRequest) -> Option<AccessToken> {
         let token = tokens.access_token(scope)?;
-        let lives = token.remaining().is_none_or(|left| left >= request.min_lifetime());
+        let wanted = request.min_lifetime().max(AccessToken::SHORTEST);
+        let lives = token.remaining().is_none_or(|left| left >= wanted);
         let refused = || lock(&self.refused).iter().any(|other| other.same(token));
         (lives && !refused()).then(|| token.clone())
     }
