@@ -58,7 +58,8 @@ impl ClientCredentials {
     /// The scope follows the endpoint: `https://outlook.office365.com/.default` for Exchange
     /// Online, `https://outlook.office.com/.default` for High Volume Email, and the resources of
     /// the US Government and 21Vianet clouds for their hosts. Those clouds also have another
-    /// authority: see [`cloud`](ClientCredentialsBuilder::cloud).
+    /// authority: see [`cloud`](ClientCredentialsBuilder::cloud), which also decides for a host that
+    /// is not Microsoft's, such as a tunnel's.
     pub fn entra(
         tenant: impl Into<String>,
         client_id: impl Into<String>,
@@ -323,6 +324,22 @@ mod tests {
             claims["aud"],
             "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"
         );
+    }
+
+    #[tokio::test]
+    async fn a_federated_token_without_a_character_is_not_sent() {
+        use crate::token::grant::script::{Script, exchange_online, get};
+        use crate::token::{ClientCredential, ErrorKind};
+
+        let script = Script::default();
+        let federated = ClientCredential::federated_token(|| async { Ok("\n".into()) });
+        let tokens = ClientCredentials::entra("contoso.example", "app-1", federated)
+            .http(script.clone())
+            .build()
+            .unwrap();
+        let error = get(&tokens, exchange_online()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ClientCredential);
+        assert!(script.bodies().is_empty());
     }
 
     #[tokio::test]

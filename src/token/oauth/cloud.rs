@@ -45,14 +45,15 @@ impl Cloud {
         }
     }
 
-    /// The cloud of a mail host, by its domain.
-    pub(crate) fn of_mail_host(host: &str) -> Self {
+    /// The cloud of a mail host, by its domain; `None` if that is not Microsoft's.
+    pub(crate) fn of_mail_host(host: &str) -> Option<Self> {
+        const GLOBAL: [&str; 4] = ["office365.com", "office.com", "outlook.com", "mx.microsoft"];
         if within(host, "office365.us") {
-            Self::UsGovernment
+            Some(Self::UsGovernment)
         } else if within(host, "partner.outlook.cn") {
-            Self::China
+            Some(Self::China)
         } else {
-            Self::Global
+            GLOBAL.iter().any(|domain| within(host, domain)).then_some(Self::Global)
         }
     }
 
@@ -83,13 +84,15 @@ mod tests {
     #[test]
     fn a_cloud_is_known_by_its_hosts() {
         for (host, cloud) in [
-            ("outlook.office365.us", Cloud::UsGovernment),
-            ("SMTP.office365.us", Cloud::UsGovernment),
-            ("outlook-dod.office365.us", Cloud::UsGovernment),
-            ("partner.outlook.cn", Cloud::China),
-            ("smtp.partner.outlook.cn", Cloud::China),
-            ("notoffice365.us", Cloud::Global),
-            ("outlook.office365.com", Cloud::Global),
+            ("outlook.office365.us", Some(Cloud::UsGovernment)),
+            ("SMTP.office365.us", Some(Cloud::UsGovernment)),
+            ("outlook-dod.office365.us", Some(Cloud::UsGovernment)),
+            ("partner.outlook.cn", Some(Cloud::China)),
+            ("smtp.partner.outlook.cn", Some(Cloud::China)),
+            ("notoffice365.us", None),
+            ("outlook.office365.com", Some(Cloud::Global)),
+            ("smtp-mail.outlook.com", Some(Cloud::Global)),
+            ("smtp.hve.mx.microsoft", Some(Cloud::Global)),
         ] {
             assert_eq!(Cloud::of_mail_host(host), cloud, "{host}");
         }

@@ -106,6 +106,10 @@ impl ClientCredential {
             Kind::TokenFile(path) => read_token(path.clone()).await?,
             Kind::Token(token) => Secret::new(token().await?),
         };
+        if assertion.expose().trim().is_empty() {
+            let kind = ErrorKind::ClientCredential;
+            return Err(TokenError::of_kind(kind, Retry::Later(None), EmptyFederatedToken));
+        }
         Ok(form
             .field("client_id", id)
             .field("client_assertion_type", ASSERTION_TYPE)
@@ -126,6 +130,10 @@ struct NoFederatedToken {
     path: String,
     reason: String,
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("the function that gives the federated token gave an empty one")]
+struct EmptyFederatedToken;
 
 async fn read_token(path: PathBuf) -> Result<Secret<String>, TokenError> {
     let shown = path.display().to_string();

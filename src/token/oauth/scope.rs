@@ -24,8 +24,9 @@ const GMAIL: &str = "https://mail.google.com/";
 pub(crate) enum ScopeRule {
     /// What the caller said, whatever the endpoint.
     Fixed(String),
-    /// An application for itself, at Microsoft: all its permissions of the endpoint's resource.
-    Application,
+    /// An application for itself, at Microsoft: all its permissions of the endpoint's resource. The
+    /// cloud is that of the endpoint's host, or this one where the host is not one of Microsoft's.
+    Application { cloud: Cloud },
     /// An application for a user, at Microsoft.
     Delegated { cloud: Cloud, protocols: Vec<Protocol>, high_volume_email: bool },
     /// Gmail has one scope for everything.
@@ -57,8 +58,8 @@ impl ScopeRule {
                 scope.push_str(OFFLINE);
                 scope.into()
             }
-            Self::Application => {
-                format!("{}/.default", Cloud::Global.application_resource()).into()
+            Self::Application { cloud } => {
+                format!("{}/.default", cloud.application_resource()).into()
             }
             Self::Gmail => GMAIL.into(),
             Self::Fixed(scope) | Self::Resource(scope) => scope.as_str().into(),
@@ -69,11 +70,11 @@ impl ScopeRule {
     pub(crate) fn of(&self, endpoint: &Endpoint) -> Cow<'_, str> {
         let hve = is_high_volume_email(endpoint.host());
         match self {
-            Self::Application if hve => HIGH_VOLUME_EMAIL.into(),
-            Self::Application => {
-                let cloud = Cloud::of_mail_host(endpoint.host());
-                format!("{}/.default", cloud.application_resource()).into()
-            }
+            Self::Application { .. } if hve => HIGH_VOLUME_EMAIL.into(),
+            Self::Application { .. } => Cloud::of_mail_host(endpoint.host()).map_or_else(
+                || self.at_sign_in(),
+                |cloud| format!("{}/.default", cloud.application_resource()).into(),
+            ),
             Self::Delegated { .. } if hve => format!("{HIGH_VOLUME_EMAIL} {OFFLINE}").into(),
             other => other.at_sign_in(),
         }
@@ -93,7 +94,7 @@ impl ScopeRule {
     /// several resources, so it must; elsewhere silence means what was granted (RFC 6749 section
     /// 6), and that is the safer thing to ask for.
     pub(crate) const fn named_at_renewal(&self) -> bool {
-        matches!(self, Self::Delegated { .. } | Self::Application | Self::Resource(_))
+        matches!(self, Self::Delegated { .. } | Self::Application { .. } | Self::Resource(_))
     }
 
     /// The field of a form in which the scope is named.
@@ -146,7 +147,22 @@ mod tests {
             ("smtp.hve.mx.microsoft", "https://outlook.office.com/.default"),
             ("smtp-hve.office365.com", "https://outlook.office.com/.default"),
         ] {
-            assert_eq!(ScopeRule::Application.of(&Endpoint::smtp(host)), scope, "{host}");
+            for cloud in [Cloud::Global, Cloud::UsGovernment, Cloud::China] {
+                let rule = ScopeRule::Application { cloud };
+                assert_eq!(rule.of(&Endpoint::smtp(host)), scope, "{host}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_scope_of_an_application_behind_a_tunnel_follows_its_cloud() {
+        for (cloud, scope) in [
+            (Cloud::Global, "https://outlook.office365.com/.default"),
+            (Cloud::UsGovernment, "https://outlook.office365.us/.default"),
+            (Cloud::China, "https://partner.outlook.cn/.default"),
+        ] {
+            let rule = ScopeRule::Application { cloud };
+            assert_eq!(rule.of(&Endpoint::imap("mail.contoso.example")), scope);
         }
     }
 

@@ -257,7 +257,9 @@ impl Settings {
             }
             (None, Server::Other { .. }, _) => ScopeRule::Fixed(String::new()),
             (None, Server::Google, _) => ScopeRule::Gmail,
-            (None, Server::Entra { .. }, OnBehalf::Application) => ScopeRule::Application,
+            (None, Server::Entra { .. }, OnBehalf::Application) => {
+                ScopeRule::Application { cloud: cloud() }
+            }
             (None, Server::Entra { .. }, OnBehalf::User) if self.protocols.is_empty() => {
                 return Err(SetupError::NoProtocol);
             }

@@ -82,8 +82,9 @@ impl StoreError {
         Self::Other { retry: Retry::Never, cause: cause.into() }
     }
 
-    /// What to do next: wait where the fault may pass, ask the administrator where permissions,
-    /// space or the keyring are in the way, and sign in again where the tokens are lost.
+    /// What to do next: wait where the fault may pass, otherwise have somebody act. That is the
+    /// administrator where permissions, space or the keyring are in the way, and whoever can sign in
+    /// again where the tokens are lost ([`Damaged`](Self::Damaged), [`NotTokens`](Self::NotTokens)).
     pub fn retry(&self) -> Retry {
         match self {
             Self::Other { retry, .. } => *retry,
