@@ -336,8 +336,8 @@ impl BrowserSignIn {
         self.loopback.port()
     }
 
-    /// Waits for the browser, and stores what the sign-in gave. The browser is shown one page,
-    /// which says that the program goes on.
+    /// Waits for the browser, and stores what the sign-in gave. When that is done or has failed, the
+    /// browser is shown one page, which says whether the user is signed in.
     ///
     /// # Errors
     ///
@@ -352,8 +352,10 @@ impl BrowserSignIn {
     /// the exchange of its code goes on, and [`AuthorizationCode::resume`] finds the tokens.
     pub async fn finish(self) -> Result<SignedIn, TokenError> {
         let Self { authorization, loopback } = self;
-        let answer = loopback.wait(|query| authorization.is_ours(query)).await?;
-        authorization.redeem(answer.expose()).await
+        let browser = loopback.wait(|query| authorization.is_ours(query)).await?;
+        let outcome = authorization.redeem(browser.query.expose()).await;
+        browser.tell(outcome.is_ok()).await;
+        outcome
     }
 }
 
@@ -552,7 +554,7 @@ mod tests {
         let real =
             format!("GET /?code=0.AXoA-code%2F1&state={state}&session_state=x HTTP/1.1\r\n\r\n");
         let page = browse(port, &real).await;
-        assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("close this page"));
+        assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("You are signed in."));
         assert!(page.contains("Referrer-Policy: no-referrer") && !page.contains("AXoA"));
 
         let tokens = finished.await.unwrap().unwrap();
@@ -570,6 +572,21 @@ mod tests {
         let verifier = PkceCodeVerifier::new(verifier);
         assert_eq!(PkceCodeChallenge::from_code_verifier_sha256(&verifier).as_str(), challenge);
         assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn the_browser_is_not_told_of_a_success_that_is_none() {
+        for (answer, query) in [
+            (refusal("invalid_grant", 54005), "code=0.AXoA"),
+            (tokens("EwB", "refresh"), "error=access_denied"),
+        ] {
+            let waiting = entra(&Script::new([answer])).build().unwrap().start().await.unwrap();
+            let (port, state) = (waiting.port(), state_of(waiting.url()));
+            let finished = tokio::spawn(waiting.finish());
+            let page = browse(port, &format!("GET /?{query}&state={state} HTTP/1.1\r\n\r\n")).await;
+            assert!(page.contains("You are not signed in."), "{page}");
+            finished.await.unwrap().unwrap_err();
+        }
     }
 
     #[tokio::test]

@@ -45,18 +45,15 @@ impl Loopback {
         self.port
     }
 
-    /// The query with which the browser came back. Whatever is not ours is turned away.
-    pub(crate) async fn wait(
-        self,
-        is_ours: impl Fn(&str) -> bool,
-    ) -> Result<Secret<String>, TokenError> {
+    /// The browser, as it came back. Whatever is not ours is turned away.
+    pub(crate) async fn wait(self, is_ours: impl Fn(&str) -> bool) -> Result<CameBack, TokenError> {
         match timeout(self.patience, self.serve(is_ours)).await {
-            Ok(query) => Ok(query),
+            Ok(came_back) => Ok(came_back),
             Err(_) => Err(NobodyCame { after: self.patience }.into()),
         }
     }
 
-    async fn serve(&self, is_ours: impl Fn(&str) -> bool) -> Secret<String> {
+    async fn serve(&self, is_ours: impl Fn(&str) -> bool) -> CameBack {
         let mut reading = JoinSet::new();
         loop {
             let (stream, target) = self.next_request(&mut reading).await;
@@ -67,9 +64,7 @@ impl Loopback {
             } else if !is_ours(query) {
                 answer(stream, "400 Bad Request", "This is not the sign-in that was begun.").await;
             } else {
-                let query = Secret::new(query.to_owned());
-                answer(stream, "200 OK", DONE).await;
-                return query;
+                return CameBack { query: Secret::new(query.to_owned()), stream };
             }
         }
     }
@@ -111,7 +106,22 @@ impl Loopback {
 /// A connection to answer on, and what was asked for: path and query.
 type Request = (TcpStream, Secret<String>);
 
-const DONE: &str = "You can close this page. The program goes on by itself.";
+/// A browser that came back, and waits to be told what came of it.
+pub(crate) struct CameBack {
+    pub(crate) query: Secret<String>,
+    stream: TcpStream,
+}
+
+impl CameBack {
+    pub(crate) async fn tell(self, signed_in: bool) {
+        let text = if signed_in {
+            "You are signed in. You can close this page."
+        } else {
+            "You are not signed in. You can close this page: the program knows why."
+        };
+        answer(self.stream, "200 OK", text).await;
+    }
+}
 
 /// Reads the head of a GET request. None for anything else.
 async fn read(mut stream: TcpStream) -> Option<Request> {
