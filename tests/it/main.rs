@@ -23,8 +23,10 @@ mod real_maildrop;
 mod real_messages;
 #[cfg(feature = "proxy")]
 mod real_proxy;
+mod real_streams;
 mod real_structure;
 mod real_submission;
+mod real_two_clients;
 mod secrets;
 mod support;
 mod tolerance;
