@@ -216,15 +216,21 @@ impl Core {
     /// Reads the line at the start of the input: the head of a reply if it is the last one of it.
     fn heard(&mut self, line: LineSpan) -> Result<Option<Head>, Fault> {
         let text = self.input.unread().get(..line.text).unwrap_or_default();
-        let words = match self.sending.front_mut() {
-            Some(transaction) => transaction.words(),
-            None => &mut self.words,
+        let (words, most) = match self.sending.front_mut() {
+            Some(transaction) => {
+                let most = transaction.most_words().saturating_add(self.longest_line);
+                (transaction.words(), most)
+            }
+            None => (&mut self.words, usize::MAX),
         };
         if !self.parser.within_reply() {
             self.mark = words.len();
         }
         let head =
             self.parser.line(text, words).map_err(|fault| scrubbed(fault, &self.scrubber))?;
+        if words.len() > most {
+            return Err(Fault::ResponseTooLong { limit: most as u64, unit: "octets" });
+        }
         self.input.skip(line.whole);
         Ok(head)
     }

@@ -132,6 +132,11 @@ pub(crate) const MESSAGE: &str = "the message";
 /// before we hear of it.
 const MOST_CHUNKS: usize = 64;
 
+/// Octets of an address and of what is said to it: some lines of 512 octets (RFC 5321 section
+/// 4.5.3.1.5). If each of 10,000 recipients were answered by as much as one reply may be, one
+/// message would take 640 MB.
+const MOST_PER_RECIPIENT: usize = 4 * 1024;
+
 impl Transaction {
     /// Writes MAIL, and with PIPELINING all the rest up to DATA as well. `clear`: RSET goes before.
     pub(crate) fn start(
@@ -183,6 +188,11 @@ impl Transaction {
     /// Where the words of replies go.
     pub(crate) const fn words(&mut self) -> &mut String {
         self.receipt.words()
+    }
+
+    /// Octets that all words together may take besides those of one long reply.
+    pub(crate) const fn most_words(&self) -> usize {
+        self.receipt.asked().saturating_mul(MOST_PER_RECIPIENT)
     }
 
     /// Whether anybody will see the words of a reply that comes now: those of a go-ahead, of an

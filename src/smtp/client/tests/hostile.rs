@@ -66,6 +66,39 @@ async fn what_is_no_reply_or_too_much_of_one_is_a_protocol_error_wherever_it_sta
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn long_answers_to_many_recipients_take_no_more_memory_than_there_is_reason_for() {
+    let recipients: Vec<String> = (0..100).map(|n| format!("u{n}@b.example")).collect();
+    let envelope = Envelope::new("me@contoso.example", &recipients).unwrap();
+    for (octets, bearable) in [(4000, true), (60_000, false)] {
+        let answer = format!("250 {}\r\n", "x".repeat(octets - 6));
+        let said = format!("250 ok\r\n{}354 go\r\n", answer.repeat(100));
+        let (mut client, _server) = against(said.into_bytes(), &["PIPELINING"]);
+        let error = client.send(&envelope, "hi").await.unwrap_err();
+        if bearable {
+            assert!(matches!(error, Error::Unknown { .. }), "{error}");
+            assert_eq!(error.receipt().unwrap().accepted().count(), 100);
+        } else {
+            assert!(matches!(error, Error::Protocol { .. }), "{error}");
+            assert!(client.driver.core_mut().input().received() < 1024 * 1024);
+        }
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_recipients_are_asked_for_through_any_pipe() {
+    let recipients: Vec<String> = (0..10_000).map(|n| format!("u{n}@b.example")).collect();
+    let envelope = Envelope::new("me@contoso.example", &recipients).unwrap();
+    for keywords in [&["PIPELINING"][..], &[]] {
+        // The server takes nothing before its last answer was read.
+        let (mut client, server) = session(7, keywords, willing);
+        let receipt = client.send(&envelope, "hi").await.unwrap();
+        assert_eq!(receipt.accepted().count(), 10_000);
+        drop(client);
+        assert_eq!(server.await.unwrap().messages, ["hi\r\n"]);
+    }
+}
+
 #[tokio::test]
 async fn octets_that_are_no_text_are_shown_as_such_and_harm_nothing() {
     let said = b"250 ok\r\n250 \0\xff\x1b[2J\r\n250-a\n250 b\n354\r\n";
