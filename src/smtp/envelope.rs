@@ -271,7 +271,7 @@ pub enum EnvelopeError {
     /// The sender is no address that SMTP can carry.
     #[error("sender address {address:?}: {flaw}")]
     Sender {
-        /// The address as it was given.
+        /// The address as it was given; of more than 320 characters, these and an ellipsis.
         address: String,
         /// What is wrong with it.
         flaw: AddressFlaw,
@@ -279,7 +279,7 @@ pub enum EnvelopeError {
     /// A recipient is no address that SMTP can carry.
     #[error("recipient address {address:?}: {flaw}")]
     Recipient {
-        /// The address as it was given.
+        /// The address as it was given; of more than 320 characters, these and an ellipsis.
         address: String,
         /// What is wrong with it.
         flaw: AddressFlaw,
@@ -288,11 +288,21 @@ pub enum EnvelopeError {
 
 impl EnvelopeError {
     pub(super) fn sender(address: &str, flaw: AddressFlaw) -> Self {
-        Self::Sender { address: address.to_owned(), flaw }
+        Self::Sender { address: shortened(address), flaw }
     }
 
     pub(super) fn recipient(address: &str, flaw: AddressFlaw) -> Self {
-        Self::Recipient { address: address.to_owned(), flaw }
+        Self::Recipient { address: shortened(address), flaw }
+    }
+}
+
+/// As much as an address may have: 64 octets, an at-sign and 255 (RFC 5321 section 4.5.3.1). What
+/// was taken for one may be a header of a million.
+fn shortened(address: &str) -> String {
+    const LONGEST: usize = 320;
+    match address.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", address.get(..end).unwrap_or_default()),
+        None => address.to_owned(),
     }
 }
 
@@ -306,6 +316,22 @@ mod tests {
         let envelope = Envelope::new("", ["a@b.example"]).unwrap();
         assert_eq!(envelope.reverse_path(), "");
         assert_eq!(envelope.recipients().collect::<Vec<_>>(), ["a@b.example"]);
+    }
+
+    #[test]
+    fn an_error_is_not_as_long_as_what_is_no_address() {
+        for long in ["é".repeat(100_000), "a, b(".repeat(100_000)] {
+            for error in [
+                Envelope::new(&long, ["a@b.example"]).unwrap_err(),
+                Envelope::new("a@b.example", [&long]).unwrap_err(),
+                Envelope::from_headers(format!("From: a@b.example\nTo: {long}").as_bytes())
+                    .unwrap_err(),
+                Envelope::from_headers(format!("From: ({long}\nTo: a@b.example").as_bytes())
+                    .unwrap_err(),
+            ] {
+                assert!(error.to_string().chars().count() < 1000, "{error}");
+            }
+        }
     }
 
     #[test]

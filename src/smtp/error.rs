@@ -99,8 +99,9 @@ pub enum Error {
     Body {
         /// What is wrong with it.
         source: BodyError,
-        /// Whether that was seen before anything was sent, so that the connection is as it was.
-        /// Otherwise it was closed, since that is the only way to take a half message back.
+        /// Whether that was seen before any content was sent, so that another message can follow.
+        /// Otherwise the connection was closed, since that is the only way to take a half message
+        /// back.
         usable: bool,
     },
     /// The call cannot work as it was made.

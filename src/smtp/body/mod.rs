@@ -337,14 +337,14 @@ impl<'a> Body<'a> {
         piece
     }
 
-    /// Tells whoever wants to know how much has left if `unsent` octets have not.
-    pub(crate) fn report(&mut self, unsent: usize) {
+    /// Tells whoever wants to know that all octets handed on so far have left.
+    pub(crate) fn report(&mut self) {
         let total = self.known_size().map(|total| match self.octets() {
             Some(_) => total,
             None => total.saturating_sub(self.left_out()),
         });
         if let Some(report) = &mut self.progress {
-            report(Progress { sent: self.given.saturating_sub(unsent as u64), total });
+            report(Progress { sent: self.given, total });
         }
     }
 

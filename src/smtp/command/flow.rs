@@ -168,7 +168,7 @@ impl SmtpClient {
                 if let Some(event) = self.driver().drain(0).await? {
                     return Ok(Happened::Event(event));
                 }
-                body.report(0);
+                body.report();
             }
             if body.octets().is_none() {
                 // The server may have something to say while the reader thinks.
@@ -193,7 +193,7 @@ impl SmtpClient {
             return Ok(Happened::Nothing);
         }
         let event = self.driver().drain(0).await?;
-        upload.body.report(0);
+        upload.body.report();
         Ok(event.map_or(Happened::Nothing, Happened::Event))
     }
 
