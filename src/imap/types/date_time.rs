@@ -32,7 +32,7 @@ impl DateTime {
         cursor.eat(b'-').then_some(())?;
         let month = month(cursor.take(3)?)?;
         cursor.eat(b'-').then_some(())?;
-        let year = u16::try_from(cursor.digits()?).ok()?;
+        let year = digits(&mut cursor)?;
         cursor.spaces();
         let hour = two_digits(&mut cursor)?;
         cursor.eat(b':').then_some(())?;
@@ -133,12 +133,26 @@ impl fmt::Display for DateTime {
     }
 }
 
+/// The number that comes next.
+fn digits(cursor: &mut Cursor<'_>) -> Option<u16> {
+    let mut number = None;
+    while let Some(octet @ b'0'..=b'9') = cursor.peek() {
+        let before = number.unwrap_or(0_u16);
+        number = Some(before.checked_mul(10)?.checked_add(u16::from(octet - b'0'))?);
+        cursor.eat(octet);
+    }
+    number
+}
+
 fn two_digits(cursor: &mut Cursor<'_>) -> Option<u8> {
-    u8::try_from(cursor.digits()?).ok()
+    u8::try_from(digits(cursor)?).ok()
 }
 
 fn month(name: &[u8]) -> Option<u8> {
-    let at = MONTHS.iter().position(|month| month.as_bytes().eq_ignore_ascii_case(name))?;
+    let [first, second, third] = *name else { return None };
+    let name =
+        [first.to_ascii_uppercase(), second.to_ascii_lowercase(), third.to_ascii_lowercase()];
+    let at = MONTHS.iter().position(|month| month.as_bytes() == name)?;
     u8::try_from(at + 1).ok()
 }
 

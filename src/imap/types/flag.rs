@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use crate::imap::proto::decode::Cursor;
+use crate::imap::types::Text;
 
 /// A flag or keyword of a message (RFC 9051 section 2.3.2).
 ///
@@ -171,13 +172,21 @@ impl<'a> Iterator for Flags<'a> {
             self.list.spaces();
             // Some servers send NIL among flags, some quote them, and home.pl sends a lone
             // backslash (MailKit#953, #771, Mailspring#967).
-            match self.list.nstring() {
-                Ok(Some(flag)) if flag != "\\" && !flag.is_empty() => {
-                    let known = flag.borrowed().and_then(Flag::system);
+            let flag = match self.list.peek()? {
+                b'\\' | b'$' => Text::plain(self.list.atom().ok()?),
+                b')' => return None,
+                _ => match self.list.nstring().ok()? {
+                    Some(flag) => flag,
+                    None => continue,
+                },
+            };
+            match flag.borrowed() {
+                Some(b"" | b"\\") => {}
+                None if flag == "\\" => {}
+                name => {
+                    let known = name.and_then(Flag::system);
                     return Some(known.unwrap_or_else(|| Flag::from(flag.to_str_lossy())));
                 }
-                Ok(_) => {}
-                Err(_) => return None,
             }
         }
     }

@@ -93,13 +93,25 @@ impl std::fmt::Display for UnparsedReason {
 pub(crate) fn name<'a>(cursor: &mut Cursor<'a>) -> Parsed<&'a [u8]> {
     const WANTED: Malformed = Malformed("the name of an item");
     let rest = cursor.rest();
-    let is_plain = |octet: &u8| !matches!(octet, b' ' | b'(' | b')' | b'[' | b'"' | b'\r' | b'\n');
-    let plain = rest.iter().position(|octet| !is_plain(octet)).ok_or(WANTED)?;
+    let plain = rest.iter().position(|octet| ends_plain_name(*octet)).ok_or(WANTED)?;
     let length = match rest.get(plain) {
         Some(b'[') => plain + bracketed(rest.get(plain..).unwrap_or_default()).ok_or(WANTED)?,
         _ => plain,
     };
     cursor.take(length).filter(|name| !name.is_empty()).ok_or(WANTED)
+}
+
+const fn ends_plain_name(octet: u8) -> bool {
+    const ENDS: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut octet = 0;
+        while octet < 256 {
+            table[octet] = matches!(octet as u8, b' ' | b'(' | b')' | b'[' | b'"' | b'\r' | b'\n');
+            octet += 1;
+        }
+        table
+    };
+    ENDS[octet as usize]
 }
 
 /// The length of `[…]` and of `<…>` behind it. A bracket within quotes does not count.

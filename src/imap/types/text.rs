@@ -15,11 +15,13 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    #[inline]
     pub(crate) const fn plain(raw: &'a [u8]) -> Self {
         Self { raw, escaped: false }
     }
 
     /// The inside of a quoted string; `escaped` if it holds `\"` or `\\`.
+    #[inline]
     pub(crate) const fn quoted(raw: &'a [u8], escaped: bool) -> Self {
         Self { raw, escaped }
     }
@@ -37,7 +39,7 @@ impl<'a> Text<'a> {
 
     fn unescaped(&self) -> Vec<u8> {
         let mut octets = Vec::with_capacity(self.raw.len());
-        octets.extend(self.octets());
+        self.octets().for_each(|octet| octets.push(octet));
         octets
     }
 
