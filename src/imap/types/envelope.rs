@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::imap::proto::decode::{Malformed, Parsed};
 use crate::imap::types::Text;
-use crate::imap::types::span::{Mark, Reader, Run, Source, Span};
+use crate::imap::types::span::{Reader, Run, Source, Span};
 
 /// Date, subject and addresses of a message, as the server read them from its header.
 ///
@@ -19,7 +19,7 @@ pub struct Envelope<'a> {
 }
 
 /// Where in an index the fields of an envelope are, one span each: strings, and runs of addresses,
-/// which have four spans each. One more follows, which is marked if the envelope is not complete.
+/// which have four spans each. One more follows: the whole, if it is not complete.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fields(u32);
 
@@ -37,7 +37,7 @@ impl Fields {
             reader.cursor = start;
             reader.cursor.value()?;
             if let Some(place) = reader.spans.get_mut(fields as usize + Self::COUNT) {
-                place.mark = Mark::Value;
+                *place = Span::between(start.at(), reader.cursor.at());
             }
         }
         Ok((Self(fields), fault))
@@ -87,51 +87,61 @@ impl<'a> Envelope<'a> {
     }
 
     /// The `Date` field.
+    #[inline]
     pub fn date(&self) -> Option<Text<'a>> {
         self.string(0)
     }
 
     /// The `Subject` field.
+    #[inline]
     pub fn subject(&self) -> Option<Text<'a>> {
         self.string(1)
     }
 
     /// The `From` field.
+    #[inline]
     pub fn from(&self) -> Addresses<'a> {
         self.addresses(2)
     }
 
     /// The `Sender` field; what `From` says if there is none.
+    #[inline]
     pub fn sender(&self) -> Addresses<'a> {
         self.addresses(3)
     }
 
     /// The `Reply-To` field; what `From` says if there is none.
+    #[inline]
     pub fn reply_to(&self) -> Addresses<'a> {
         self.addresses(4)
     }
 
     /// The `To` field.
+    #[inline]
     pub fn to(&self) -> Addresses<'a> {
         self.addresses(5)
     }
 
     /// The `Cc` field.
+    #[inline]
     pub fn cc(&self) -> Addresses<'a> {
         self.addresses(6)
     }
 
     /// The `Bcc` field.
+    #[inline]
     pub fn bcc(&self) -> Addresses<'a> {
         self.addresses(7)
     }
 
     /// The `In-Reply-To` field.
+    #[inline]
     pub fn in_reply_to(&self) -> Option<Text<'a>> {
         self.string(8)
     }
 
     /// The `Message-ID` field.
+    #[inline]
     pub fn message_id(&self) -> Option<Text<'a>> {
         self.string(9)
     }
@@ -139,7 +149,7 @@ impl<'a> Envelope<'a> {
     /// Whether the whole envelope could be read. Fields that some servers leave out at its end
     /// are not a fault.
     pub fn is_complete(&self) -> bool {
-        self.fields.get(Fields::COUNT).is_some_and(|span| span.mark == Mark::None)
+        self.fields.get(Fields::COUNT).is_some_and(|span| span.is_none())
     }
 }
 
@@ -161,6 +171,7 @@ impl<'a> Addresses<'a> {
     }
 
     /// The addresses, from the first.
+    #[inline]
     pub fn iter(&self) -> AddressIter<'a> {
         let (addresses, _) = self.source.spans.as_chunks();
         AddressIter { frame: self.source.frame, addresses: addresses.iter() }
@@ -171,6 +182,7 @@ impl<'a> IntoIterator for Addresses<'a> {
     type Item = Address<'a>;
     type IntoIter = AddressIter<'a>;
 
+    #[inline]
     fn into_iter(self) -> AddressIter<'a> {
         self.iter()
     }
@@ -222,18 +234,21 @@ impl<'a> Address<'a> {
     }
 
     /// The source route of old, nearly always missing.
+    #[inline]
     pub fn route(&self) -> Option<Text<'a>> {
         self.spans[1].text(self.frame)
     }
 
     /// The part before the `@`. Without a [`host`](Self::host), the name of the group that begins
     /// here; missing where a group ends.
+    #[inline]
     pub fn mailbox(&self) -> Option<Text<'a>> {
         self.spans[2].text(self.frame)
     }
 
     /// The part after the `@`; missing where a group begins or ends. Exchange puts
     /// `.MISSING-HOST-NAME.` there if it knows none.
+    #[inline]
     pub fn host(&self) -> Option<Text<'a>> {
         self.spans[3].text(self.frame)
     }
@@ -285,11 +300,7 @@ fn addresses(reader: &mut Reader<'_, '_>) -> Parsed<()> {
 
 fn address(reader: &mut Reader<'_, '_>) -> Parsed<()> {
     reader.cursor.expect(b'(', "an address")?;
-    let mut spans = [Span::NONE; SPANS];
-    for span in &mut spans {
-        *span = reader.string()?;
-    }
-    reader.note_all(spans)?;
+    reader.note_strings(SPANS)?;
     reader.cursor.spaces();
     reader.cursor.expect(b')', "the end of an address")
 }

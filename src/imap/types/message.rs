@@ -9,7 +9,7 @@ use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32, parse_u64
 use crate::imap::types::body_structure::{self, Structure};
 use crate::imap::types::envelope::Fields;
 use crate::imap::types::item::{self, Item, Unparsed, UnparsedReason};
-use crate::imap::types::span::{Kind, Mark, Reader, Source, Span};
+use crate::imap::types::span::{Kind, Reader, Run, Source, Span};
 use crate::imap::types::{BodyStructure, DateTime, Envelope, Flags, Section, Uid};
 
 /// What the server said about one message.
@@ -25,7 +25,8 @@ pub struct Message {
     size: Option<u64>,
     flags: Span,
     internal_date: Span,
-    /// Of each item its name and its value; behind some the strings in it.
+    /// Of each item its name, its value and where in this list they and the strings in it lie;
+    /// behind that those strings, of an ENVELOPE and a structure.
     index: Vec<Span>,
     envelope: Option<Fields>,
     structure: Option<Found>,
@@ -75,7 +76,7 @@ impl Message {
                 UnparsedReason::Malformed { expected } if reader.spans.is_empty() => {
                     return Err(Malformed(expected));
                 }
-                _ => message.fault(Span::between(at, octets.len(), Mark::Value), reason),
+                _ => message.fault(Span::between(at, octets.len()), reason),
             }
         }
         message.index = index;
@@ -115,10 +116,10 @@ impl Message {
         let name = item::name(&mut reader.cursor)?;
         let kind = Kind::of(name);
         let end = reader.at();
-        let name = Span::between(end - name.len(), end, Mark::Name(kind));
+        let name = Span::between(end - name.len(), end);
         let is_list = reader.next() == Some(b'(');
         let (known, start, whole) = (reader.spans.len(), reader.at(), reader.cursor);
-        reader.note_all([name, Span::NONE])?;
+        reader.note_all([name, Span::NONE, Span::NONE])?;
         let read = match kind {
             Kind::Envelope if is_list => self.read_envelope(reader),
             Kind::BodyStructure | Kind::Body if is_list => self.read_structure(kind, reader),
@@ -126,16 +127,17 @@ impl Message {
         };
         if read.is_err() {
             // Its octets are kept, if it has an end.
-            reader.spans.truncate(known + 2);
+            reader.spans.truncate(known + 3);
             reader.cursor = whole;
             reader.cursor.value()?;
         }
         if let Err(reason) | Ok(Some(reason)) = read {
-            self.fault(Span::between(name.start(), reader.at(), Mark::Value), reason);
+            self.fault(Span::between(name.start(), reader.at()), reason);
         }
-        let value = Span::between(start, reader.at(), Mark::Value);
-        if let Some(place) = reader.spans.get_mut(known + 1) {
-            *place = value;
+        let value = Span::between(start, reader.at());
+        let all = reader.run_from(known).into();
+        if let Some([_, place, run]) = reader.spans.get_mut(known..known + 3) {
+            (*place, *run) = (value, all);
         }
         Ok(())
     }
@@ -163,7 +165,7 @@ impl Message {
             .as_ref()
             .is_none_or(|found| found.kind == Kind::Body && found.kind != kind)
         {
-            let place = Span::between(start, reader.at(), Mark::Value);
+            let place = Span::between(start, reader.at());
             self.structure = Some(Found { structure, place, kind });
         }
         Ok(None)
@@ -175,22 +177,26 @@ impl Message {
         reader: &mut Reader<'_, '_>,
     ) -> Parsed<Option<UnparsedReason>> {
         let start = reader.at();
+        if kind == Kind::InternalDate && matches!(reader.next(), Some(b'"' | b'{')) {
+            let date = reader.string()?;
+            if self.internal_date == Span::NONE {
+                self.internal_date = date;
+            }
+            return Ok(None);
+        }
         let value = reader.cursor.value()?;
         match kind {
             Kind::Uid if self.uid.is_none() => self.uid = parse_u32(value).and_then(Uid::new),
             Kind::Size if self.size.is_none() => self.size = parse_u64(value),
             Kind::Flags if self.flags == Span::NONE => {
-                self.flags = Span::between(start, reader.at(), Mark::Value);
-            }
-            Kind::InternalDate if self.internal_date == Span::NONE => {
-                self.internal_date = Span::between(start, reader.at(), Mark::Value);
+                self.flags = Span::between(start, reader.at());
             }
             Kind::Section | Kind::Binary | Kind::Rfc822 | Kind::Rfc822Header | Kind::Rfc822Text
                 if value.starts_with(b"\"") =>
             {
                 let text = Cursor::new(value).quoted()?;
                 if text.borrowed().is_none() {
-                    let place = Span::between(start, reader.at(), Mark::Value);
+                    let place = Span::between(start, reader.at());
                     let octets = text.to_bytes().into_owned().into();
                     self.odd.get_or_insert_default().unescaped.push((place, octets));
                 }
@@ -217,8 +223,7 @@ impl Message {
 
     /// When the server received it. `None` as well if what the server sent is no date.
     pub fn internal_date(&self) -> Option<DateTime> {
-        let text = Cursor::new(self.internal_date.octets(&self.frame)).astring().ok()?;
-        DateTime::parse(&text.to_bytes())
+        DateTime::parse(&self.internal_date.text(&self.frame)?.to_bytes())
     }
 
     /// Its size in octets. `None` as well if what the server sent is no size.
@@ -338,14 +343,13 @@ impl Message {
         self.odd.get_or_insert_default().faults.push((place, reason));
     }
 
-    /// The items with their kinds: names and values.
+    /// The items: what is known of them, their names and their values.
     fn entries(&self) -> impl Iterator<Item = (Kind, Span, Span)> {
-        self.index.windows(2).filter_map(|pair| match pair {
-            [name, value] => match name.mark {
-                Mark::Name(kind) => Some((kind, *name, *value)),
-                _ => None,
-            },
-            _ => None,
+        let mut rest = 0;
+        std::iter::from_fn(move || {
+            let Some([name, value, all, ..]) = self.index.get(rest..) else { return None };
+            rest = Run::from(*all).end();
+            Some((Kind::of(name.octets(&self.frame)), *name, *value))
         })
     }
 
@@ -479,6 +483,16 @@ mod tests {
         assert_eq!(message("(RFC822 {3}\nabc)").body(), Some(&b"abc"[..]));
         let fetched = message("(RFC822.TEXT \"t\")");
         assert_eq!(fetched.section(&Section::text()), Some(&b"t"[..]));
+    }
+
+    #[test]
+    fn a_date_is_read_in_every_form_of_a_string() {
+        for date in [r#""17-Jul-1996 02:44:25 -0700""#, "{26}\r\n17-Jul-1996 02:44:25 -0700"] {
+            let message = message(&format!("(UID 1 INTERNALDATE {date} UID 2)"));
+            assert_eq!(message.internal_date().unwrap().to_string(), "17-Jul-1996 02:44:25 -0700");
+            assert_eq!(message.item("INTERNALDATE").unwrap().value(), date.as_bytes());
+            assert_eq!(names(&message), ["UID", "INTERNALDATE", "UID"]);
+        }
     }
 
     #[test]

@@ -3,31 +3,15 @@
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::types::Text;
 
-/// A run of octets in a frame of less than 4 GiB.
+/// A run of octets in a frame of less than 4 GiB, or none.
+///
+/// It has eight octets, so that it is passed on in a register: reading the strings of a response is
+/// mostly that. So there is no room to say that a string has escapes in it, and it is told by the
+/// order of its ends: a text with escapes begins behind its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Span {
     start: u32,
     end: u32,
-    /// What the run is, to whom the index belongs.
-    pub(crate) mark: Mark,
-}
-
-/// What a [`Span`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Mark {
-    /// `NIL`, or nothing at all.
-    #[default]
-    None,
-    /// A string.
-    Text,
-    /// The inside of a quoted string with escapes in it.
-    Escaped,
-    /// The name of an item of a FETCH response; its value comes next.
-    Name(Kind),
-    /// The value of an item.
-    Value,
-    /// Not octets of the frame, but a [`Run`] of spans.
-    Run,
 }
 
 /// The items of a FETCH response that [`Message`](crate::imap::Message) has methods for.
@@ -52,25 +36,39 @@ pub(crate) enum Kind {
 
 impl Span {
     /// `NIL`, or nothing at all.
-    pub(crate) const NONE: Self = Self { start: 0, end: 0, mark: Mark::None };
+    pub(crate) const NONE: Self = Self { start: 0, end: 0 };
 
     /// The octets between two places of a frame.
     #[inline]
-    pub(crate) const fn between(start: usize, end: usize, mark: Mark) -> Self {
-        Self { start: narrow(start), end: narrow(end), mark }
+    pub(crate) const fn between(start: usize, end: usize) -> Self {
+        Self { start: narrow(start), end: narrow(end) }
+    }
+
+    /// The inside of a quoted string with escapes in it, and so not without octets.
+    const fn escaped(start: usize, end: usize) -> Self {
+        Self::between(end, start)
+    }
+
+    /// Whether it is `NIL`, or nothing at all.
+    #[inline]
+    pub(crate) fn is_none(self) -> bool {
+        self == Self::NONE
     }
 
     /// The string it is.
     #[inline]
     pub(crate) fn text(self, frame: &[u8]) -> Option<Text<'_>> {
-        match self.mark {
-            Mark::Text => Some(Text::plain(self.octets(frame))),
-            Mark::Escaped => Some(Text::quoted(self.octets(frame), true)),
-            _ => None,
+        if self.is_none() {
+            return None;
+        }
+        let (start, end) = (self.start(), self.end());
+        match frame.get(start..end) {
+            Some(octets) => Some(Text::plain(octets)),
+            None => Some(Text::quoted(frame.get(end..start).unwrap_or_default(), true)),
         }
     }
 
-    /// Its octets.
+    /// Its octets, if it is no string with escapes.
     #[inline]
     pub(crate) fn octets(self, frame: &[u8]) -> &[u8] {
         frame.get(self.start as usize..self.end as usize).unwrap_or_default()
@@ -109,21 +107,23 @@ impl Run {
     pub(crate) const fn first(self) -> u32 {
         self.first
     }
+
+    /// Where in the index it ends.
+    pub(crate) const fn end(self) -> usize {
+        self.end as usize
+    }
 }
 
 impl From<Run> for Span {
     /// To be kept in an index itself.
     fn from(run: Run) -> Self {
-        Self { start: run.first, end: run.end, mark: Mark::Run }
+        Self { start: run.first, end: run.end }
     }
 }
 
 impl From<Span> for Run {
     fn from(span: Span) -> Self {
-        match span.mark {
-            Mark::Run => Self { first: span.start, end: span.end },
-            _ => Self::NONE,
-        }
+        Self { first: span.start, end: span.end }
     }
 }
 
@@ -140,7 +140,9 @@ impl<'a> Source<'a> {
 #[derive(Debug)]
 pub(crate) struct Reader<'f, 'i> {
     pub(crate) cursor: Cursor<'f>,
-    frame: &'f [u8],
+    /// Where the next backslash is, or one that was passed already: they are few, and strings
+    /// before it need not be searched for any.
+    escape: usize,
     pub(crate) spans: &'i mut Vec<Span>,
 }
 
@@ -155,18 +157,18 @@ impl<'f, 'i> Reader<'f, 'i> {
         if u32::try_from(frame.len()).is_err() {
             return Err(Malformed("a response of less than 4 GiB"));
         }
-        Ok(Self { cursor: Cursor::new(frame), frame, spans })
+        Ok(Self { cursor: Cursor::new(frame), escape: 0, spans })
     }
 
     /// The whole frame.
     pub(crate) const fn frame(&self) -> &'f [u8] {
-        self.frame
+        self.cursor.frame()
     }
 
     /// How many octets of the frame have been read.
     #[inline]
     pub(crate) const fn at(&self) -> usize {
-        self.frame.len() - self.cursor.rest().len()
+        self.cursor.at()
     }
 
     /// Steps over spaces, and shows what comes behind them.
@@ -184,8 +186,8 @@ impl<'f, 'i> Reader<'f, 'i> {
         match self.next() {
             Some(b'"') => {
                 let start = self.at() + 1;
-                if let Some(length) = self.cursor.plain_quoted() {
-                    return Ok(Span::between(start, start + length, Mark::Text));
+                if let Some(end) = self.cursor.plain_quoted(self.escape) {
+                    return Ok(Span::between(start, end));
                 }
             }
             Some(b'N') if self.cursor.eat_nil() => return Ok(Span::NONE),
@@ -200,14 +202,18 @@ impl<'f, 'i> Reader<'f, 'i> {
             Some(b'"') => {
                 let start = self.at() + 1;
                 let (length, escaped) = self.cursor.skip_quoted()?;
-                let mark = if escaped { Mark::Escaped } else { Mark::Text };
-                Ok(Span::between(start, start + length, mark))
+                if self.escape < self.at() {
+                    let rest = self.cursor.rest();
+                    self.escape = self.at() + memchr::memchr(b'\\', rest).unwrap_or(rest.len());
+                }
+                let of_ends = if escaped { Span::escaped } else { Span::between };
+                Ok(of_ends(start, start + length))
             }
             Some(b'(') => self.cursor.value().map(|_| Span::NONE),
             _ => {
                 let Some(text) = self.cursor.nstring()? else { return Ok(Span::NONE) };
                 let end = self.at();
-                Ok(Span::between(end.saturating_sub(text.raw().len()), end, Mark::Text))
+                Ok(Span::between(end.saturating_sub(text.raw().len()), end))
             }
         }
     }
@@ -215,11 +221,27 @@ impl<'f, 'i> Reader<'f, 'i> {
     /// Adds spans to the index.
     #[inline]
     pub(crate) fn note_all<const N: usize>(&mut self, spans: [Span; N]) -> Parsed<()> {
-        if self.spans.len() >= Self::MOST_SPANS {
-            return Err(Malformed("fewer strings"));
-        }
+        self.check_room()?;
         self.spans.extend_from_slice(&spans);
         Ok(())
+    }
+
+    /// Adds to the index so many strings that come next.
+    #[inline(always)]
+    pub(crate) fn note_strings(&mut self, strings: usize) -> Parsed<()> {
+        self.check_room()?;
+        for _ in 0..strings {
+            match self.string() {
+                Ok(span) => self.spans.push(span),
+                Err(why) => return Err(why),
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn check_room(&self) -> Parsed<()> {
+        if self.spans.len() < Self::MOST_SPANS { Ok(()) } else { Err(Malformed("fewer strings")) }
     }
 
     /// The spans noted since the index had `first` of them.

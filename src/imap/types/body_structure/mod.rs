@@ -57,6 +57,7 @@ impl<'a> BodyStructure<'a> {
 
     /// Every part in the order of the message, each before those within it: the
     /// [`root`](Self::root) first, the parts of enclosed messages too.
+    #[inline]
     pub fn parts(&self) -> BodyParts<'a> {
         BodyParts { whole: *self, at: 0, end: self.count(), flat: true }
     }
@@ -182,6 +183,7 @@ impl<'a> BodyPart<'a> {
     }
 
     /// Whether it is there to hold other parts.
+    #[inline]
     pub fn is_multipart(&self) -> bool {
         self.node.form == Form::Multipart
     }
@@ -410,6 +412,7 @@ impl<'a> IntoIterator for Parameters<'a> {
     type Item = Parameter<'a>;
     type IntoIter = ParameterIter<'a>;
 
+    #[inline]
     fn into_iter(self) -> ParameterIter<'a> {
         self.iter()
     }
@@ -475,6 +478,7 @@ pub struct Disposition<'a> {
 
 impl<'a> Disposition<'a> {
     /// `inline`, `attachment`.
+    #[inline]
     pub fn kind(&self) -> Text<'a> {
         self.part.text(self.found.kind).unwrap_or(Text::plain(b""))
     }

@@ -13,7 +13,7 @@
 use crate::imap::proto::decode::{Cursor, Parsed, parse_u64};
 use crate::imap::types::UnparsedReason;
 use crate::imap::types::envelope::Fields;
-use crate::imap::types::span::{Mark, Reader, Run, Span};
+use crate::imap::types::span::{Reader, Run, Span};
 
 /// Parts within parts go no deeper than this.
 pub(super) const MOST_LEVELS: u32 = 128;
@@ -301,8 +301,8 @@ impl Node {
             _ => {
                 // Exchange sends a bare "inline" (MailKit#919).
                 let kind = reader.string()?;
-                self.disposition = (kind.mark != Mark::None)
-                    .then_some(Disposition { kind, parameters: Run::NONE });
+                self.disposition =
+                    (!kind.is_none()).then_some(Disposition { kind, parameters: Run::NONE });
             }
         }
         match reader.next() {
@@ -318,7 +318,7 @@ impl Node {
             while reader.next() != Some(b')') {
                 reader.cursor.value()?;
             }
-            self.extension = Span::between(start, reader.at(), Mark::Value);
+            self.extension = Span::between(start, reader.at());
         }
         reader.cursor.expect(b')', "the end of a part")
     }
@@ -335,7 +335,7 @@ fn parameters(reader: &mut Reader<'_, '_>) -> Parsed<Run> {
     reader.cursor.eat(b'(');
     while reader.next() != Some(b')') {
         let (name, value) = (reader.string()?, reader.string()?);
-        if name.mark != Mark::None {
+        if !name.is_none() {
             reader.note_all([name, value])?;
         }
     }
@@ -349,7 +349,7 @@ fn disposition(reader: &mut Reader<'_, '_>) -> Parsed<Option<Disposition>> {
     let kind = reader.string()?;
     let parameters = parameters(reader)?;
     reader.cursor.end_list("the end of a disposition")?;
-    Ok((kind.mark != Mark::None).then_some(Disposition { kind, parameters }))
+    Ok((!kind.is_none()).then_some(Disposition { kind, parameters }))
 }
 
 /// Whether a list begins like a disposition: a string, and its parameters or `NIL`.
@@ -369,7 +369,7 @@ fn languages(reader: &mut Reader<'_, '_>) -> Parsed<Run> {
     let listed = reader.next() == Some(b'(') && reader.cursor.eat(b'(');
     loop {
         let language = reader.string()?;
-        if language.mark != Mark::None {
+        if !language.is_none() {
             reader.note_all([language])?;
         }
         if !listed {
