@@ -99,8 +99,7 @@ const FIGURES: &[Figure] = &[
     figure("pop/retr_all_20_kib_allocations", Allocations, AtMost(6.0), || allocations::each(&pop::RETR_ALL_20_KIB)),
     figure("pop/read_100_mib_heap", Octets, AtMost(KIB * KIB), allocations::pop_read),
     figure("pop/unstuffing_growth", Growth, AtMost(1.2), || growth(&pop::RETR_10_KIB_BY_OCTETS, &pop::RETR_1_MIB_BY_OCTETS)),
-    figure("pop/retr_25_mib_time", TimesFloor, Limit::None, || wall::pop_retr(25)),
-    figure("pop/retr_100_mib_time", TimesFloor, Limit::None, || wall::pop_retr(100)),
+    figure("pop/retr_100_mib_time", TimesFloor, Limit::None, wall::pop_retr),
     figure("pop/read_100_mib_time", TimesFloor, Limit::None, wall::pop_read),
 
     // Each caller that did not wait for the answer to another would be one more.
