@@ -13,6 +13,8 @@ use mailbearer::{
     Auth, Client, Connector, Endpoint, Failure, ImapClient, PopClient, Protocol, SmtpClient, tls,
 };
 
+use crate::hostile::connector;
+
 const USER: &str = "billing@contoso.example";
 const PASSWORD: &str = "correct-horse-battery-staple";
 
@@ -89,6 +91,45 @@ async fn everywhere(shown: &Shown, server: &Server, auth: impl Fn() -> Auth) {
     }
 }
 
+/// A POP3 server that quotes the password of USER and PASS wherever it can: to refuse it, or
+/// behind a login, in a listing and out of turn.
+async fn quoting_pop(shown: &Shown, refused: bool) {
+    let (connector, mut far) = connector(Protocol::Pop, PopClient::builder);
+    let server = async {
+        far.say("+OK ready\r\n").await;
+        for (command, answer) in [
+            ("CAPA", "+OK\r\nUSER\r\n.\r\n".to_owned()),
+            ("USER", "+OK\r\n".to_owned()),
+            ("PASS", format!("{} {PASSWORD}\r\n", if refused { "-ERR" } else { "+OK" })),
+            ("STAT", format!("+OK 1 2 {PASSWORD}\r\n")),
+            ("CAPA", format!("+OK\r\nX {PASSWORD}\r\n.\r\n")),
+            ("UIDL", format!("+OK\r\n{PASSWORD}\r\n.\r\n")),
+            ("NOOP", format!("-ERR {PASSWORD}\r\n")),
+            ("RSET", format!("+OK\r\nQUOTED {PASSWORD}\r\n")),
+            ("", String::new()),
+        ] {
+            let line = far.line().await;
+            assert!(line.starts_with(command) || line.is_empty(), "{line} for {command}");
+            far.say(answer).await;
+        }
+    };
+    let client = async {
+        let connector = connector.auth(Auth::user_pass(USER, PASSWORD));
+        shown.note(&connector);
+        let mut client = match connector.connect().await {
+            Ok(client) => client,
+            Err(error) => return shown.note_error(&error),
+        };
+        let _ = client.capa().await.unwrap();
+        shown.note_error(&client.uidl().await.unwrap_err());
+        shown.note_error(&client.noop().await.unwrap_err());
+        let _ = client.rset().await;
+        shown.note_error(&client.stat().await.unwrap_err());
+        shown.note(&client);
+    };
+    tokio::join!(client, server);
+}
+
 /// While another test registers a place that traces, one that begins to listen may be overlooked;
 /// once the place is known, it is heard.
 async fn be_heard(shown: &Shown) {
@@ -141,8 +182,12 @@ async fn tokens_and_passwords_are_nowhere_to_be_seen() {
         secrets.extend([good, bad]);
     }
 
+    quoting_pop(&shown, true).await;
+    quoting_pop(&shown, false).await;
+
     let text = shown.text();
     assert!(text.contains("C: AUTH XOAUTH2"), "the trace was not on");
+    assert!(text.contains("S: QUOTED"), "nothing was said out of turn");
     assert!(text.contains("[secret"), "nothing was masked");
     assert!(text.contains("535 5.7.3"), "no refusal was shown");
     for secret in secrets {
