@@ -40,25 +40,26 @@ main() {
     step 'Figures'
     cargo bench --locked --bench figures
 
-    step 'Examples with dependencies of their own'
-    in_example with-reqwest cargo test --locked
-    in_example with-mail-parser cargo test --locked
-    in_example with-mail-builder cargo test --locked
-    in_example with-redis ./test.sh
+    step 'Examples and tests with dependencies of their own'
+    apart examples/with-reqwest cargo test --locked
+    apart examples/with-mail-parser cargo test --locked
+    apart examples/with-mail-builder cargo test --locked
+    apart examples/with-redis ./test.sh
+    apart tests/oracles cargo test --locked
 
     step 'Tests'
     cargo test --locked --all-features
 }
 
-# Runs a command in an example that is a workspace of its own, so that what it needs is no dependency
-# of the crate's tests. All of them build in one folder: what one has compiled the next need not.
-in_example() {
-    local name=$1
+# Runs a command in a folder that is a workspace of its own, so that what it needs is no dependency of
+# the crate's tests. All of them build in one folder: what one has compiled the next need not.
+apart() {
+    local folder=$1
     shift
-    echo "-- examples/$name: $*"
+    echo "-- $folder: $*"
     (
         export CARGO_TARGET_DIR=$PWD/target/examples-apart
-        cd "examples/$name"
+        cd "$folder"
         cargo fmt --check
         "$@"
     )
