@@ -10,10 +10,10 @@ use bytes::Bytes;
 
 use super::{Command, is_data};
 use crate::Misuse;
-use crate::imap::proto::Claims;
 use crate::imap::proto::decode::{Cursor, Parsed};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
+use crate::imap::proto::{Claims, Tag};
 use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
 
 /// Where mailboxes are: the user's own, those of other users, and those shared by all.
@@ -76,6 +76,7 @@ impl ImapClient {
 #[derive(Default)]
 pub(crate) struct Namespace {
     found: Namespaces,
+    utf8: bool,
 }
 
 impl Command for Namespace {
@@ -92,13 +93,17 @@ impl Command for Namespace {
         Claims::Data(|response| is_data(response, "NAMESPACE"))
     }
 
+    fn started(&mut self, _: Tag, utf8: bool) {
+        self.utf8 = utf8;
+    }
+
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         if let Response::Data { rest, .. } = response {
             let mut cursor = Cursor::new(rest);
             self.found = Namespaces {
-                personal: prefixes(&mut cursor)?,
-                others: prefixes(&mut cursor)?,
-                shared: prefixes(&mut cursor)?,
+                personal: prefixes(&mut cursor, self.utf8)?,
+                others: prefixes(&mut cursor, self.utf8)?,
+                shared: prefixes(&mut cursor, self.utf8)?,
             };
         }
         Ok(())
@@ -110,7 +115,7 @@ impl Command for Namespace {
 }
 
 /// `NIL` or `((prefix delimiter extensions…)…)`.
-fn prefixes(cursor: &mut Cursor<'_>) -> Parsed<Vec<NamespacePrefix>> {
+fn prefixes(cursor: &mut Cursor<'_>, utf8: bool) -> Parsed<Vec<NamespacePrefix>> {
     let mut found = Vec::new();
     cursor.spaces();
     if cursor.eat_word(b"NIL") || cursor.at_end() {
@@ -123,7 +128,7 @@ fn prefixes(cursor: &mut Cursor<'_>) -> Parsed<Vec<NamespacePrefix>> {
             return Ok(found);
         }
         cursor.expect(b'(', "a namespace")?;
-        let prefix = MailboxName::from_wire(cursor.astring()?.to_bytes());
+        let prefix = MailboxName::heard(cursor.astring()?.to_bytes().into_owned(), utf8);
         cursor.spaces();
         let delimiter = cursor.nstring()?.and_then(|text| text.to_str_lossy().chars().next());
         // No server has more than some; each takes more room than its text.
@@ -150,7 +155,7 @@ mod tests {
         let mut cursor = Cursor::new(rest.as_bytes());
         (0..3)
             .map(|_| {
-                let found = prefixes(&mut cursor)?.into_iter();
+                let found = prefixes(&mut cursor, false)?.into_iter();
                 Ok(found.map(|found| (found.prefix.to_string(), found.delimiter)).collect())
             })
             .collect()
@@ -186,6 +191,18 @@ mod tests {
             assert_eq!(found.personal()[0].delimiter(), Some('/'));
             assert!(found.others().is_empty() && found.shared().is_empty());
         });
+    }
+
+    #[test]
+    fn a_prefix_in_utf_8_is_the_name_that_lists_begin_with() {
+        for (utf8, prefix) in [(true, "\u{d6}ffentlich/"), (false, "&ANY-ffentlich/")] {
+            let mut namespace = Namespace::default();
+            namespace.started(Tag::NONE, utf8);
+            let line = format!("* NAMESPACE NIL NIL ((\"{prefix}\" \"/\"))\r\n");
+            namespace.accept(&Response::parse(line.as_bytes()), &Bytes::new()).unwrap();
+            let [shared] = namespace.found.shared() else { panic!("{line}") };
+            assert_eq!(*shared.prefix(), MailboxName::from("\u{d6}ffentlich/"));
+        }
     }
 
     #[test]
