@@ -77,9 +77,20 @@ impl Session {
             match self.step(stage).await? {
                 Step::Data { tag, frame } => {
                     let response = Response::parse(&frame);
-                    let meant = commands.iter().position(|command| command.is_meant(&response));
-                    let command =
-                        meant.or_else(|| flight.place(tag)).and_then(|at| commands.get_mut(at));
+                    let waiting = commands.iter().zip(&replies).enumerate();
+                    let mut meant = waiting
+                        .filter(|(_, (command, reply))| {
+                            reply.is_none() && command.is_meant(&response)
+                        })
+                        .map(|(at, (command, _))| (at, command.is_served()));
+                    // Of several that ask for the same, each gets an answer.
+                    let first = meant.next();
+                    let meant = match first {
+                        Some((_, true)) => meant.find(|(_, served)| !served).or(first),
+                        first => first,
+                    };
+                    let place = meant.map(|(at, _)| at).or_else(|| flight.place(tag));
+                    let command = place.and_then(|at| commands.get_mut(at));
                     let accepted = command.map_or(Ok(()), |c| c.accept(&response, &frame));
                     if let Err(why) = accepted {
                         self.core_mut().keep_unparsed(frame, why);

@@ -71,6 +71,12 @@ pub(crate) trait Command {
         true
     }
 
+    /// Whether it has what it was meant to get, and another of its kind may still wait for the
+    /// same.
+    fn is_served(&self) -> bool {
+        false
+    }
+
     /// What it does to the session.
     fn effect(&self) -> Effect {
         Effect::None

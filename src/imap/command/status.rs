@@ -249,6 +249,10 @@ impl Command for Status {
         }))
     }
 
+    fn is_served(&self) -> bool {
+        self.found.as_ref().is_some_and(|(same, _)| *same)
+    }
+
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         if let Response::Data { rest, .. } = response {
             let (name, status) = parse(rest)?;

@@ -205,6 +205,8 @@ struct Pending {
     begun: bool,
     /// Nobody waits for the answer any longer.
     abandoned: bool,
+    /// Octets of the data that were handed to it, which it may keep until it is answered.
+    handed: u64,
 }
 
 impl Core {
@@ -356,7 +358,14 @@ impl Core {
         }
         self.watched = matches!(effect, Effect::Idle | Effect::Poll);
         let tag = Tag(self.tags);
-        self.queue.push_back(Pending { tag, claims, effect, begun: false, abandoned: false });
+        self.queue.push_back(Pending {
+            tag,
+            claims,
+            effect,
+            begun: false,
+            abandoned: false,
+            handed: 0,
+        });
         tag
     }
 
@@ -456,6 +465,29 @@ impl Core {
             }
             event => event,
         })
+    }
+
+    /// Sees to it that the responses that one command collects take no more memory together than
+    /// one response may with its literals.
+    fn within_bounds(&mut self, step: Step) -> Result<Step, Fault> {
+        /// What a response costs at least, however short it is.
+        const LEAST: usize = 64;
+        let (tag, octets) = match &step {
+            Step::Data { tag, frame } => (*tag, frame.len()),
+            Step::Fetched { tag } => (*tag, self.fetched.as_ref().map_or(0, Message::octets)),
+            _ => return Ok(step),
+        };
+        let limit = self.frame_limits.literal.saturating_add(self.frame_limits.text as u64);
+        let streams = matches!(step, Step::Fetched { .. });
+        let pending = self.queue.iter_mut().find(|pending| pending.tag == tag);
+        // Messages that are handed on one by one are collected by nobody here.
+        if let Some(pending) = pending.filter(|p| !(streams && p.effect == Effect::Stream)) {
+            pending.handed = pending.handed.saturating_add(octets.max(LEAST) as u64);
+            if pending.handed > limit {
+                return Err(Fault::ResponseTooLong { limit, unit: "octets" });
+            }
+        }
+        Ok(step)
     }
 
     /// Writes what may be written now, a message in chunks.
@@ -571,8 +603,8 @@ impl Machine for Core {
                 Cut::Frame(frame) if self.open.is_none() => self.take(frame)?,
                 cut => self.piece(cut),
             };
-            if step.is_some() {
-                return Ok(step);
+            if let Some(step) = step {
+                return self.within_bounds(step).map(Some);
             }
             if self.watched && self.events.is_waiting() {
                 return Ok(Some(Step::Told));

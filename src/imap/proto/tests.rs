@@ -457,6 +457,33 @@ fn greetings_of_all_kinds() {
 }
 
 #[test]
+fn what_one_command_collects_is_bounded_however_short_its_pieces_are() {
+    let collects = |claims: Claims, effect: Effect, data: &str| {
+        let limits = Limits::default().response(1000).message(3000);
+        let mut core = Core::new(&limits, true);
+        start(&mut core, "X", claims, effect);
+        let mut taken = 0;
+        for _ in 0..1000 {
+            core.input().push(data.as_bytes());
+            match core.poll() {
+                Ok(_) => taken += 1,
+                Err(fault) => return Some((taken, fault)),
+            }
+        }
+        None
+    };
+    let expunges = || Claims::Data(|response| matches!(response, Response::Numbered { .. }));
+    let too_long = Fault::ResponseTooLong { limit: 4000, unit: "octets" };
+    let bounded = Some((62, too_long));
+    assert_eq!(collects(expunges(), Effect::None, "* 1 EXPUNGE\r\n"), bounded);
+    let all = || Claims::Messages(UidSet::all());
+    let data = "* 1 FETCH (UID 1 FLAGS ())\r\n";
+    assert_eq!(collects(all(), Effect::None, data), bounded);
+    // Messages that are handed on as they come may be any number.
+    assert_eq!(collects(all(), Effect::Stream, data), None);
+}
+
+#[test]
 fn a_server_that_says_goodbye_twice_is_gone() {
     let mut core = core();
     start(&mut core, "NOOP", Claims::Nothing, Effect::None);

@@ -415,3 +415,26 @@ async fn many_mailboxes_are_asked_about_at_once_in_whatever_order_the_server_ans
     drop(client);
     server.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_that_is_asked_about_twice_is_answered_twice() {
+    let (mut client, server) = client(
+        "
+        C: A1 STATUS A (MESSAGES)
+        C: A2 STATUS inbox (MESSAGES)
+        C: A3 STATUS A (MESSAGES)
+        S: * STATUS A (MESSAGES 1)
+        S: * STATUS A (MESSAGES 2)
+        S: * STATUS INBOX (MESSAGES 3)
+        S: A3 OK done
+        S: A1 OK done
+        S: A2 OK done
+        ",
+    )
+    .await;
+    let all = client.status_all(["A", "inbox", "A"], [StatusItem::Messages]).await.unwrap();
+    let counts: Vec<_> = all.iter().map(|status| status.as_ref().ok()?.messages()).collect();
+    assert_eq!(counts, [Some(1), Some(3), Some(2)]);
+    drop(client);
+    server.await.unwrap();
+}
