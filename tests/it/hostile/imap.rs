@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mailbearer::imap::{AppendOptions, Error, Event, Fetch, Uid};
+use mailbearer::imap::{AppendOptions, Error, Event, Fetch, Message, Uid};
 use mailbearer::{Failure, ImapClient, Limits, Protocol, Retry, Timeouts, net};
 use tokio::io::AsyncWriteExt;
 
@@ -242,4 +242,73 @@ async fn of_flags_without_end_a_thousand_are_kept() {
     };
     let (mailbox, ()) = tokio::join!(client.select("INBOX"), server);
     assert_eq!(mailbox.unwrap().flags().len(), 1000);
+}
+
+/// What a session makes of this answer to UID FETCH 5: the UIDs and their flags, or the error, then
+/// whether the next command is answered.
+async fn fetched(answer: &[u8]) -> (Result<Vec<Message>, Error>, Vec<Event>, bool) {
+    let (mut client, mut far) = logged_in_imap(Timeouts::default()).await;
+    let server = async {
+        far.line().await;
+        far.say("* 9 EXISTS\r\nA2 OK\r\n").await;
+        far.line().await;
+        far.say(answer).await;
+        far.say("* 5 FETCH (UID 5 FLAGS (\\Seen))\r\nA3 OK\r\n").await;
+        if far.line().await.starts_with("A4 NOOP") {
+            far.say("A4 OK\r\n").await;
+        }
+    };
+    let client = async {
+        let inbox = client.select("INBOX").await.unwrap();
+        let uid = Uid::new(5).unwrap();
+        let messages = inbox.uid_fetch(uid, Fetch::flags()).await.unwrap().collect().await;
+        let events = std::iter::from_fn(|| inbox.take_event()).collect();
+        let lives = inbox.noop().await.is_ok();
+        drop(client);
+        (messages, events, lives)
+    };
+    tokio::join!(client, server).0
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_literal_that_is_none_or_too_short_costs_its_response_only() {
+    for literal in ["{-1}", "{+5}", "{}", "{1x}", "{99999999999999999999999}", "{3}\r\nabcdef"] {
+        let answer = format!("* 5 FETCH (UID 5 BODY[] {literal})\r\n");
+        let (messages, events, lives) = fetched(answer.as_bytes()).await;
+        let messages = messages.unwrap_or_else(|error| panic!("{literal}: {error}"));
+        assert!(messages.iter().any(|message| message.flags().count() == 1), "{literal}");
+        let told = !events.is_empty()
+            || messages.iter().any(|message| message.unparsed().next().is_some());
+        assert!(told && lives, "{literal}: {messages:?} {events:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_literal_that_never_ends_is_an_error_and_not_a_hang() {
+    for literal in ["{9223372036854775808}", "{9223372036854775807}", "{300}"] {
+        let answer = format!("* 5 FETCH (UID 5 BODY[] {literal}\r\nabc)\r\n");
+        let (messages, _, lives) = fetched(answer.as_bytes()).await;
+        let error = messages.unwrap_err();
+        assert!(matches!(error, Error::Protocol { .. } | Error::Net { .. }), "{literal}: {error}");
+        assert!(!error.connection_usable() && !lives, "{literal}: {error}");
+    }
+}
+
+#[test]
+fn a_million_parentheses_are_an_unparsed_item_and_the_session_lives() {
+    let play = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (open, close) = ("(".repeat(1_000_000), ")".repeat(1_000_000));
+            for item in ["BODYSTRUCTURE", "ENVELOPE", "X-NEW", "FLAGS"] {
+                let answer = format!("* 5 FETCH (UID 5 {item} {open}{close})\r\n");
+                let (messages, events, lives) = fetched(answer.as_bytes()).await;
+                let messages = messages.unwrap_or_else(|error| panic!("{item}: {error}"));
+                assert!(lives && messages.iter().any(|m| m.flags().count() == 1), "{item}");
+                assert!(messages.len() + events.len() == 2, "{item}: {events:?}");
+            }
+        });
+    };
+    let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(play).unwrap();
+    thread.join().unwrap();
 }
