@@ -11,23 +11,25 @@
 //! what the server says about one message, and owns the octets it came in. What the server says
 //! unasked is an [`Event`].
 //!
-//! | command | method |
-//! |---|---|
-//! | CAPABILITY, NOOP, LOGOUT | [`capability`](ImapClient::capability), [`noop`](ImapClient::noop), [`logout`](ImapClient::logout) |
-//! | ID, ENABLE, NAMESPACE | [`id`](ImapClient::id), [`enable`](ImapClient::enable), [`namespace`](ImapClient::namespace) |
-//! | SELECT, EXAMINE | [`select`](ImapClient::select), [`ensure_selected`](ImapClient::ensure_selected), [`select_if`](ImapClient::select_if), [`examine`](ImapClient::examine) |
-//! | CLOSE, UNSELECT | [`close`](ImapClient::close), [`unselect`](ImapClient::unselect) |
-//! | LIST, LSUB, STATUS | [`list`](ImapClient::list), [`lsub`](ImapClient::lsub), [`status`](ImapClient::status), [`status_all`](ImapClient::status_all) |
-//! | CREATE, DELETE, RENAME | [`create`](ImapClient::create), [`delete`](ImapClient::delete), [`rename`](ImapClient::rename) |
-//! | SUBSCRIBE, UNSUBSCRIBE | [`subscribe`](ImapClient::subscribe), [`unsubscribe`](ImapClient::unsubscribe) |
-//! | APPEND | [`append`](ImapClient::append) |
-//! | FETCH | [`uid_fetch`](Mailbox::uid_fetch), [`select_fetch`](ImapClient::select_fetch) |
-//! | IDLE | [`idle`](Mailbox::idle) |
-//! | SEARCH | [`uid_search`](Mailbox::uid_search), [`uid_search_returning`](Mailbox::uid_search_returning), [`search`](Mailbox::search), [`search_returning`](Mailbox::search_returning) |
-//! | STORE | [`uid_store`](Mailbox::uid_store), [`store`](Mailbox::store) |
-//! | COPY, MOVE | [`uid_copy`](Mailbox::uid_copy), [`copy`](Mailbox::copy), [`uid_move`](Mailbox::uid_move), [`move_numbers`](Mailbox::move_numbers) |
-//! | EXPUNGE | [`uid_expunge`](Mailbox::uid_expunge), [`expunge`](Mailbox::expunge) |
-//! | any other | [`raw`](ImapClient::raw), which hands out the answer as it came |
+//! | command | method | where the server lacks it |
+//! |---|---|---|
+//! | CAPABILITY, NOOP, LOGOUT | [`capability`](ImapClient::capability), [`noop`](ImapClient::noop), [`logout`](ImapClient::logout) | |
+//! | ID, ENABLE, NAMESPACE | [`id`](ImapClient::id), [`enable`](ImapClient::enable), [`namespace`](ImapClient::namespace) | ENABLE: [`Error::Unsupported`] |
+//! | SELECT, EXAMINE | [`select`](ImapClient::select), [`ensure_selected`](ImapClient::ensure_selected), [`select_if`](ImapClient::select_if), [`examine`](ImapClient::examine) | |
+//! | CLOSE, UNSELECT | [`close`](ImapClient::close), [`unselect`](ImapClient::unselect) | UNSELECT: EXAMINE, then CLOSE |
+//! | LIST, LSUB, STATUS | [`list`](ImapClient::list), [`lsub`](ImapClient::lsub), [`status`](ImapClient::status), [`status_all`](ImapClient::status_all) | roles (SPECIAL-USE): by name |
+//! | CREATE, DELETE, RENAME | [`create`](ImapClient::create), [`delete`](ImapClient::delete), [`rename`](ImapClient::rename) | |
+//! | SUBSCRIBE, UNSUBSCRIBE | [`subscribe`](ImapClient::subscribe), [`unsubscribe`](ImapClient::unsubscribe) | |
+//! | APPEND | [`append`](ImapClient::append) | literals without LITERAL+: one round trip more |
+//! | FETCH | [`uid_fetch`](Mailbox::uid_fetch), [`select_fetch`](ImapClient::select_fetch) | |
+//! | IDLE | [`idle`](Mailbox::idle) | NOOP once a minute |
+//! | SEARCH | [`uid_search`](Mailbox::uid_search), [`uid_search_returning`](Mailbox::uid_search_returning), [`search`](Mailbox::search), [`search_returning`](Mailbox::search_returning) | ESEARCH: worked out from all numbers; the charset refused: once more without |
+//! | STORE | [`uid_store`](Mailbox::uid_store), [`store`](Mailbox::store) | |
+//! | COPY, MOVE | [`uid_copy`](Mailbox::uid_copy), [`copy`](Mailbox::copy), [`uid_move`](Mailbox::uid_move), [`move_numbers`](Mailbox::move_numbers) | MOVE: COPY, STORE and UID EXPUNGE, if there is UIDPLUS |
+//! | EXPUNGE | [`uid_expunge`](Mailbox::uid_expunge), [`expunge`](Mailbox::expunge) | UID EXPUNGE: [`Error::Unsupported`] |
+//! | any other | [`raw`](ImapClient::raw), which hands out the answer as it came | |
+//!
+//! A set of UIDs that is too long for one line goes in several commands whose answers are joined.
 //!
 //! CHECK has no method: RFC 9051 has dropped it, and NOOP does as much. NOTIFY, COMPRESS and their
 //! like change the session in ways that this crate does not follow, and cannot be sent.
