@@ -1,9 +1,9 @@
 //! What has to be known of content before it is sent: how large it gets, and what it asks of the
 //! server.
 
-use memchr::{memchr, memchr_iter, memrchr2};
+use memchr::{memchr_iter, memrchr2};
 
-use crate::wire::dot::has_crlf_only;
+use crate::wire::dot::Octets;
 
 /// The longest line of text, RFC 5321 section 4.5.3.1.6: 1,000 octets with its end.
 pub(super) const LONGEST_LINE: usize = 998;
@@ -33,8 +33,9 @@ impl Survey {
             let end = octets.len().min(start + BLOCK);
             let end = if octets[end - 1] == b'\r' { octets.len().min(end + 1) } else { end };
             let block = &octets[start..end];
-            eight_bit |= !block.is_ascii();
-            crlf_only &= has_crlf_only(block) && memchr(0, block).is_none();
+            let seen = Octets::of(block);
+            eight_bit |= seen.above_127;
+            crlf_only &= seen.crlf_only && !seen.nul;
             start = end;
         }
         let bare = if crlf_only { 0 } else { bare_line_ends(octets) };
