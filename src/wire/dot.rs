@@ -6,39 +6,13 @@ use std::sync::LazyLock;
 use memchr::memchr2;
 use memchr::memmem::Finder;
 
-use super::Input;
+use super::{Input, Look};
 
 /// Octets of a message that are looked at together.
 const BLOCK: usize = 8 * 1024;
 
 static LINE_THAT_BEGINS_WITH_A_DOT: LazyLock<Finder<'static>> =
     LazyLock::new(|| Finder::new(b"\n."));
-
-/// What octets a block of content has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Octets {
-    /// No CR is without its LF and no LF without its CR; of nothing this cannot be said.
-    pub(crate) crlf_only: bool,
-    pub(crate) above_127: bool,
-    pub(crate) nul: bool,
-}
-
-impl Octets {
-    pub(crate) fn of(block: &[u8]) -> Self {
-        let (Some(first), Some(last)) = (block.first(), block.last()) else {
-            return Self::default();
-        };
-        let mut unpaired = u8::from(*first == b'\n' || *last == b'\r');
-        let (mut least, mut all) = (*first, *first);
-        // One pass without an early end: so the compiler makes vectors of it.
-        for (before, octet) in block.iter().zip(&block[1..]) {
-            unpaired |= u8::from(*before == b'\r') ^ u8::from(*octet == b'\n');
-            least = least.min(*octet);
-            all |= *octet;
-        }
-        Self { crlf_only: unpaired == 0, above_127: all > 127, nul: least == 0 }
-    }
-}
 
 /// Makes content ready for the wire.
 ///
@@ -98,8 +72,7 @@ impl Stuffer {
             let block = rest.get(..BLOCK).unwrap_or(rest);
             // What a CR means is decided by what follows.
             let block = block.strip_suffix(b"\r").unwrap_or(block);
-            let octets = Octets::of(block);
-            if octets.crlf_only && !octets.nul && !self.only_nuls {
+            if !self.only_nuls && Look::at(block).crlf_only {
                 self.stuff_block(block, out);
                 rest = &rest[block.len()..];
             } else {

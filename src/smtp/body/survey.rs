@@ -3,7 +3,7 @@
 
 use memchr::{memchr_iter, memrchr2};
 
-use crate::wire::dot::Octets;
+use crate::wire::Look;
 
 /// The longest line of text, RFC 5321 section 4.5.3.1.6: 1,000 octets with its end.
 pub(super) const LONGEST_LINE: usize = 998;
@@ -27,15 +27,16 @@ pub(crate) struct Survey {
 impl Survey {
     pub(super) fn of(octets: &[u8]) -> Self {
         let (mut eight_bit, mut crlf_only) = (false, true);
+        let mut lines = LineStarts { start: 0, long: false };
         let mut start = 0;
         while start < octets.len() {
             // CR and LF at a border are looked at together.
             let end = octets.len().min(start + BLOCK);
             let end = if octets[end - 1] == b'\r' { octets.len().min(end + 1) } else { end };
-            let block = &octets[start..end];
-            let seen = Octets::of(block);
-            eight_bit |= seen.above_127;
-            crlf_only &= seen.crlf_only && !seen.nul;
+            let look = Look::at(&octets[start..end]);
+            eight_bit |= look.eight_bit;
+            crlf_only &= look.crlf_only;
+            lines.follow(&octets[..end]);
             start = end;
         }
         let bare = if crlf_only { 0 } else { bare_line_ends(octets) };
@@ -44,7 +45,7 @@ impl Survey {
             size: (octets.len() + bare + last) as u64,
             eight_bit,
             crlf_only,
-            long_line: long_line(octets),
+            long_line: lines.long_line(octets),
         }
     }
 }
@@ -56,19 +57,41 @@ fn bare_line_ends(octets: &[u8]) -> usize {
     memchr_iter(b'\n', octets).count() + memchr_iter(b'\r', octets).count() - 2 * pairs
 }
 
-/// The number of the first line that is too long. From each line start one look backwards finds the
-/// last line end within reach, so that most lines are never looked at.
+/// The number of the first line that is too long.
 fn long_line(octets: &[u8]) -> Option<u64> {
-    let mut start = 0;
-    while let Some(window) = octets.get(start..start + LONGEST_LINE + 1) {
-        let Some(end) = memrchr2(b'\r', b'\n', window) else {
-            let ends = memchr_iter(b'\n', &octets[..start]).count();
-            let others = memchr_iter(b'\r', &octets[..start]).count();
-            return Some(ends.max(others) as u64 + 1);
-        };
-        start += end + 1;
+    let mut lines = LineStarts { start: 0, long: false };
+    lines.follow(octets);
+    lines.long_line(octets)
+}
+
+/// Goes from line start to line start. From each of them one look backwards finds the last line end
+/// within reach, so that most lines are never looked at.
+struct LineStarts {
+    /// The last one that was found; of the line that is too long, if there is one.
+    start: usize,
+    long: bool,
+}
+
+impl LineStarts {
+    /// `octets` are those of before and more.
+    fn follow(&mut self, octets: &[u8]) {
+        while !self.long
+            && let Some(window) = octets.get(self.start..self.start + LONGEST_LINE + 1)
+        {
+            match memrchr2(b'\r', b'\n', window) {
+                Some(end) => self.start += end + 1,
+                None => self.long = true,
+            }
+        }
     }
-    None
+
+    /// The number of the line that is too long, counted from one.
+    fn long_line(&self, octets: &[u8]) -> Option<u64> {
+        let before = octets.get(..self.start).filter(|_| self.long)?;
+        let (ends, others) =
+            (memchr_iter(b'\n', before).count(), memchr_iter(b'\r', before).count());
+        Some(ends.max(others) as u64 + 1)
+    }
 }
 
 /// Finds lines that are too long in content that comes in pieces.
