@@ -55,8 +55,8 @@ pub(crate) struct Scrubber(Arc<Known>);
 #[derive(Clone, Debug, Default)]
 struct Known {
     secrets: Vec<Secret<Vec<u8>>>,
-    /// Which hashes the first octets of runs have: most text is told from an echo by this alone.
-    starts: Vec<u64>,
+    /// Which hashes the words in them have: most text is told from an echo by this alone.
+    words: Vec<u64>,
 }
 
 impl Scrubber {
@@ -74,34 +74,36 @@ impl Scrubber {
             return;
         }
         let known = Arc::make_mut(&mut self.0);
-        known.starts.resize(Known::HASHES / 64, 0);
-        for run in secret.windows(Self::RUN.min(secret.len())) {
-            known.mark(run);
+        known.words.resize(Known::HASHES / 64, 0);
+        for word in secret.windows(Known::WORD) {
+            known.mark(word);
         }
         known.secrets.push(Secret::new(secret.to_vec()));
     }
 
     /// `text` without any echo of a known secret.
     pub(crate) fn clean<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
-        if self.0.secrets.is_empty() {
+        let (mut out, mut copied, mut at) = (Vec::new(), 0, 0);
+        while let Some(within) = self.0.suspect(text, at) {
+            // It may have begun a little before.
+            let echo = (within.saturating_sub(Known::STEP - 1).max(at)..=within)
+                .map(|start| (start, self.0.echo_at(&text[start..])))
+                .find(|(_, octets)| *octets > 0);
+            at = match echo {
+                Some((start, octets)) => {
+                    out.extend_from_slice(&text[copied..start]);
+                    out.extend_from_slice(REDACTED.as_bytes());
+                    copied = start + octets;
+                    copied
+                }
+                None => within + 1,
+            };
+        }
+        if copied == 0 {
             return Cow::Borrowed(text);
         }
-        let mut out: Option<Vec<u8>> = None;
-        let mut at = 0;
-        while at < text.len() {
-            let echo = self.0.echo_at(&text[at..]);
-            if echo > 0 {
-                out.get_or_insert_with(|| text[..at].to_vec())
-                    .extend_from_slice(REDACTED.as_bytes());
-                at += echo;
-            } else {
-                if let Some(out) = &mut out {
-                    out.push(text[at]);
-                }
-                at += 1;
-            }
-        }
-        out.map_or(Cow::Borrowed(text), Cow::Owned)
+        out.extend_from_slice(&text[copied..]);
+        Cow::Owned(out)
     }
 
     /// [`clean`](Self::clean) for text that is to be shown.
@@ -113,26 +115,48 @@ impl Scrubber {
 impl Known {
     const HASHES: usize = 1 << 16;
 
-    /// Of the first four octets; nothing if there are fewer.
+    /// Octets that are hashed together, at each place of a secret.
+    const WORD: usize = 4;
+    /// The shortest echo has a word at so many places in a row, so that one look in so many is
+    /// enough.
+    const STEP: usize = Scrubber::LEAST - Self::WORD + 1;
+
+    /// Of the first word; nothing if there is none.
     fn hash(text: &[u8]) -> Option<usize> {
         let word = u32::from_le_bytes(*text.first_chunk()?);
         // Multiplication by a large odd number; its upper bits depend on all of the word.
         Some((word.wrapping_mul(0x9E37_79B1) >> 16) as usize)
     }
 
-    fn mark(&mut self, run: &[u8]) {
-        if let Some(hash) = Self::hash(run)
-            && let Some(word) = self.starts.get_mut(hash / 64)
+    fn mark(&mut self, word: &[u8]) {
+        if let Some(hash) = Self::hash(word)
+            && let Some(marks) = self.words.get_mut(hash / 64)
         {
-            *word |= 1 << (hash % 64);
+            *marks |= 1 << (hash % 64);
         }
+    }
+
+    fn is_marked(&self, text: &[u8]) -> bool {
+        let marks = |hash: usize| Some((hash, self.words.get(hash / 64)?));
+        let found = Self::hash(text).and_then(marks);
+        found.is_some_and(|(hash, marks)| marks >> (hash % 64) & 1 == 1)
+    }
+
+    /// A place at or behind `from` that may lie in an echo, of which no more than a few octets are
+    /// before it.
+    fn suspect(&self, text: &[u8], from: usize) -> Option<usize> {
+        if self.secrets.is_empty() {
+            return None;
+        }
+        let words = text.get(from..)?.windows(Self::WORD).step_by(Self::STEP);
+        words
+            .enumerate()
+            .find_map(|(n, word)| self.is_marked(word).then_some(from + n * Self::STEP))
     }
 
     /// How many octets at the start of `text` echo a secret; zero if fewer than a run.
     fn echo_at(&self, text: &[u8]) -> usize {
-        let marked = Self::hash(text)
-            .and_then(|hash| Some(self.starts.get(hash / 64)? >> (hash % 64) & 1 == 1));
-        if marked != Some(true) {
+        if !self.is_marked(text) {
             return 0;
         }
         let mut longest = 0;
@@ -150,6 +174,8 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -182,5 +208,27 @@ mod tests {
         let mut scrubber = Scrubber::default();
         scrubber.learn(b"T");
         assert_eq!(scrubber.clean_str(b"-ERR [AUTH] Try later"), "-ERR [AUTH] Try later");
+    }
+
+    proptest! {
+        #[test]
+        fn an_echo_is_found_wherever_it_stands(
+            before in "[a-c ]{0,20}",
+            (length, from, octets) in (8_usize..40).prop_flat_map(|length| {
+                (Just(length), 0..length, 0..=length)
+            }),
+            behind in "[a-c ]{0,20}",
+        ) {
+            let secret = &b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-+/="[..length];
+            let mut scrubber = Scrubber::default();
+            scrubber.learn(secret);
+            let echo = &secret[from..length.min(from + octets)];
+            let text = [before.as_bytes(), echo, behind.as_bytes()].concat();
+            let known = echo.len() >= Scrubber::RUN.min(length);
+            let shown = if known { &b"[secret]"[..] } else { echo };
+            let clean = [before.as_bytes(), shown, behind.as_bytes()].concat();
+            let cleaned = scrubber.clean(&text);
+            prop_assert_eq!(cleaned.as_ref(), clean);
+        }
     }
 }
