@@ -263,12 +263,21 @@ fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
 
 /// One to three digits, and what follows them.
 fn number(text: &[u8]) -> Option<(u16, &[u8])> {
-    let digits = text.iter().take(4).take_while(|octet| octet.is_ascii_digit()).count();
-    let (digits, rest) = text.split_at_checked(digits)?;
-    if !matches!(digits.len(), 1..=3) {
-        return None;
+    let digit = |octet: u8| match octet {
+        b'0'..=b'9' => Some(u16::from(octet - b'0')),
+        _ => None,
+    };
+    let (first, mut rest) = text.split_first()?;
+    let mut number = digit(*first)?;
+    for digits in 2..=4 {
+        let Some((next, behind)) = rest.split_first() else { break };
+        let Some(next) = digit(*next) else { break };
+        if digits > 3 {
+            return None;
+        }
+        (number, rest) = (number * 10 + next, behind);
     }
-    Some((digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0')), rest))
+    Some((number, rest))
 }
 
 /// Appends words without control characters, which would garble the log they end up in.
