@@ -148,10 +148,11 @@ impl Known {
         if self.secrets.is_empty() {
             return None;
         }
-        let words = text.get(from..)?.windows(Self::WORD).step_by(Self::STEP);
-        words
-            .enumerate()
-            .find_map(|(n, word)| self.is_marked(word).then_some(from + n * Self::STEP))
+        let mut at = from;
+        while !self.is_marked(text.get(at..)?) {
+            at += Self::STEP;
+        }
+        Some(at)
     }
 
     /// How many octets at the start of `text` echo a secret; zero if fewer than a run.
