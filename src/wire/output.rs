@@ -70,7 +70,8 @@ impl Output {
         self.make_room(parts.iter().map(|part| part.len()).sum::<usize>() + 2);
         let buffer = self.buffer.expose_mut();
         let start = buffer.len();
-        for part in parts {
+        // Most of what may stand in a line does not.
+        for part in parts.iter().filter(|part| !part.is_empty()) {
             buffer.extend_from_slice(part.as_bytes());
         }
         if memchr3(b'\r', b'\n', 0, &buffer[start..]).is_some() {

@@ -82,10 +82,14 @@ pub(super) fn recipients(
 ) -> Result<(), Unwritable> {
     let dsn = asked(envelope, parameters);
     for address in envelope.recipients() {
-        let (notify, original) =
-            dsn.map_or(("", String::new()), |dsn| dsn.of_recipient(address, parameters.utf8));
         let path = path(address, parameters);
-        output.command_of(&["RCPT TO:<", &path, ">", notify, &original])?;
+        match dsn {
+            None => output.command_of(&["RCPT TO:<", &path, ">"])?,
+            Some(dsn) => {
+                let (notify, original) = dsn.of_recipient(address, parameters.utf8);
+                output.command_of(&["RCPT TO:<", &path, ">", notify, &original])?;
+            }
+        }
     }
     Ok(())
 }
