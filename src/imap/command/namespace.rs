@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{Command, is_data};
 use crate::Misuse;
-use crate::imap::proto::decode::{Cursor, Parsed};
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Tag};
@@ -116,6 +116,7 @@ impl Command for Namespace {
 
 /// `NIL` or `((prefix delimiter extensions…)…)`.
 fn prefixes(cursor: &mut Cursor<'_>, utf8: bool) -> Parsed<Vec<NamespacePrefix>> {
+    const MOST: usize = 1000;
     let mut found = Vec::new();
     cursor.spaces();
     if cursor.eat_word(b"NIL") || cursor.at_end() {
@@ -132,9 +133,10 @@ fn prefixes(cursor: &mut Cursor<'_>, utf8: bool) -> Parsed<Vec<NamespacePrefix>>
         cursor.spaces();
         let delimiter = cursor.nstring()?.and_then(|text| text.to_str_lossy().chars().next());
         // No server has more than some; each takes more room than its text.
-        if found.len() < 1000 {
-            found.push(NamespacePrefix { prefix, delimiter });
+        if found.len() == MOST {
+            return Err(Malformed("at most 1,000 namespaces of a kind"));
         }
+        found.push(NamespacePrefix { prefix, delimiter });
         cursor.spaces();
         while !cursor.eat(b')') {
             cursor.value()?;
@@ -203,6 +205,13 @@ mod tests {
             let [shared] = namespace.found.shared() else { panic!("{line}") };
             assert_eq!(*shared.prefix(), MailboxName::from("\u{d6}ffentlich/"));
         }
+    }
+
+    #[test]
+    fn a_list_without_bounds_is_not_cut_short_in_silence() {
+        let of = |namespaces: usize| format!("({})", "(\"a\" NIL)".repeat(namespaces));
+        assert_eq!(parse(&of(1000)).unwrap()[0].len(), 1000);
+        assert!(parse(&of(1001)).is_err());
     }
 
     #[test]
