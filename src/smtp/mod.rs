@@ -1,6 +1,7 @@
 //! SMTP submission: RFC 6409 and RFC 5321, with AUTH (RFC 4954), STARTTLS (RFC 3207), PIPELINING
-//! (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531), DSN (RFC 3461), REQUIRETLS
-//! (RFC 8689), LIMITS (RFC 9422) and enhanced status codes (RFC 2034).
+//! (RFC 2920), CHUNKING and BINARYMIME (RFC 3030), SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC
+//! 6531), DSN (RFC 3461), REQUIRETLS (RFC 8689), LIMITS (RFC 9422) and enhanced status codes (RFC
+//! 2034).
 //!
 //! ```text
 //!  greeting ─► EHLO ─► [STARTTLS ─► TLS ─► EHLO] ─► AUTH ─► an SmtpClient ─► send, send, … ─► QUIT
@@ -8,6 +9,21 @@
 //!
 //! A message is octets; this crate neither writes nor reads headers. Who gets it is said by the
 //! [`Envelope`], and what the server answered to each recipient by the [`Receipt`].
+//!
+//! # Which call for which need
+//! | need | call |
+//! |---|---|
+//! | one message | [`send`](SmtpClient::send) |
+//! | many that are at hand | [`send_all`](SmtpClient::send_all) |
+//! | many that come by and by | [`pipeline`](SmtpClient::pipeline) |
+//! | content that is not in memory | [`Body::reader`], [`Body::stream`] |
+//! | how far a long upload has come | [`Body::on_progress`]; to end it, drop the future |
+//! | what became of a message whose `send` was dropped | [`take_outcome`](SmtpClient::take_outcome) |
+//! | the envelope that the header asks for | [`Envelope::from_headers`], [`Body::without_bcc`] |
+//! | send to all recipients or to none | [`Envelope::all_or_nothing`] |
+//! | again, to those who were refused for now | [`Envelope::to_only`] |
+//! | a report of what became of the message | [`Envelope::with_dsn`] |
+//! | do without an extension that a server has wrong | [`Endpoint::without`](crate::Endpoint::without) |
 //!
 //! | room | what lives there |
 //! |---|---|
