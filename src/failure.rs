@@ -14,8 +14,9 @@ pub enum Retry {
     Later(Option<Duration>),
     /// This connection is gone or unfit; the same request may succeed on a new one at once.
     Reconnect,
-    /// The access token was refused or has expired: get another, then connect again. The
-    /// `connect_…` functions have done this once already when they return it.
+    /// The access token, or the password, was refused or has expired: get another, then connect
+    /// again. With a token the `connect_…` functions have done so once already when they return
+    /// this.
     RefreshToken,
     /// It is not known whether the server carried the request out. Repeating it may do it twice.
     MayDuplicate,

@@ -1,9 +1,30 @@
 //! An IMAP mailbox at a real server.
 
 use mailbearer::imap::{AppendOptions, Error, Fetch, Flag, NamespacePrefix, StoreFlags, UidSet};
-use mailbearer::{Failure, Retry};
+use mailbearer::{Auth, Failure, ImapClient, Protocol, Retry, Security, tls};
 
 use crate::support::person::Person;
+use crate::support::servers::{PASSWORD, Server};
+
+#[tokio::test]
+async fn passwords_open_it_where_they_are_asked_for() {
+    let owner = Person::new("password");
+    let roots = tls::Config::with_root_pem(owner.bed.ca_pem().as_bytes()).expect("the bed's root");
+    let endpoint = owner.bed.endpoint(Server::Jwt, Protocol::Imap, Security::ImplicitTls);
+    let connector = ImapClient::builder(endpoint).tls(roots);
+    for auth in [
+        Auth::plain(&owner.mailbox, PASSWORD),
+        Auth::login(&owner.mailbox, PASSWORD),
+        Auth::user_pass(&owner.mailbox, PASSWORD),
+    ] {
+        let imap = connector.clone().auth(auth).connect().await;
+        imap.expect("IMAP opens").logout().await.expect("LOGOUT");
+    }
+    let wrong = Auth::user_pass(&owner.mailbox, "not the password");
+    let error = connector.auth(wrong).connect().await.expect_err("a wrong password");
+    assert!(matches!(error, Error::Auth(_)), "{error}");
+    assert_eq!(error.retry(), Retry::RefreshToken);
+}
 
 #[tokio::test]
 async fn messages_are_appended_described_marked_and_expunged() {
