@@ -1,5 +1,7 @@
 //! Several commands in one flight.
 
+use tokio::time::timeout;
+
 use super::*;
 use crate::imap::command::fetch::STAGE;
 use crate::imap::command::noop::Noop;
@@ -437,4 +439,58 @@ async fn a_mailbox_that_is_asked_about_twice_is_answered_twice() {
     assert_eq!(counts, [Some(1), Some(3), Some(2)]);
     drop(client);
     server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_that_was_dropped_anywhere_leaves_the_next_command_its_own_answer() {
+    for second in 0..5 {
+        let within = Duration::from_millis(500 + 1000 * second);
+        let (mut client, server) = client(
+            r"
+            C: A1 SELECT INBOX
+            C: A2 UID FETCH 1:* (FLAGS)
+            PAUSE 1
+            S: * 1 EXISTS
+            PAUSE 1
+            S: A1 OK done
+            PAUSE 1
+            S: * 1 FETCH (UID 11 FLAGS (\Seen))
+            PAUSE 1
+            S: A2 OK done
+            C: A3 UID FETCH 1:* (FLAGS)
+            S: * 1 FETCH (UID 11 FLAGS ())
+            S: A3 OK done
+            C: A4 STATUS A (MESSAGES)
+            C: A5 STATUS B (MESSAGES)
+            PAUSE 1
+            S: * STATUS B (MESSAGES 2)
+            PAUSE 1
+            S: A4 NO no such mailbox
+            PAUSE 1
+            S: * STATUS B (MESSAGES 2)
+            PAUSE 1
+            S: A5 OK done
+            C: A6 STATUS B (MESSAGES)
+            S: * STATUS B (MESSAGES 3)
+            S: A6 OK done
+            ",
+        )
+        .await;
+        let fetch = client.select_fetch("INBOX", UidSet::all(), Fetch::flags());
+        drop(timeout(within, fetch).await);
+        // Whatever came of it, the server has the mailbox selected by now.
+        client.mailbox.session.settle(Stage::Command("NOOP")).await.unwrap();
+        let inbox = client.selected().unwrap();
+        assert_eq!(inbox.exists(), 1);
+        let messages = inbox.uid_fetch(UidSet::all(), Fetch::flags()).await.unwrap();
+        let messages = messages.collect().await.unwrap();
+        assert!(messages.len() == 1 && messages[0].flags().next().is_none(), "{second}");
+
+        let status = client.status_all(["A", "B"], [StatusItem::Messages]);
+        drop(timeout(within, status).await);
+        let status = client.status("B", [StatusItem::Messages]).await.unwrap();
+        assert_eq!(status.messages(), Some(3), "{second}");
+        drop(client);
+        server.await.unwrap();
+    }
 }
