@@ -14,6 +14,8 @@
 //! | command | method | where the server lacks it |
 //! |---|---|---|
 //! | CAPABILITY, NOOP, LOGOUT | [`capability`](ImapClient::capability), [`noop`](ImapClient::noop), [`logout`](ImapClient::logout) | |
+//! | AUTHENTICATE | what connects: [`connect_xoauth2`](ImapClient::connect_xoauth2), [`Auth`](crate::Auth) | [`Error::Unsupported`] |
+//! | LOGIN | [`Auth::user_pass`](crate::Auth::user_pass) | with LOGINDISABLED: [`Error::Unsupported`] |
 //! | ID, ENABLE, NAMESPACE | [`id`](ImapClient::id), [`enable`](ImapClient::enable), [`namespace`](ImapClient::namespace) | ENABLE: [`Error::Unsupported`] |
 //! | SELECT, EXAMINE | [`select`](ImapClient::select), [`ensure_selected`](ImapClient::ensure_selected), [`select_if`](ImapClient::select_if), [`examine`](ImapClient::examine) | |
 //! | CLOSE, UNSELECT | [`close`](ImapClient::close), [`unselect`](ImapClient::unselect) | UNSELECT: EXAMINE, then CLOSE |
