@@ -88,6 +88,8 @@ mod limits;
 mod machine;
 mod misuse;
 pub mod net;
+#[cfg(any(feature = "imap", feature = "smtp"))]
+mod octets;
 #[cfg(feature = "pop")]
 pub mod pop;
 pub mod provider;

@@ -11,6 +11,7 @@ use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::Stage;
+use crate::octets::from_octets;
 
 use super::Error;
 use super::command::Command;
@@ -223,33 +224,11 @@ impl fmt::Debug for Upload<'_> {
     }
 }
 
+from_octets!(Upload);
+
 impl<'a> From<&'a [u8]> for Upload<'a> {
     fn from(octets: &'a [u8]) -> Self {
         Self::new(Source::Lent(octets), octets.len() as u64)
-    }
-}
-
-impl<'a, const N: usize> From<&'a [u8; N]> for Upload<'a> {
-    fn from(octets: &'a [u8; N]) -> Self {
-        Self::from(octets.as_slice())
-    }
-}
-
-impl<'a> From<&'a Vec<u8>> for Upload<'a> {
-    fn from(octets: &'a Vec<u8>) -> Self {
-        Self::from(octets.as_slice())
-    }
-}
-
-impl<'a> From<&'a str> for Upload<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::from(text.as_bytes())
-    }
-}
-
-impl<'a> From<&'a String> for Upload<'a> {
-    fn from(text: &'a String) -> Self {
-        Self::from(text.as_bytes())
     }
 }
 
@@ -263,12 +242,6 @@ impl From<Bytes> for Upload<'_> {
 impl From<Vec<u8>> for Upload<'_> {
     fn from(octets: Vec<u8>) -> Self {
         Self::from(Bytes::from(octets))
-    }
-}
-
-impl From<String> for Upload<'_> {
-    fn from(text: String) -> Self {
-        Self::from(text.into_bytes())
     }
 }
 

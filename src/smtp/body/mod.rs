@@ -11,6 +11,7 @@ use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::headers::{self, WithoutBcc};
+use crate::octets::from_octets;
 use survey::LineMeter;
 pub(crate) use survey::Survey;
 
@@ -492,45 +493,17 @@ impl fmt::Debug for Body<'_> {
     }
 }
 
+from_octets!(Body);
+
 impl<'a> From<&'a [u8]> for Body<'a> {
     fn from(octets: &'a [u8]) -> Self {
         Self::of(Content::Lent(octets))
     }
 }
 
-impl<'a, const N: usize> From<&'a [u8; N]> for Body<'a> {
-    fn from(octets: &'a [u8; N]) -> Self {
-        Self::from(octets.as_slice())
-    }
-}
-
-impl<'a> From<&'a Vec<u8>> for Body<'a> {
-    fn from(octets: &'a Vec<u8>) -> Self {
-        Self::from(octets.as_slice())
-    }
-}
-
-impl<'a> From<&'a str> for Body<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::from(text.as_bytes())
-    }
-}
-
-impl<'a> From<&'a String> for Body<'a> {
-    fn from(text: &'a String) -> Self {
-        Self::from(text.as_bytes())
-    }
-}
-
 impl From<Vec<u8>> for Body<'_> {
     fn from(octets: Vec<u8>) -> Self {
         Self::of(Content::Owned(octets))
-    }
-}
-
-impl From<String> for Body<'_> {
-    fn from(text: String) -> Self {
-        Self::from(text.into_bytes())
     }
 }
 
