@@ -21,7 +21,9 @@ static LINE_THAT_BEGINS_WITH_A_DOT: LazyLock<Finder<'static>> =
 /// section 2.3.8). For DATA, a dot at a line start is doubled and a lone one ends the content.
 #[derive(Debug)]
 pub(crate) struct Stuffer {
-    /// Whether dots matter: for DATA, not for BDAT (RFC 3030 section 2).
+    /// A lone dot ends the content: that of DATA, not that of BDAT (RFC 3030 section 2).
+    lone_dot: bool,
+    /// A dot at a line start is doubled, and there may be one.
     dots: bool,
     /// All line ends are known to be CRLF.
     crlf_only: bool,
@@ -38,6 +40,7 @@ impl Stuffer {
     /// For DATA.
     pub(crate) const fn new() -> Self {
         Self {
+            lone_dot: true,
             dots: true,
             crlf_only: false,
             at_line_start: true,
@@ -48,19 +51,21 @@ impl Stuffer {
 
     /// For BDAT.
     pub(crate) const fn without_dots() -> Self {
-        Self { dots: false, ..Self::new() }
+        Self { lone_dot: false, dots: false, ..Self::new() }
     }
 
-    /// The same for content that was looked at: it has no line end but CRLF, and no NUL.
-    pub(crate) const fn of_crlf_only(mut self, crlf_only: bool) -> Self {
-        self.crlf_only = crlf_only;
+    /// The same for content that was looked at as a whole.
+    pub(crate) const fn for_content(mut self, look: &Look) -> Self {
+        self.crlf_only = look.crlf_only;
+        // Behind a bare CR begins a line, too.
+        self.dots &= look.dots || !look.crlf_only;
         self
     }
 
     /// Appends `piece` to `out`, ready. It grows by less than three times.
     pub(crate) fn stuff(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         if self.crlf_only {
-            return self.stuff_block(piece, out);
+            return self.stuff_block(piece, self.dots, out);
         }
         let mut rest = piece;
         if self.after_cr && !piece.is_empty() {
@@ -72,8 +77,9 @@ impl Stuffer {
             let block = rest.get(..BLOCK).unwrap_or(rest);
             // What a CR means is decided by what follows.
             let block = block.strip_suffix(b"\r").unwrap_or(block);
-            if !self.only_nuls && Look::at(block).crlf_only {
-                self.stuff_block(block, out);
+            let look = Look::at(block);
+            if look.crlf_only && !self.only_nuls {
+                self.stuff_block(block, self.dots && look.dots, out);
                 rest = &rest[block.len()..];
             } else {
                 let end = rest.len() - block.len().max(1);
@@ -84,14 +90,15 @@ impl Stuffer {
         }
     }
 
-    /// Appends a block whose line ends are all CRLF. It may end between CR and LF.
-    fn stuff_block(&mut self, block: &[u8], out: &mut Vec<u8>) {
+    /// Appends a block whose line ends are all CRLF. It may end between CR and LF. `dots`: there may
+    /// be some to double.
+    fn stuff_block(&mut self, block: &[u8], dots: bool, out: &mut Vec<u8>) {
         let Some(last) = block.last() else { return };
-        if self.dots && self.at_line_start && block.starts_with(b".") {
-            out.push(b'.');
-        }
         let mut copied = 0;
-        if self.dots {
+        if dots {
+            if self.at_line_start && block.starts_with(b".") {
+                out.push(b'.');
+            }
             for end in LINE_THAT_BEGINS_WITH_A_DOT.find_iter(block) {
                 out.extend_from_slice(&block[copied..=end]);
                 out.push(b'.');
@@ -137,7 +144,7 @@ impl Stuffer {
         if !self.at_line_start {
             out.extend_from_slice(b"\r\n");
         }
-        if self.dots {
+        if self.lone_dot {
             out.extend_from_slice(b".\r\n");
         }
     }
@@ -327,16 +334,20 @@ mod tests {
     }
 
     #[test]
-    fn content_known_to_have_crlf_only_is_stuffed_alike_whatever_the_cuts() {
-        let message = b".a\r\n..b\r\nc.\r\n.\r\n";
-        for cut in 1..9 {
-            let mut stuffer = Stuffer::new().of_crlf_only(true);
-            let mut out = Vec::new();
-            for piece in message.chunks(cut) {
-                stuffer.stuff(piece, &mut out);
+    fn content_that_was_looked_at_is_stuffed_alike_whatever_the_cuts() {
+        for message in
+            [".a\r\n..b\r\nc.\r\n.\r\n", "a\r\nb.\r\n", "a\r.b\r", "a\n.\nb", ".", "\0.\r\n"]
+        {
+            let message = message.as_bytes();
+            for cut in 1..9 {
+                let mut stuffer = Stuffer::new().for_content(&Look::at(message));
+                let mut out = Vec::new();
+                for piece in message.chunks(cut) {
+                    stuffer.stuff(piece, &mut out);
+                }
+                stuffer.finish(&mut out);
+                assert_eq!(out, stuffed(&[message]));
             }
-            stuffer.finish(&mut out);
-            assert_eq!(out, stuffed(&[message]));
         }
     }
 

@@ -1,7 +1,7 @@
-//! What text is made of, seen in one pass and without a branch for each octet.
+//! What text is made of, seen without a branch for each octet, and in ordinary text without one for
+//! each line.
 
-/// Octets that are looked at in one step. Of rows of this length the compiler makes vectors.
-const ROW: usize = 32;
+use memchr::{memchr, memchr_iter};
 
 /// What a block of text is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,59 +11,104 @@ pub(crate) struct Look {
     pub(crate) crlf_only: bool,
     /// An octet is above 127.
     pub(crate) eight_bit: bool,
+    /// A dot stands behind an LF or at the front.
+    pub(crate) dots: bool,
+    /// Octets from one LF to the next, with that one, where they are most.
+    pub(crate) longest: usize,
 }
 
 impl Look {
     pub(crate) fn at(block: &[u8]) -> Self {
-        let (Some((first, behind)), Some((last, ahead))) =
-            (block.split_first(), block.split_last())
-        else {
-            return Self { crlf_only: false, eight_bit: false };
-        };
-        let mut seen = Seen { unpaired: [0; ROW], all: [*first; ROW], least: [*first; ROW] };
-        // Each octet but the first, beside the one before it.
-        for (before, octets) in ahead.as_chunks().0.iter().zip(behind.as_chunks().0) {
-            seen.see(before, octets);
+        let lines = Lines::like_the_last(block);
+        if lines.crlf_only && plain(block) + 2 * lines.count == block.len() {
+            // All that is not plain is in the ends of lines that were found, so that none was
+            // passed over.
+            return Self::of(&lines, !block.is_empty(), false);
         }
-        match (ahead.last_chunk(), behind.last_chunk()) {
-            // What is left, and again some of what was seen: that changes nothing.
-            (Some(before), Some(octets)) => seen.see(before, octets),
-            _ => {
-                for (before, octet) in ahead.iter().zip(behind) {
-                    seen.see(&[*before; ROW], &[*octet; ROW]);
-                }
+        let ends = memchr_iter(b'\n', block).count();
+        let lines = if lines.count == ends { lines } else { Lines::one_by_one(block) };
+        let bare = !lines.crlf_only || memchr_iter(b'\r', block).count() != ends;
+        let crlf_only = !(block.is_empty() || bare || memchr(0, block).is_some());
+        Self::of(&lines, crlf_only, !block.is_ascii())
+    }
+
+    /// Takes in what was seen of another block.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.crlf_only &= other.crlf_only;
+        self.eight_bit |= other.eight_bit;
+        self.dots |= other.dots;
+        self.longest = self.longest.max(other.longest);
+    }
+
+    const fn of(lines: &Lines, crlf_only: bool, eight_bit: bool) -> Self {
+        Self { crlf_only, eight_bit, dots: lines.dots, longest: lines.longest }
+    }
+}
+
+/// The lines of a block, of which the last may have no end.
+struct Lines {
+    /// Those with an end.
+    count: usize,
+    /// There is a CR before each LF that was found.
+    crlf_only: bool,
+    dots: bool,
+    longest: usize,
+}
+
+impl Lines {
+    /// Finds a line and passes over all behind it that seem to be of its length: those of base64
+    /// are. If they are not, ends of lines were passed over, too.
+    fn like_the_last(block: &[u8]) -> Self {
+        Self::of(block, |line, rest| {
+            let alike = rest.chunks_exact(line.len()).take_while(|line| line.ends_with(b"\r\n"));
+            alike.fold((0, false), |(count, dots), line| (count + 1, dots | (line[0] == b'.')))
+        })
+    }
+
+    fn one_by_one(block: &[u8]) -> Self {
+        Self::of(block, |_, _| (0, false))
+    }
+
+    /// `alike` gives how many lines behind the one that was found are of its length, and whether
+    /// one of them begins with a dot.
+    fn of(block: &[u8], alike: impl Fn(&[u8], &[u8]) -> (usize, bool)) -> Self {
+        let mut lines = Self { count: 0, crlf_only: true, dots: false, longest: 0 };
+        let mut rest = block;
+        while let Some(end) = memchr(b'\n', rest) {
+            let (line, behind) = rest.split_at(end + 1);
+            let (more, dots) = alike(line, behind);
+            lines.count += 1 + more;
+            lines.crlf_only &= line.ends_with(b"\r\n");
+            lines.dots |= dots | (line[0] == b'.');
+            lines.longest = lines.longest.max(line.len());
+            rest = &behind[more * line.len()..];
+        }
+        lines.dots |= rest.starts_with(b".");
+        lines.longest = lines.longest.max(rest.len());
+        lines
+    }
+}
+
+/// Octets that are counted in one step. Of rows of this length the compiler makes vectors.
+const ROW: usize = 64;
+
+/// Octets that are neither above 127 nor among the control characters up to CR: NUL and the ends
+/// of lines are not, and a tab, of which there are few, is not either.
+fn plain(block: &[u8]) -> usize {
+    let is_plain = |octet: &u8| octet.cast_signed() > b'\r'.cast_signed();
+    let (rows, rest) = block.as_chunks::<ROW>();
+    let mut count = rest.iter().filter(|octet| is_plain(octet)).count();
+    // As many as can be counted in an octet.
+    for rows in rows.chunks(usize::from(u8::MAX)) {
+        let mut columns = [0_u8; ROW];
+        for row in rows {
+            for (column, octet) in columns.iter_mut().zip(row) {
+                *column += u8::from(is_plain(octet));
             }
         }
-        let paired = seen.unpaired == [0; ROW] && *first != b'\n' && *last != b'\r';
-        Self { crlf_only: paired && !seen.least.contains(&0), eight_bit: !seen.all.is_ascii() }
+        count += columns.iter().map(|column| usize::from(*column)).sum::<usize>();
     }
-}
-
-/// What was seen in each column of the rows.
-struct Seen {
-    /// Not zero: a CR or an LF was alone.
-    unpaired: [u8; ROW],
-    /// All bits that were set in any octet.
-    all: [u8; ROW],
-    least: [u8; ROW],
-}
-
-impl Seen {
-    #[inline]
-    fn see(&mut self, before: &[u8; ROW], octets: &[u8; ROW]) {
-        for ((unpaired, before), octet) in self.unpaired.iter_mut().zip(before).zip(octets) {
-            *unpaired |= mask(*before == b'\r') ^ mask(*octet == b'\n');
-        }
-        for ((all, least), octet) in self.all.iter_mut().zip(&mut self.least).zip(octets) {
-            *all |= octet;
-            *least = (*least).min(*octet);
-        }
-    }
-}
-
-/// The form in which vectors compare.
-const fn mask(is: bool) -> u8 {
-    if is { u8::MAX } else { 0 }
+    count
 }
 
 #[cfg(test)]
@@ -79,9 +124,12 @@ mod tests {
             b'\n' => n > 0 && block[n - 1] == b'\r',
             octet => octet != 0,
         };
+        let lines: Vec<&[u8]> = block.split_inclusive(|octet| *octet == b'\n').collect();
         Look {
             crlf_only: !block.is_empty() && (0..block.len()).all(paired),
             eight_bit: block.iter().any(|octet| *octet > 127),
+            dots: lines.iter().any(|line| line.starts_with(b".")),
+            longest: lines.iter().map(|line| line.len()).max().unwrap_or(0),
         }
     }
 
@@ -90,7 +138,7 @@ mod tests {
         for length in 1..=3 * ROW {
             let plain = vec![b'x'; length];
             assert_eq!(Look::at(&plain), slowly(&plain), "{length}");
-            for (at, odd) in (0..length).flat_map(|at| b"\r\n\0\xe9".map(|odd| (at, odd))) {
+            for (at, odd) in (0..length).flat_map(|at| b"\r\n\0\t\xe9".map(|odd| (at, odd))) {
                 let mut block = plain.clone();
                 block[at] = odd;
                 assert_eq!(Look::at(&block), slowly(&block), "{odd} at {at} of {length}");
@@ -99,10 +147,36 @@ mod tests {
         assert_eq!(Look::at(b""), slowly(b""));
     }
 
+    #[test]
+    fn one_odd_octet_is_seen_among_lines_of_one_length() {
+        let lines = b"abcdef\r\n".repeat(12);
+        for (at, odd) in (0..lines.len()).flat_map(|at| b"\r\n\0\t.\xe9".map(|odd| (at, odd))) {
+            let mut block = lines.clone();
+            block[at] = odd;
+            assert_eq!(Look::at(&block), slowly(&block), "{odd} at {at}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_lies_in_what_looks_like_one_is_seen() {
+        for text in ["abcdef\r\nab\r\n\r\n", "abcdef\r\n\r\n.\r\n\r\n", "abcdef\r\n\n.x\n\r\n"] {
+            assert_eq!(Look::at(text.as_bytes()), slowly(text.as_bytes()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn no_row_is_too_many_to_be_counted() {
+        for rows in [254, 255, 256, 511] {
+            let block = vec![b'x'; rows * ROW];
+            assert_eq!(plain(&block), block.len());
+            assert_eq!(plain(&[&block[..], b"\r\n"].concat()), block.len());
+        }
+    }
+
     proptest! {
         #[test]
         fn a_look_sees_what_octets_tell_one_by_one(
-            text in "((\r\n)|[a\u{e9}.]|(\r\n)){0,90}",
+            text in "((\r\n)|[a\t\u{e9}.]|(\r\n)){0,90}",
             odd in proptest::option::of((0_usize..200, prop::sample::select(b"\r\n\0".to_vec()))),
         ) {
             let mut block = text.into_bytes();

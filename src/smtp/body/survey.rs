@@ -1,7 +1,7 @@
 //! What has to be known of content before it is sent: how large it gets, and what it asks of the
 //! server.
 
-use memchr::{memchr_iter, memrchr2};
+use memchr::{memchr, memchr_iter, memrchr, memrchr2};
 
 use crate::wire::Look;
 
@@ -9,89 +9,76 @@ use crate::wire::Look;
 pub(super) const LONGEST_LINE: usize = 998;
 
 /// Octets that are looked at together, so that they are fetched from memory once.
-const BLOCK: usize = 16 * 1024;
+const BLOCK: usize = 8 * 1024;
 
 /// What there is to know of text that can be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Survey {
     /// Octets with CRLF line ends and without doubled dots, which is what RFC 1870 counts.
     pub(crate) size: u64,
-    /// An octet is above 127.
-    pub(crate) eight_bit: bool,
-    /// No line end but CRLF, and no NUL.
-    pub(crate) crlf_only: bool,
+    /// What it is made of.
+    pub(crate) look: Look,
     /// The first line that is too long, counted from one.
     pub(crate) long_line: Option<u64>,
 }
 
 impl Survey {
     pub(super) fn of(octets: &[u8]) -> Self {
-        let (mut eight_bit, mut crlf_only) = (false, true);
-        let mut lines = LineStarts { start: 0, long: false };
-        let mut start = 0;
-        while start < octets.len() {
-            // CR and LF at a border are looked at together.
-            let end = octets.len().min(start + BLOCK);
-            let end = if octets[end - 1] == b'\r' { octets.len().min(end + 1) } else { end };
-            let look = Look::at(&octets[start..end]);
-            eight_bit |= look.eight_bit;
-            crlf_only &= look.crlf_only;
-            lines.follow(&octets[..end]);
-            start = end;
-        }
-        let bare = if crlf_only { 0 } else { bare_line_ends(octets) };
         let last = if matches!(octets.last(), None | Some(b'\r' | b'\n')) { 0 } else { 2 };
-        Self {
-            size: (octets.len() + bare + last) as u64,
-            eight_bit,
-            crlf_only,
-            long_line: lines.long_line(octets),
+        let look = Look { crlf_only: true, eight_bit: false, dots: false, longest: 0 };
+        let mut survey = Self { size: octets.len() as u64 + last, look, long_line: None };
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let (block, behind) = whole_lines(rest);
+            let look = Look::at(block);
+            if !look.crlf_only {
+                survey.size += bare_line_ends(block);
+            }
+            // A CR can only make lines shorter.
+            if look.longest > LONGEST_LINE && survey.long_line.is_none() {
+                let before = octets.len() - rest.len();
+                survey.long_line = long_line(block).map(|line| line_ends(&octets[..before]) + line);
+            }
+            survey.look.add(&look);
+            rest = behind;
         }
+        survey
     }
+}
+
+/// Splits behind the last LF within a block, or if there is none, behind the next.
+fn whole_lines(rest: &[u8]) -> (&[u8], &[u8]) {
+    let end = match rest.get(..BLOCK) {
+        Some(block) => memrchr(b'\n', block).or_else(|| memchr(b'\n', rest)),
+        None => None,
+    };
+    rest.split_at(end.map_or(rest.len(), |end| end + 1))
 }
 
 /// Line ends that are a CR or an LF alone.
-fn bare_line_ends(octets: &[u8]) -> usize {
+fn bare_line_ends(octets: &[u8]) -> u64 {
     let pairs = memchr_iter(b'\n', octets).filter(|end| *end > 0 && octets[end - 1] == b'\r');
     let pairs = pairs.count();
-    memchr_iter(b'\n', octets).count() + memchr_iter(b'\r', octets).count() - 2 * pairs
+    let all = memchr_iter(b'\n', octets).count() + memchr_iter(b'\r', octets).count();
+    (all - 2 * pairs) as u64
 }
 
-/// The number of the first line that is too long.
+/// Lines that end, by CR and LF or one of them.
+fn line_ends(octets: &[u8]) -> u64 {
+    memchr_iter(b'\n', octets).count().max(memchr_iter(b'\r', octets).count()) as u64
+}
+
+/// The number of the first line that is too long, counted from one. From each line start one look
+/// backwards finds the last line end within reach, so that most lines are never looked at.
 fn long_line(octets: &[u8]) -> Option<u64> {
-    let mut lines = LineStarts { start: 0, long: false };
-    lines.follow(octets);
-    lines.long_line(octets)
-}
-
-/// Goes from line start to line start. From each of them one look backwards finds the last line end
-/// within reach, so that most lines are never looked at.
-struct LineStarts {
-    /// The last one that was found; of the line that is too long, if there is one.
-    start: usize,
-    long: bool,
-}
-
-impl LineStarts {
-    /// `octets` are those of before and more.
-    fn follow(&mut self, octets: &[u8]) {
-        while !self.long
-            && let Some(window) = octets.get(self.start..self.start + LONGEST_LINE + 1)
-        {
-            match memrchr2(b'\r', b'\n', window) {
-                Some(end) => self.start += end + 1,
-                None => self.long = true,
-            }
+    let mut start = 0;
+    while let Some(window) = octets.get(start..=start + LONGEST_LINE) {
+        match memrchr2(b'\r', b'\n', window) {
+            Some(end) => start += end + 1,
+            None => return Some(line_ends(&octets[..start]) + 1),
         }
     }
-
-    /// The number of the line that is too long, counted from one.
-    fn long_line(&self, octets: &[u8]) -> Option<u64> {
-        let before = octets.get(..self.start).filter(|_| self.long)?;
-        let (ends, others) =
-            (memchr_iter(b'\n', before).count(), memchr_iter(b'\r', before).count());
-        Some(ends.max(others) as u64 + 1)
-    }
+    None
 }
 
 /// Finds lines that are too long in content that comes in pieces.
@@ -156,8 +143,8 @@ mod tests {
 
     #[test]
     fn octets_above_127_are_noticed() {
-        assert!(!Survey::of(b"plain\x7f").eight_bit);
-        assert!(Survey::of(b"caf\xe9").eight_bit);
+        assert!(!Survey::of(b"plain\x7f").look.eight_bit);
+        assert!(Survey::of(b"caf\xe9").look.eight_bit);
     }
 
     #[test]
@@ -188,11 +175,11 @@ mod tests {
         for at in BLOCK - 3..BLOCK + 3 {
             let content = format!("{}\r\n{}", "x\r\n".repeat(at / 3), "y".repeat(200));
             let padded = format!("{}{content}", "z".repeat(at % 3));
-            assert!(Survey::of(padded.as_bytes()).crlf_only, "{at}");
+            assert!(Survey::of(padded.as_bytes()).look.crlf_only, "{at}");
             let odd = padded.replacen("\r\nyy", "\ryy", 1);
-            assert!(!Survey::of(odd.as_bytes()).crlf_only, "{at}");
+            assert!(!Survey::of(odd.as_bytes()).look.crlf_only, "{at}");
         }
-        assert!(!Survey::of(b"a\0b\r\n").crlf_only);
+        assert!(!Survey::of(b"a\0b\r\n").look.crlf_only);
     }
 
     proptest! {
@@ -208,8 +195,8 @@ mod tests {
             plain.finish(&mut lines);
             prop_assert_eq!(survey.size, lines.len() as u64);
             prop_assert!(wire.len() >= lines.len() + 3);
-            prop_assert_eq!(survey.eight_bit, content.contains('\u{e9}'));
-            if survey.crlf_only {
+            prop_assert_eq!(survey.look.eight_bit, content.contains('\u{e9}'));
+            if survey.look.crlf_only {
                 prop_assert!(lines.starts_with(octets));
             }
         }

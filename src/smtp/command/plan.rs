@@ -21,23 +21,25 @@ impl SmtpClient {
             _ if body.is_binary() => Form::Binary,
             // Nobody knows what a reader or stream brings.
             _ if !extensions.eight_bit_mime() => Form::SevenBit,
-            Some(survey) if !survey.eight_bit => Form::SevenBit,
+            Some(survey) if !survey.look.eight_bit => Form::SevenBit,
             _ => Form::EightBit,
         };
-        let eight_bit = survey.as_ref().is_none_or(|survey| survey.eight_bit);
+        let eight_bit = survey.as_ref().is_none_or(|survey| survey.look.eight_bit);
         let utf8_header = body.has_utf8_header(eight_bit);
-        let crlf_only = survey.is_some_and(|survey| survey.crlf_only);
         let stuffer = match transfer {
-            _ if body.is_binary() => None,
-            Transfer::Data => Some(Stuffer::new().of_crlf_only(crlf_only)),
-            _ => Some(Stuffer::without_dots().of_crlf_only(crlf_only)),
+            Transfer::Data => Stuffer::new(),
+            Transfer::Chunks | Transfer::OneFlight => Stuffer::without_dots(),
+        };
+        let stuffer = match &survey {
+            Some(survey) => stuffer.for_content(&survey.look),
+            None => stuffer,
         };
         Ok(Plan {
             parameters: self.parameters(envelope, utf8_header, size, form)?,
             transfer,
             pipelining: extensions.pipelining(),
             all_or_nothing: envelope.is_all_or_nothing(),
-            stuffer,
+            stuffer: (!body.is_binary()).then_some(stuffer),
         })
     }
 
