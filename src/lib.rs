@@ -135,4 +135,28 @@ mod documents {
 
     #[doc = include_str!("../docs/design.md")]
     struct Design;
+
+    #[doc = include_str!("../docs/setup/gmail.md")]
+    struct Gmail;
+
+    #[doc = include_str!("../docs/setup/high-volume-email.md")]
+    struct HighVolumeEmail;
+
+    #[doc = include_str!("../docs/setup/microsoft365-applications.md")]
+    struct Microsoft365Applications;
+
+    #[doc = include_str!("../docs/setup/microsoft365-users.md")]
+    struct Microsoft365Users;
+
+    #[doc = include_str!("../docs/setup/others.md")]
+    struct Others;
+
+    #[doc = include_str!("../docs/setup/outlook-com.md")]
+    struct OutlookCom;
+
+    #[doc = include_str!("../docs/setup/shared-mailboxes.md")]
+    struct SharedMailboxes;
+
+    #[doc = include_str!("../docs/setup/sovereign-clouds.md")]
+    struct SovereignClouds;
 }
