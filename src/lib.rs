@@ -92,6 +92,7 @@ pub mod net;
 mod octets;
 #[cfg(feature = "pop")]
 pub mod pop;
+mod profile;
 pub mod provider;
 mod sasl;
 mod secret;
@@ -110,7 +111,7 @@ pub mod tls {
 
 pub use auth::{Auth, AuthCause, AuthError};
 pub use connector::{Client, Connector};
-pub use endpoint::{Endpoint, Profile, Protocol, Security};
+pub use endpoint::{Endpoint, Protocol, Security};
 pub use failure::{Failure, Retry, Stage};
 pub use fault::Fault;
 #[cfg(feature = "imap")]
@@ -119,6 +120,7 @@ pub use limits::{Limits, Timeouts};
 pub use misuse::Misuse;
 #[cfg(feature = "pop")]
 pub use pop::PopClient;
+pub use profile::Profile;
 pub use sasl::{Challenge, InputError, InputField};
 #[cfg(feature = "smtp")]
 pub use smtp::SmtpClient;

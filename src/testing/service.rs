@@ -3,7 +3,7 @@
 //! The lines are those seen on the wire, so that a program which recognises a service by its words
 //! recognises this one. In the capability lists of Gmail what this server does not do is left out.
 
-use crate::endpoint::Profile;
+use crate::Profile;
 use crate::provider::{gmail, hve, microsoft365, outlook};
 
 /// The mail service to behave like.

@@ -85,7 +85,6 @@ mod with_oauth {
     pub use super::grant::service_account::{ServiceAccount, ServiceAccountBuilder};
     pub use super::grant::signed_in::SignedIn;
     pub use super::oauth::certificate::{Certificate, CertificateError};
-    pub use super::oauth::cloud::Cloud;
     pub use super::oauth::consent::admin_consent_url;
     pub use super::oauth::credential::ClientCredential;
     pub use super::oauth::event::TokenEvent;
@@ -93,6 +92,7 @@ mod with_oauth {
     pub use super::oauth::refusal::TokenEndpointError;
     pub use super::oauth::settings::SetupError;
     pub use super::token_endpoint::NoAnswer;
+    pub use crate::provider::Cloud;
 }
 
 use crate::BoxFuture;

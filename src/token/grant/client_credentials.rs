@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::BoxFuture;
+use crate::provider::OnBehalf;
 use crate::token::oauth::client::Client;
 use crate::token::oauth::credential::ClientCredential;
 use crate::token::oauth::form::Form;
-use crate::token::oauth::settings::{OnBehalf, Settings, SetupError, client_settings};
+use crate::token::oauth::settings::{Settings, SetupError, client_settings};
 use crate::token::{AccessToken, Cached, Rejection, TokenError, TokenProvider, TokenRequest};
 
 /// Tokens for an application with a credential of its own: no user signs in.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use oauth2::url::form_urlencoded::Serializer;
 
 use crate::BoxFuture;
+use crate::provider::OnBehalf;
 use crate::secret::{Scrubber, Secret};
 use crate::token::http::{HttpRequest, request_url};
 use crate::token::oauth::client::Client;
 use crate::token::oauth::form::Outgoing;
-use crate::token::oauth::settings::{OnBehalf, Server, Settings, SetupError, request_settings};
+use crate::token::oauth::settings::{Server, Settings, SetupError, request_settings};
 use crate::token::{AccessToken, Cached, Rejection, TokenError, TokenProvider, TokenRequest};
 
 /// Tokens for a program on an Azure machine that has a managed identity.

@@ -10,13 +10,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::BoxFuture;
+use crate::provider::{OnBehalf, gmail};
 use crate::secret::Secret;
 use crate::token::oauth::client::Client;
 use crate::token::oauth::form::Form;
 use crate::token::oauth::jwt::{SignError, Signer, SigningAlgorithm, numeric_date};
-use crate::token::oauth::settings::{
-    OnBehalf, Settings, SetupError, proxy_setting, request_settings,
-};
+use crate::token::oauth::settings::{Settings, SetupError, proxy_setting, request_settings};
 use crate::token::{AccessToken, Cached, Rejection, TokenError, TokenProvider, TokenRequest};
 
 /// Tokens for a service account of Google Workspace that opens the mailboxes of a domain.
@@ -71,8 +70,7 @@ impl ServiceAccount {
         // Google knows no PSS.
         let signer = Signer::new(key, Some(SigningAlgorithm::Rs256))
             .map_err(|error| wrong(&error.to_string()))?;
-        let token_url =
-            file.token_uri.unwrap_or_else(|| "https://oauth2.googleapis.com/token".into());
+        let token_url = file.token_uri.unwrap_or_else(|| gmail::SERVER.token_url().into());
         let mut settings = Settings::other(token_url, file.client_email);
         settings.scope = Some("https://mail.google.com/".into());
         let key_id = file.private_key_id;
@@ -228,12 +226,12 @@ mod tests {
         let file = key_file(&bench);
         let own = ServiceAccount::from_json(&file).unwrap().http(script.clone());
         let own = own.build().unwrap();
-        let gmail = crate::provider::gmail::imap;
-        assert_eq!(get(&own, gmail()).await.unwrap(), "anna");
-        assert_eq!(get(&own, crate::provider::gmail::smtp()).await.unwrap(), "anna");
+        let imap = gmail::imap;
+        assert_eq!(get(&own, imap()).await.unwrap(), "anna");
+        assert_eq!(get(&own, gmail::smtp()).await.unwrap(), "anna");
         let fixed = ServiceAccount::from_json(&file).unwrap().subject("boss@contoso.example");
         let fixed = fixed.http(script.clone()).build().unwrap();
-        assert_eq!(get(&fixed, gmail()).await.unwrap(), "group");
+        assert_eq!(get(&fixed, imap()).await.unwrap(), "group");
 
         assert_eq!(script.asked()[0].line, "POST https://oauth2.googleapis.com/token");
         let users = script.bodies().into_iter().map(|body| {
@@ -262,7 +260,7 @@ mod tests {
         let script = Script::new([answer(400, body)]);
         let tokens = ServiceAccount::from_json(&key_file(&bench)).unwrap().http(script);
         let tokens = tokens.build().unwrap();
-        let error = get(&tokens, crate::provider::gmail::pop()).await.unwrap_err();
+        let error = get(&tokens, gmail::pop()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ClientCredential);
     }
 

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::provider::OnBehalf;
 use crate::token::oauth::client::Client;
 use crate::token::oauth::form::Form;
 use crate::token::oauth::scope::ScopeRule;
-use crate::token::oauth::settings::{OnBehalf, Settings, SetupError};
+use crate::token::oauth::settings::{Settings, SetupError};
 use crate::token::store::renew::{Refresh, Renewing};
 use crate::token::store::{StoreError, TokenSet, TokenStore};
 use crate::token::token_endpoint::Answer;

@@ -2,9 +2,9 @@
 
 use oauth2::url::form_urlencoded::Serializer;
 
-use super::cloud::Cloud;
 use super::settings::{SetupError, check_tenant_name};
 use crate::Protocol;
+use crate::provider::Cloud;
 
 /// The page on which the administrator of a tenant consents to the application permissions that a
 /// protocol needs. Open it in a browser, signed in as that administrator.
@@ -55,7 +55,7 @@ pub fn admin_consent_url(
     }
     let scope = match (cloud, protocol) {
         (Cloud::Global, Protocol::Imap | Protocol::Pop) => "https://ps.outlook.com/.default".into(),
-        _ => format!("{}/.default", cloud.application_resource()),
+        _ => cloud.application_scope(),
     };
     let base = format!("{}/{tenant}/v2.0/adminconsent?", cloud.authority());
     let at = base.len();

@@ -3,7 +3,6 @@
 
 pub(crate) mod certificate;
 pub(crate) mod client;
-pub(crate) mod cloud;
 pub(crate) mod consent;
 pub(crate) mod credential;
 pub(crate) mod event;

@@ -11,13 +11,11 @@
 
 use std::borrow::Cow;
 
-use super::cloud::{Cloud, within};
+use crate::provider::gmail::SCOPE as GMAIL;
+use crate::provider::hve::SCOPE as HIGH_VOLUME_EMAIL;
+use crate::provider::microsoft365::OFFLINE;
+use crate::provider::{Cloud, Kind, Provider};
 use crate::{Endpoint, Protocol};
-
-/// Asks for a refresh token (OpenID Connect Core section 11).
-const OFFLINE: &str = "offline_access";
-const HIGH_VOLUME_EMAIL: &str = "https://outlook.office.com/.default";
-const GMAIL: &str = "https://mail.google.com/";
 
 /// The rule by which a grant chooses its scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,22 +43,15 @@ impl ScopeRule {
                 format!("{HIGH_VOLUME_EMAIL} {OFFLINE}").into()
             }
             Self::Delegated { cloud, protocols, .. } => {
-                let resource = cloud.delegated_resource();
                 let mut scope = String::new();
                 for protocol in protocols {
-                    let permission = match protocol {
-                        Protocol::Smtp => "SMTP.Send",
-                        Protocol::Imap => "IMAP.AccessAsUser.All",
-                        Protocol::Pop => "POP.AccessAsUser.All",
-                    };
-                    scope.push_str(&format!("{resource}/{permission} "));
+                    scope.push_str(&cloud.delegated_scope(*protocol));
+                    scope.push(' ');
                 }
                 scope.push_str(OFFLINE);
                 scope.into()
             }
-            Self::Application { cloud } => {
-                format!("{}/.default", cloud.application_resource()).into()
-            }
+            Self::Application { cloud } => cloud.application_scope().into(),
             Self::Gmail => GMAIL.into(),
             Self::Fixed(scope) | Self::Resource(scope) => scope.as_str().into(),
         }
@@ -71,10 +62,8 @@ impl ScopeRule {
         let hve = is_high_volume_email(endpoint.host());
         match self {
             Self::Application { .. } if hve => HIGH_VOLUME_EMAIL.into(),
-            Self::Application { .. } => Cloud::of_mail_host(endpoint.host()).map_or_else(
-                || self.at_sign_in(),
-                |cloud| format!("{}/.default", cloud.application_resource()).into(),
-            ),
+            Self::Application { .. } => Cloud::of_mail_host(endpoint.host())
+                .map_or_else(|| self.at_sign_in(), |cloud| cloud.application_scope().into()),
             Self::Delegated { .. } if hve => format!("{HIGH_VOLUME_EMAIL} {OFFLINE}").into(),
             other => other.at_sign_in(),
         }
@@ -107,7 +96,7 @@ impl ScopeRule {
 }
 
 fn is_high_volume_email(host: &str) -> bool {
-    within(host, "hve.mx.microsoft") || within(host, "smtp-hve.office365.com")
+    Provider::of_host(host).is_some_and(|provider| provider.kind() == Kind::HighVolumeEmail)
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::Client;
-use super::cloud::Cloud;
 use super::credential::ClientCredential;
 use super::event::Events;
 use super::scope::ScopeRule;
+use crate::provider::{Cloud, OnBehalf, gmail, outlook};
 use crate::token::http::{HttpClient, UrlError, endpoint_url};
 use crate::token::https::Direct;
 use crate::token::store::{MemoryStore, TokenStore};
@@ -49,15 +49,8 @@ pub(crate) enum Server {
     Other { token_url: String },
 }
 
-/// Whom a token is for, which decides the scope at Microsoft.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OnBehalf {
-    Application,
-    User,
-}
-
 /// The tenant of all personal accounts.
-pub(crate) const CONSUMERS: &str = "consumers";
+pub(crate) const CONSUMERS: &str = outlook::TENANT;
 const CONSUMERS_ID: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 impl Settings {
@@ -155,7 +148,7 @@ impl Settings {
         let known = match (&self.authorization_url, &self.server) {
             (Some(url), _) => url.clone(),
             (None, Server::Entra { tenant }) => self.under_tenant(tenant, "authorize"),
-            (None, Server::Google) => "https://accounts.google.com/o/oauth2/v2/auth".into(),
+            (None, Server::Google) => gmail::SERVER.authorization_url().into(),
             (None, Server::Other { .. }) => return Err(SetupError::NoAuthorizationUrl),
         };
         Ok(endpoint_url(&known).map(|_| known)?)
@@ -166,7 +159,7 @@ impl Settings {
     pub(crate) fn issuer(&self) -> Option<String> {
         match &self.server {
             _ if self.authorization_url.is_some() => None,
-            Server::Google => Some("https://accounts.google.com".into()),
+            Server::Google => gmail::SERVER.issuer().map(Into::into),
             Server::Entra { tenant } if self.authority.is_none() => {
                 let tenant =
                     if tenant.eq_ignore_ascii_case(CONSUMERS) { CONSUMERS_ID } else { tenant };
@@ -182,7 +175,10 @@ impl Settings {
         let known = match (&self.device_authorization_url, &self.server) {
             (Some(url), _) => url.clone(),
             (None, Server::Entra { tenant }) => self.under_tenant(tenant, "devicecode"),
-            (None, Server::Google) => "https://oauth2.googleapis.com/device/code".into(),
+            (None, Server::Google) => gmail::SERVER
+                .device_authorization_url()
+                .ok_or(SetupError::NoDeviceAuthorizationUrl)?
+                .into(),
             (None, Server::Other { .. }) => return Err(SetupError::NoDeviceAuthorizationUrl),
         };
         self.asked(known)
@@ -219,7 +215,7 @@ impl Settings {
                 return Err(SetupError::AuthorityWithoutTenant);
             }
             (Some(url), _) | (None, Server::Other { token_url: url }) => url.clone(),
-            (None, Server::Google) => "https://oauth2.googleapis.com/token".into(),
+            (None, Server::Google) => gmail::SERVER.token_url().into(),
             (None, Server::Entra { tenant }) => {
                 check_tenant_name(tenant)?;
                 self.under_tenant(tenant, "token")

@@ -1,10 +1,13 @@
 //! Microsoft's clouds.
 
+use crate::Protocol;
+
+use super::Provider;
+
 /// One of Microsoft's clouds: where its tenants sign in, and the name of Exchange there.
 ///
 /// Source: Microsoft Learn, "Microsoft Entra authentication & national clouds" (read 2026-11). The
-/// mail hosts of a cloud are set on the endpoint, by
-/// [`Endpoint::with_host`](crate::Endpoint::with_host).
+/// mail hosts of a cloud are in [`microsoft365`](super::microsoft365).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Cloud {
@@ -45,19 +48,24 @@ impl Cloud {
         }
     }
 
-    /// The cloud of a mail host, by its domain; `None` if that is not Microsoft's.
+    /// The scope by which a user lets an application use a protocol.
+    pub(crate) fn delegated_scope(self, protocol: Protocol) -> String {
+        format!("{}/{}", self.delegated_resource(), delegated_permission(protocol))
+    }
+
+    /// The scope of an application for itself: all its permissions of the resource.
+    pub(crate) fn application_scope(self) -> String {
+        format!("{}/.default", self.application_resource())
+    }
+
+    /// The cloud of a mail host; `None` if that is not Microsoft's.
+    #[cfg(feature = "oauth")]
     pub(crate) fn of_mail_host(host: &str) -> Option<Self> {
-        const GLOBAL: [&str; 4] = ["office365.com", "office.com", "outlook.com", "mx.microsoft"];
-        if within(host, "office365.us") {
-            Some(Self::UsGovernment)
-        } else if within(host, "partner.outlook.cn") {
-            Some(Self::China)
-        } else {
-            GLOBAL.iter().any(|domain| within(host, domain)).then_some(Self::Global)
-        }
+        Provider::of_host(host).and_then(Provider::cloud)
     }
 
     /// The cloud of an authority's URL, by its host.
+    #[cfg(feature = "oauth")]
     pub(crate) fn of_authority(url: &str) -> Self {
         let host = url.split("://").nth(1).unwrap_or(url);
         let host = host.split(['/', ':']).next().unwrap_or_default();
@@ -71,13 +79,33 @@ impl Cloud {
     }
 }
 
-/// Whether a host is this domain or lies in it.
-pub(crate) fn within(host: &str, domain: &str) -> bool {
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+/// The delegated permission of Exchange for a protocol, as `scp` in a token names it.
+pub(super) const fn delegated_permission(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Smtp => "SMTP.Send",
+        Protocol::Imap => "IMAP.AccessAsUser.All",
+        Protocol::Pop => "POP.AccessAsUser.All",
+    }
 }
 
-#[cfg(test)]
+/// The application permission of Exchange for a protocol, as `roles` in a token names it.
+pub(super) const fn application_permission(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Smtp => "SMTP.SendAsApp",
+        Protocol::Imap => "IMAP.AccessAsApp",
+        Protocol::Pop => "POP.AccessAsApp",
+    }
+}
+
+/// Whether a host is this domain or lies in it. The domain is in lower case.
+pub(crate) fn within(host: &str, domain: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let Some(start) = host.len().checked_sub(domain.len()) else { return false };
+    let Some((front, end)) = host.split_at_checked(start) else { return false };
+    end.eq_ignore_ascii_case(domain) && (front.is_empty() || front.ends_with('.'))
+}
+
+#[cfg(all(test, feature = "oauth"))]
 mod tests {
     use super::*;
 
@@ -90,6 +118,7 @@ mod tests {
             ("partner.outlook.cn", Some(Cloud::China)),
             ("smtp.partner.outlook.cn", Some(Cloud::China)),
             ("notoffice365.us", None),
+            ("imap.gmail.com", None),
             ("outlook.office365.com", Some(Cloud::Global)),
             ("smtp-mail.outlook.com", Some(Cloud::Global)),
             ("smtp.hve.mx.microsoft", Some(Cloud::Global)),
