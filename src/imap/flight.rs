@@ -12,7 +12,7 @@
 use crate::Stage;
 
 use super::command::select::Select;
-use super::command::{Command, Piecewise};
+use super::command::{Command, Fit, Piecewise};
 use super::proto::response::Response;
 use super::proto::{Step, Tag};
 use super::session::Session;
@@ -77,23 +77,15 @@ impl Session {
             match self.step(stage).await? {
                 Step::Data { tag, frame } => {
                     let response = Response::parse(&frame);
-                    let waiting = commands.iter().zip(&replies).enumerate();
-                    let mut meant = waiting
-                        .filter(|(_, (command, reply))| {
-                            reply.is_none() && command.is_meant(&response)
-                        })
-                        .map(|(at, (command, _))| (at, command.is_served()));
-                    // Of several that ask for the same, each gets an answer.
-                    let first = meant.next();
-                    let meant = match first {
-                        Some((_, true)) => meant.find(|(_, served)| !served).or(first),
-                        first => first,
-                    };
-                    let place = meant.map(|(at, _)| at).or_else(|| flight.place(tag));
-                    let command = place.and_then(|at| commands.get_mut(at));
-                    let accepted = command.map_or(Ok(()), |c| c.accept(&response, &frame));
-                    if let Err(why) = accepted {
-                        self.core_mut().keep_unparsed(frame, why);
+                    let waiting = commands.iter_mut().zip(&replies);
+                    let waiting = waiting.filter(|(_, reply)| reply.is_none());
+                    let fits = waiting.map(|(command, _)| (command.fit(&response), command));
+                    // Of several that ask for the same, each gets an answer; the first of those
+                    // that have none is the last of the highest from behind.
+                    let best = fits.rev().max_by_key(|(fit, command)| (*fit, !command.is_served()));
+                    match best.filter(|(fit, _)| flight.has(tag) && *fit > Fit::No) {
+                        Some((_, command)) => self.hand(command, frame),
+                        None => self.core_mut().unclaimed(&response, &frame),
                     }
                 }
                 Step::Fetched { tag } => {
@@ -181,26 +173,39 @@ impl Session {
         set: &UidSet,
         command: impl Fn(UidSet) -> C,
     ) -> Result<Vec<C>, Error> {
-        /// The longest tag, the space behind it, and the end of the line.
-        const AROUND: usize = b"A4294967295 \r\n".len();
-        // Yahoo takes no more (MailKit knows it by the same word).
-        let yahoo = self.core().capabilities().has("XYMHIGHESTMODSEQ");
-        let limit = if yahoo { self.command_line.min(1000) } else { self.command_line };
         if set.is_empty() {
             return Ok(Vec::new());
         }
         let whole = command(set.clone());
-        if self.encode(&whole)?.longest() + AROUND <= limit {
-            return Ok(vec![whole]);
-        }
+        let Some((_, limit)) = self.too_long(&whole)? else { return Ok(vec![whole]) };
         let shortest = UidSet::all();
         let octets = shortest.to_string().len();
-        let beside = self.encode(&command(shortest))?.longest() + AROUND - octets;
+        let beside = self.octets(&command(shortest))? - octets;
         // What is too long without the set is not made any shorter by splitting it.
         match limit.checked_sub(beside).filter(|room| *room > 0) {
             Some(room) => Ok(set.split(room).into_iter().map(command).collect()),
             None => Ok(vec![whole]),
         }
+    }
+
+    /// If a command has a line that is longer than the server takes: how long it is, and how long it
+    /// may be.
+    pub(crate) fn too_long<C: Command>(
+        &self,
+        command: &C,
+    ) -> Result<Option<(usize, usize)>, Error> {
+        // Yahoo takes no more (MailKit knows it by the same word).
+        let yahoo = self.core().capabilities().has("XYMHIGHESTMODSEQ");
+        let limit = if yahoo { self.command_line.min(1000) } else { self.command_line };
+        let octets = self.octets(command)?;
+        Ok((octets > limit).then_some((octets, limit)))
+    }
+
+    /// Octets of the longest line of a command.
+    fn octets<C: Command>(&self, command: &C) -> Result<usize, Error> {
+        /// The longest tag, the space behind it, and the end of the line.
+        const AROUND: usize = b"A4294967295 \r\n".len();
+        Ok(self.encode(command)?.longest() + AROUND)
     }
 
     /// Runs one command for each piece of a set that is too long for one line, one after another:

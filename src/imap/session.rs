@@ -1,5 +1,7 @@
 //! A connection and its core: how a command is run, before login and after.
 
+use bytes::Bytes;
+
 use crate::auth::AuthCause;
 use crate::connector::Settings;
 use crate::net::Stream;
@@ -114,11 +116,7 @@ impl Session {
     ) -> Result<Reply, Error> {
         loop {
             match self.step(stage).await? {
-                Step::Data { tag: whose, frame } if whose == tag => {
-                    if let Err(why) = command.accept(&Response::parse(&frame), &frame) {
-                        self.core_mut().keep_unparsed(frame, why);
-                    }
-                }
+                Step::Data { tag: whose, frame } if whose == tag => self.hand(command, frame),
                 Step::Fetched { tag: whose } if whose == tag => {
                     if let Some(message) = self.core_mut().take_fetched() {
                         command.fetched(message);
@@ -127,6 +125,13 @@ impl Session {
                 Step::Done { tag: whose, reply } if whose == tag => return Ok(reply),
                 _ => {}
             }
+        }
+    }
+
+    /// Hands a command what it claims. What makes no sense is kept as an event.
+    pub(crate) fn hand<C: Command>(&mut self, command: &mut C, frame: Bytes) {
+        if let Err(why) = command.accept(&Response::parse(&frame), &frame) {
+            self.core_mut().keep_unparsed(frame, why);
         }
     }
 

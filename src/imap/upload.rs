@@ -108,7 +108,7 @@ impl Session {
     /// Runs a command that carries a message.
     pub(crate) async fn run_upload<C: Command>(
         &mut self,
-        command: C,
+        mut command: C,
         mut message: Upload<'_>,
         stage: Stage,
     ) -> Result<C::Output, Error> {
@@ -152,14 +152,18 @@ impl Session {
                 },
                 Some(step) => step,
             };
-            if let Step::Done { tag: whose, reply } = step
-                && whose == tag
-            {
-                let reply = self.judge(reply, stage)?;
-                if !reported {
-                    message.report(message.octets);
+            match step {
+                Step::Data { tag: whose, frame } if whose == tag => {
+                    self.hand(&mut command, frame);
                 }
-                return Ok(command.finish(reply));
+                Step::Done { tag: whose, reply } if whose == tag => {
+                    let reply = self.judge(reply, stage)?;
+                    if !reported {
+                        message.report(message.octets);
+                    }
+                    return Ok(command.finish(reply));
+                }
+                _ => {}
             }
         }
     }

@@ -6,14 +6,18 @@
 //! C: (the message)
 //! S: A3 OK [APPENDUID 38505 3955] APPEND completed
 //! ```
+//!
+//! APPENDUID may also come untagged, as COPYUID does.
 
 use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use super::Command;
-use crate::imap::proto::Effect;
+use super::{Command, is_coded, untagged_code};
+use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
+use crate::imap::proto::response::Response;
+use crate::imap::proto::{Claims, Effect};
 use crate::imap::{
     AppendUid, Capabilities, Code, DateTime, Error, Flag, ImapClient, MailboxName, Reply, Uid,
     Upload,
@@ -101,12 +105,14 @@ struct Append {
     /// All of it, to be sent with the command.
     short: Option<Bytes>,
     options: AppendOptions,
+    /// What was said of it before the tagged answer.
+    place: Option<AppendUid>,
 }
 
 impl Append {
     fn new(mailbox: MailboxName, message: &Upload<'_>, options: AppendOptions) -> Self {
         let (octets, holds_nul) = (message.octets(), message.holds_nul());
-        Self { mailbox, octets, holds_nul, short: message.short(), options }
+        Self { mailbox, octets, holds_nul, short: message.short(), options, place: None }
     }
 }
 
@@ -152,10 +158,21 @@ impl Command for Append {
         Effect::Upload
     }
 
+    fn claims(&self) -> Claims {
+        Claims::Data(|response| is_coded(response, "APPENDUID"))
+    }
+
+    fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
+        if let Some(Code::AppendUid(place)) = untagged_code(response) {
+            self.place = Some(place);
+        }
+        Ok(())
+    }
+
     fn finish(self, reply: Reply) -> AppendResult {
         let place = match reply.code() {
             Some(Code::AppendUid(place)) => Some(place.clone()),
-            _ => None,
+            _ => self.place,
         };
         AppendResult { place }
     }
@@ -192,6 +209,30 @@ mod tests {
                 assert_eq!(result.uid_validity().map(NonZeroU32::get), Some(38505));
             },
         );
+    }
+
+    #[test]
+    fn a_uid_that_comes_untagged_counts_too() {
+        for untagged in ["* OK [APPENDUID 38505 3955] stored", "[appenduid 38505 3955]"] {
+            let script = format!(
+                "
+                S: * PREAUTH [CAPABILITY IMAP4rev1 LITERAL+] hi
+                C: A1 APPEND \"Sent Items\" {{5+}}
+                C: hello
+                S: * OK [APPENDUIDS 1 2] no such code
+                S: {untagged}
+                S: A1 OK APPEND completed
+                "
+            );
+            let hello = || append("hello", AppendOptions::default());
+            play(hello, &script, |mut played| {
+                let result = played.output.unwrap();
+                let (validity, uid) = (result.uid_validity().map(NonZeroU32::get), result.uid());
+                assert_eq!((validity, uid), (Some(38505), Uid::new(3955)));
+                assert!(matches!(played.core.take_event(), Some(crate::imap::Event::Notice(_))));
+                assert!(played.core.take_event().is_none());
+            });
+        }
     }
 
     #[test]

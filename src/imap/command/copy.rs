@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use super::{Command, Piecewise};
+use super::{Command, Piecewise, is_coded, untagged_code};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
@@ -176,22 +176,6 @@ impl Copy {
     }
 }
 
-/// Whether this is an untagged COPYUID.
-pub(super) fn is_copy_uid(response: &Response<'_>) -> bool {
-    matches!(response, Response::Status(condition)
-    if condition.code.is_some_and(|code| {
-        code.get(..7).is_some_and(|name| name.eq_ignore_ascii_case(b"COPYUID"))
-    }))
-}
-
-/// What an untagged COPYUID says.
-pub(super) fn untagged_code(response: &Response<'_>) -> Option<Code> {
-    match response {
-        Response::Status(condition) => condition.code.map(Code::parse),
-        _ => None,
-    }
-}
-
 impl Command for Copy {
     const NAME: &'static str = "COPY";
 
@@ -204,7 +188,7 @@ impl Command for Copy {
     }
 
     fn claims(&self) -> Claims {
-        Claims::Data(is_copy_uid)
+        Claims::Data(|response| is_coded(response, "COPYUID"))
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {

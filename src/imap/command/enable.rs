@@ -6,12 +6,13 @@
 //! S: A3 OK ENABLE completed
 //! ```
 //!
-//! What a server says it has enabled holds from that line on, so the core takes it.
+//! What a server says it has enabled holds from that line on, so the core takes it. What was not
+//! asked for is not believed: names and strings would be read otherwise from then on.
 
 use bytes::Bytes;
 
 use super::{Command, is_data};
-use crate::imap::proto::decode::Parsed;
+use crate::imap::proto::decode::{Malformed, Parsed};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Effect};
@@ -100,6 +101,13 @@ struct Enable {
     enabled: Capabilities,
 }
 
+impl Enable {
+    /// What may be confirmed.
+    fn words(&self) -> Vec<&'static str> {
+        self.extensions.iter().map(|extension| extension.as_str()).collect()
+    }
+}
+
 impl Command for Enable {
     const NAME: &'static str = "ENABLE";
 
@@ -118,12 +126,15 @@ impl Command for Enable {
     }
 
     fn effect(&self) -> Effect {
-        Effect::Enable
+        Effect::Enable(self.words())
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         if let Response::Data { rest, .. } = response {
-            self.enabled.add(rest);
+            // The core has done the same.
+            if !self.enabled.add_asked(rest, &self.words()) {
+                return Err(Malformed("nothing but what ENABLE has asked for"));
+            }
         }
         Ok(())
     }
@@ -175,6 +186,25 @@ mod tests {
             );
             play(enable, &script, |played| assert_eq!(played.core.takes_utf8(), enabled));
         }
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_not_believed() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 ENABLE CONDSTORE
+            S: * ENABLED UTF8=ACCEPT condstore IMAP4rev2
+            S: A1 OK done
+        ";
+        let enable =
+            || Enable { extensions: vec![Extension::CondStore], enabled: Capabilities::default() };
+        play(enable, script, |mut played| {
+            assert_eq!(played.output.unwrap().to_string(), "condstore");
+            assert_eq!(played.core.enabled().to_string(), "condstore");
+            assert!(!played.core.takes_utf8());
+            let Some(Event::Unparsed { expected, .. }) = played.core.take_event() else { panic!() };
+            assert_eq!(expected, "nothing but what ENABLE has asked for");
+        });
     }
 
     #[test]

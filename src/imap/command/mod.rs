@@ -42,7 +42,7 @@ use super::proto::decode::Parsed;
 use super::proto::encode::Line;
 use super::proto::response::Response;
 use super::proto::{Claims, Core, Effect, Tag};
-use super::{Capabilities, Error, Message, Reply};
+use super::{Capabilities, Code, Error, Message, Reply};
 use crate::Misuse;
 
 /// A command and its answer.
@@ -64,11 +64,11 @@ pub(crate) trait Command {
         Claims::Nothing
     }
 
-    /// Of a response that it claims: whether it is meant for this command rather than for another
-    /// of its kind in the same flight. Servers need not answer in the order in which they were
-    /// asked (RFC 9051 section 5.5).
-    fn is_meant(&self, _: &Response<'_>) -> bool {
-        true
+    /// Of a response that it claims: how well it fits this command, where others of its kind are in
+    /// the same flight. Servers need not answer in the order in which they were asked (RFC 9051
+    /// section 5.5).
+    fn fit(&self, _: &Response<'_>) -> Fit {
+        Fit::Exact
     }
 
     /// Whether it has what it was meant to get, and another of its kind may still wait for the
@@ -105,6 +105,17 @@ pub(crate) trait Command {
     }
 }
 
+/// See [`Command::fit`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fit {
+    /// It is about something else.
+    No,
+    /// It is about what this server may take for the same.
+    Loose,
+    /// It is about the same.
+    Exact,
+}
+
 /// A command about a set of messages that may be too long for one line.
 pub(crate) trait Piecewise: Command {
     /// Takes over what the command for the piece of the set before this one has given.
@@ -115,6 +126,23 @@ pub(crate) trait Piecewise: Command {
 fn is_data(response: &Response<'_>, wanted: &str) -> bool {
     matches!(response, Response::Data { name, .. }
         if name.eq_ignore_ascii_case(wanted.as_bytes()))
+}
+
+/// Whether this is an untagged response code of this name.
+fn is_coded(response: &Response<'_>, wanted: &str) -> bool {
+    let named = |code: &[u8]| {
+        let name = code.split(|octet| *octet == b' ').next();
+        name.is_some_and(|name| name.eq_ignore_ascii_case(wanted.as_bytes()))
+    };
+    matches!(response, Response::Status(condition) if condition.code.is_some_and(named))
+}
+
+/// What the code of an untagged status response says.
+fn untagged_code(response: &Response<'_>) -> Option<Code> {
+    match response {
+        Response::Status(condition) => condition.code.map(Code::parse),
+        _ => None,
+    }
 }
 
 /// Whether these are untagged data of this name about a message.

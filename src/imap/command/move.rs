@@ -24,8 +24,8 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use super::copy::{CopyResult, Tally, Which, is_copy_uid, untagged_code};
-use super::{Command, Piecewise, is_numbered};
+use super::copy::{CopyResult, Tally, Which};
+use super::{Command, Piecewise, is_coded, is_numbered, untagged_code};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
@@ -212,7 +212,7 @@ impl Command for Move {
     }
 
     fn claims(&self) -> Claims {
-        Claims::Data(|response| is_numbered(response, "EXPUNGE") || is_copy_uid(response))
+        Claims::Data(|response| is_numbered(response, "EXPUNGE") || is_coded(response, "COPYUID"))
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {

@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use super::{Command, is_data};
+use super::{Command, Fit, is_data};
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u64};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
@@ -201,14 +201,32 @@ impl ImapClient {
 pub(crate) struct Status {
     name: MailboxName,
     items: Vec<StatusItem>,
-    /// What was said, and whether of a mailbox of this very name.
-    found: Option<(bool, MailboxStatus)>,
+    /// What was said, and how well the name fits of which it was said.
+    found: Option<(Fit, MailboxStatus)>,
     utf8: bool,
 }
 
 impl Status {
     pub(crate) const fn new(name: MailboxName, items: Vec<StatusItem>) -> Self {
         Self { name, items, found: None, utf8: false }
+    }
+
+    /// How well a name fits that the server tells. It may spell the same name in UTF-8 or encode it
+    /// otherwise, and may not care about case.
+    fn fit_of(&self, name: &[u8]) -> Fit {
+        let told = MailboxName::heard(name.to_vec(), self.utf8);
+        if told == self.name {
+            return Fit::Exact;
+        }
+        let Some(wanted) = self.name.decoded() else { return Fit::No };
+        let spelt = [told.decoded(), std::str::from_utf8(name).ok().map(Cow::Borrowed)];
+        if spelt.iter().flatten().any(|told| *told == wanted) {
+            Fit::Exact
+        } else if spelt.iter().flatten().any(|told| told.to_lowercase() == wanted.to_lowercase()) {
+            Fit::Loose
+        } else {
+            Fit::No
+        }
     }
 }
 
@@ -242,25 +260,27 @@ impl Command for Status {
         self.utf8 = utf8;
     }
 
-    fn is_meant(&self, response: &Response<'_>) -> bool {
-        matches!(response, Response::Data { rest, .. }
-            if parse(rest).is_ok_and(|(name, _)| {
-            MailboxName::heard(name.into_owned(), self.utf8) == self.name
-        }))
+    fn fit(&self, response: &Response<'_>) -> Fit {
+        match response {
+            Response::Data { rest, .. } => {
+                name(&mut Cursor::new(rest)).map_or(Fit::No, |name| self.fit_of(&name))
+            }
+            _ => Fit::No,
+        }
     }
 
     fn is_served(&self) -> bool {
-        self.found.as_ref().is_some_and(|(same, _)| *same)
+        self.found.is_some()
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         if let Response::Data { rest, .. } = response {
             let (name, status) = parse(rest)?;
-            // Servers may spell a name otherwise than we do, so one of another name will do, but
-            // not in place of one of this name.
-            let same = MailboxName::heard(name.into_owned(), self.utf8) == self.name;
-            if same || self.found.as_ref().is_none_or(|(same, _)| !same) {
-                self.found = Some((same, status));
+            // Servers may spell a name in ways that nobody foresees, so that where one mailbox was
+            // asked about one of another name will do, but not in place of one of this name.
+            let fit = self.fit_of(&name);
+            if self.found.as_ref().is_none_or(|(found, _)| fit >= *found) {
+                self.found = Some((fit, status));
             }
         }
         Ok(())
@@ -274,14 +294,7 @@ impl Command for Status {
 /// A name, and items with their values in one list.
 fn parse(rest: &[u8]) -> Parsed<(Cow<'_, [u8]>, MailboxStatus)> {
     let mut cursor = Cursor::new(rest);
-    let name = match cursor.peek() {
-        Some(b'"' | b'{') => cursor.astring()?.to_bytes(),
-        // Exchange leaves names unquoted in which there are spaces (MailKit#945).
-        _ => {
-            let end = memchr::memmem::find(rest, b" (").ok_or(Malformed("a list of items"))?;
-            Cow::Borrowed(cursor.take(end).unwrap_or_default())
-        }
-    };
+    let name = name(&mut cursor)?;
     cursor.spaces();
     cursor.expect(b'(', "a list of items")?;
     let mut items = Vec::new();
@@ -298,6 +311,18 @@ fn parse(rest: &[u8]) -> Parsed<(Cow<'_, [u8]>, MailboxStatus)> {
             items.push((item, value));
         }
     }
+}
+
+fn name<'a>(cursor: &mut Cursor<'a>) -> Parsed<Cow<'a, [u8]>> {
+    Ok(match cursor.peek() {
+        Some(b'"' | b'{') => cursor.astring()?.to_bytes(),
+        // Exchange leaves names unquoted in which there are spaces (MailKit#945).
+        _ => {
+            let end = memchr::memmem::find(cursor.rest(), b" (");
+            let end = end.ok_or(Malformed("a list of items"))?;
+            Cow::Borrowed(cursor.take(end).unwrap_or_default())
+        }
+    })
 }
 
 #[cfg(test)]

@@ -188,32 +188,32 @@ impl Core {
             }
             _ if claimant.is_some() => {
                 if let Response::Data { rest, .. } = *response
-                    && pending.is_some_and(|pending| pending.effect == Effect::Enable)
+                    && let Some(Pending { effect: Effect::Enable(asked), .. }) = pending
                 {
-                    self.enabled.add(rest);
+                    self.enabled.add_asked(rest, asked);
                 }
                 self.claimed(claimant, |tag| Step::Data { tag, frame: frame.clone() })
             }
+            _ => {
+                self.unclaimed(response, frame);
+                None
+            }
+        }
+    }
+
+    /// Keeps data that no command takes.
+    pub(crate) fn unclaimed(&mut self, response: &Response<'_>, frame: &Bytes) {
+        const TOO_MUCH: Malformed = Malformed("less data, for nobody asked for them");
+        match *response {
             Response::Numbered { number, name, .. } if name.eq_ignore_ascii_case(b"EXPUNGE") => {
                 self.keep(Event::Expunge(number));
-                None
             }
             Response::Data { name, rest } if name.len() + rest.len() <= Event::KEPT => {
                 let name = String::from_utf8_lossy(name).into_owned();
                 self.keep(Event::Data(Data { name, rest: frame.slice_ref(rest) }));
-                None
             }
-            Response::Data { .. } => {
-                self.keep_unparsed(
-                    frame.clone(),
-                    Malformed("less data, for nobody asked for them"),
-                );
-                None
-            }
-            _ => {
-                self.keep_unparsed(frame.clone(), Malformed("EXISTS, EXPUNGE or FETCH"));
-                None
-            }
+            Response::Data { .. } => self.keep_unparsed(frame.clone(), TOO_MUCH),
+            _ => self.keep_unparsed(frame.clone(), Malformed("EXISTS, EXPUNGE or FETCH")),
         }
     }
 

@@ -22,8 +22,8 @@ pub enum Code {
     AuthenticationFailed,
     /// `AUTHORIZATIONFAILED`: they are good, but not for acting as that user.
     AuthorizationFailed,
-    /// `BADCHARSET`: the server cannot search in that character set.
-    BadCharset,
+    /// `BADCHARSET`: the server cannot search in that character set, but in these, if it names any.
+    BadCharset(Vec<String>),
     /// `CANNOT`: it can never succeed.
     Cannot,
     /// `CAPABILITY`: what the server can do now.
@@ -167,7 +167,7 @@ impl Code {
             Self::AppendUid(_) => "APPENDUID",
             Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
             Self::AuthorizationFailed => "AUTHORIZATIONFAILED",
-            Self::BadCharset => "BADCHARSET",
+            Self::BadCharset(_) => "BADCHARSET",
             Self::Cannot => "CANNOT",
             Self::Capability(_) => "CAPABILITY",
             Self::ClientBug => "CLIENTBUG",
@@ -212,7 +212,7 @@ impl Code {
             b"APPENDUID" => Self::AppendUid(append_uid(arguments)?),
             b"AUTHENTICATIONFAILED" => Self::AuthenticationFailed,
             b"AUTHORIZATIONFAILED" => Self::AuthorizationFailed,
-            b"BADCHARSET" => Self::BadCharset,
+            b"BADCHARSET" => Self::BadCharset(words(arguments)),
             b"CANNOT" => Self::Cannot,
             b"CAPABILITY" => Self::Capability(Capabilities::parse(arguments)),
             b"CLIENTBUG" => Self::ClientBug,
@@ -250,6 +250,19 @@ impl Code {
             _ => return None,
         })
     }
+}
+
+/// A list of strings, with or without parentheses (RFC 9051 section 7.1, BADCHARSET).
+fn words(arguments: &[u8]) -> Vec<String> {
+    /// More than this nobody lists.
+    const MOST: usize = 100;
+    let mut cursor = Cursor::new(arguments);
+    cursor.eat(b'(');
+    let next = || {
+        cursor.spaces();
+        Some(String::from_utf8_lossy(&cursor.astring().ok()?.to_bytes()).into_owned())
+    };
+    std::iter::from_fn(next).take(MOST).collect()
 }
 
 fn append_uid(arguments: &[u8]) -> Option<AppendUid> {
@@ -361,6 +374,22 @@ mod tests {
         let Code::AppendUid(appended) = Code::parse(b"APPENDUID 38505 3955:3957") else { panic!() };
         assert_eq!(appended.uid_validity().get(), 38505);
         assert_eq!(appended.uids().to_string(), "3955:3957");
+    }
+
+    #[test]
+    fn the_charsets_that_a_server_knows_are_listed() {
+        let charsets = |code: &str| match Code::parse(code.as_bytes()) {
+            Code::BadCharset(charsets) => charsets,
+            other => panic!("{other:?}"),
+        };
+        // RFC 9051 section 7.1, Exchange, and what is none of the grammar.
+        assert_eq!(charsets("BADCHARSET (US-ASCII UTF-8)"), ["US-ASCII", "UTF-8"]);
+        assert_eq!(charsets("badcharset (\"iso 1\" {2}\r\nab )"), ["iso 1", "ab"]);
+        assert_eq!(charsets("BADCHARSET US-ASCII"), ["US-ASCII"]);
+        for none in ["BADCHARSET", "BADCHARSET ()", "BADCHARSET (", "BADCHARSET NIL)"] {
+            assert!(charsets(none).len() < 2, "{none}");
+        }
+        assert_eq!(charsets(&format!("BADCHARSET ({})", "x ".repeat(5000))).len(), 100);
     }
 
     #[test]

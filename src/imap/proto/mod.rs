@@ -116,8 +116,8 @@ pub(crate) enum Effect {
     },
     /// Leaves the selected mailbox.
     Unselect,
-    /// Makes the server do what it does on demand only.
-    Enable,
+    /// Makes the server do what it does on demand only: these words may be confirmed.
+    Enable(Vec<&'static str>),
     /// Asks for TLS.
     StartTls,
     /// Logs in.

@@ -25,14 +25,19 @@ impl Capabilities {
         Self::from(String::from_utf8_lossy(words).as_ref())
     }
 
-    /// Adds the words after `ENABLED`.
-    pub(crate) fn add(&mut self, words: &[u8]) {
-        let more = Self::parse(words);
-        for word in more.iter().filter(|word| !self.has(word)).collect::<Vec<_>>() {
-            let separator = if self.words.is_empty() { "" } else { " " };
-            self.words.push_str(separator);
-            self.words.push_str(word);
+    /// Adds those of the words after `ENABLED` that were asked for. Whether these were all.
+    pub(crate) fn add_asked(&mut self, words: &[u8], asked: &[&str]) -> bool {
+        let mut all = true;
+        for word in Self::parse(words).iter() {
+            if !asked.iter().any(|asked| asked.eq_ignore_ascii_case(word)) {
+                all = false;
+            } else if !self.has(word) {
+                let separator = if self.words.is_empty() { "" } else { " " };
+                self.words.push_str(separator);
+                self.words.push_str(word);
+            }
         }
+        all
     }
 
     /// Whether the server has this capability, such as `IDLE` or `AUTH=XOAUTH2`, in any case.

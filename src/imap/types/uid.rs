@@ -300,6 +300,25 @@ impl NumberSet {
         Self::parse(text).filter(|set| set.open.is_none()).map(|set| set.closed)
     }
 
+    /// The ranges that are in the closed ranges of both.
+    pub(crate) fn common(&self, other: &Self) -> Vec<(u32, u32)> {
+        let (mut mine, mut others) =
+            (self.closed.iter().peekable(), other.closed.iter().peekable());
+        let mut common = Vec::new();
+        while let (Some((first, last)), Some((from, to))) = (mine.peek(), others.peek()) {
+            let both = (*first.max(from), *last.min(to));
+            if both.0 <= both.1 {
+                common.push(both);
+            }
+            if last < to {
+                mine.next()
+            } else {
+                others.next()
+            };
+        }
+        common
+    }
+
     /// How many numbers are in its closed ranges.
     pub(crate) fn count(&self) -> u32 {
         let lengths = self.closed.iter().map(|(first, last)| last - first + 1);

@@ -5,7 +5,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::imap::command::fetch::STAGE;
 use crate::imap::command::noop::Noop;
-use crate::imap::{Message, Search, SearchReturn, StatusItem};
+use crate::imap::{Message, Search, SearchReturn, SeqSet, StatusItem};
 use crate::{Profile, Stage};
 
 #[tokio::test(start_paused = true)]
@@ -287,14 +287,23 @@ async fn a_search_among_many_uids_is_the_union_of_searches_among_few() {
         C: A3 UID SEARCH UNSEEN UID 5,7
         S: * SEARCH 7 5
         S: A3 OK done
-        C: A4 UID SEARCH NOT UID 1,3,5,7,9,11,13
-        S: * SEARCH 2
+        C: A4 UID SEARCH NOT UID 1,3,5,7
+        S: * SEARCH 2 9 11
         S: A4 OK done
-        C: A5 UID SEARCH UNSEEN UID 1,3
-        S: * SEARCH 1
+        C: A5 UID SEARCH NOT UID 9
+        S: * SEARCH 1 2 3 5 7 11
         S: A5 OK done
-        C: A6 UID SEARCH UNSEEN UID 5
-        S: A6 NO not now
+        C: A6 UID SEARCH OR SEEN UID 1,3
+        S: * SEARCH 1 3 8
+        S: A6 OK done
+        C: A7 UID SEARCH OR SEEN UID 5
+        S: * SEARCH 8 5
+        S: A7 OK done
+        C: A8 UID SEARCH UNSEEN UID 1,3
+        S: * SEARCH 1
+        S: A8 OK done
+        C: A9 UID SEARCH UNSEEN UID 5
+        S: A9 NO not now
         ",
     )
     .await;
@@ -304,9 +313,18 @@ async fn a_search_among_many_uids_is_the_union_of_searches_among_few() {
     let found = inbox.uid_search_returning(unseen(uids(1, 7)), returns).await.unwrap();
     assert_eq!((found.count(), found.max()), (3, Uid::new(7)));
     assert_eq!(found.into_set().to_string(), "3,5,7");
-    // These cannot be found piece by piece.
-    let others = Search::all().not(Search::all().uids(uids(1, 13)));
-    assert_eq!(inbox.uid_search(others).await.unwrap().count(), 1);
+    // Those that are not in a set are those that are in no piece of it.
+    let others = Search::all().not(Search::all().uids(uids(1, 9)));
+    assert_eq!(inbox.uid_search(others).await.unwrap().into_set().to_string(), "2,11");
+    let either = Search::all().or(Search::all().seen(), Search::all().uids(uids(1, 5)));
+    assert_eq!(inbox.uid_search(either).await.unwrap().into_set().to_string(), "1,3,5,8");
+    // Two sets, and one of sequence numbers, which may move between two commands.
+    let numbers = SeqSet::parse("1,3,5,7,9,11,13,15,17").unwrap();
+    let two = Search::all().uids(uids(1, 19)).not(Search::all().uids(uids(1, 17)));
+    for search in [Search::all().numbers(numbers), two] {
+        let error = inbox.uid_search(search).await.unwrap_err();
+        assert!(matches!(error, Error::Misuse(_)) && error.connection_usable(), "{error}");
+    }
     // Half of what there is, is no answer.
     assert!(inbox.uid_search(unseen(uids(1, 5))).await.is_err());
     drop(client);
@@ -414,6 +432,39 @@ async fn many_mailboxes_are_asked_about_at_once_in_whatever_order_the_server_ans
     assert_eq!(counts, [Some(1), None, Some(3)]);
     assert!(client.take_event().is_none());
     assert!(client.status_all(["A"; 0], [StatusItem::Messages]).await.unwrap().is_empty());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_are_known_however_the_server_spells_them_and_others_are_no_answer() {
+    let (mut client, server) = client(
+        "
+        C: A1 STATUS a (MESSAGES)
+        C: A2 STATUS A (MESSAGES)
+        C: A3 STATUS Entw&APw-rfe (MESSAGES)
+        C: A4 STATUS INBOX/b&-c (MESSAGES)
+        C: A5 STATUS D (MESSAGES)
+        S: * STATUS \"else where\" (MESSAGES 9)
+        S: * STATUS \"Inbox/B&C\" (MESSAGES 4)
+        S: * STATUS \"Entw\u{fc}rfe\" (MESSAGES 3)
+        S: * STATUS A (MESSAGES 2)
+        S: * STATUS a (MESSAGES 1)
+        S: A1 OK done
+        S: A2 OK done
+        S: A3 OK done
+        S: A4 OK done
+        S: A5 OK done
+        ",
+    )
+    .await;
+    let names = ["a", "A", "Entw\u{fc}rfe", "INBOX/b&c", "D"];
+    let all = client.status_all(names, [StatusItem::Messages]).await.unwrap();
+    let counts: Vec<_> = all.iter().map(|status| status.as_ref().unwrap().messages()).collect();
+    assert_eq!(counts, [Some(1), Some(2), Some(3), Some(4), None]);
+    let Some(Event::Data(data)) = client.take_event() else { panic!() };
+    assert_eq!((data.name(), data.rest()), ("STATUS", &b"\"else where\" (MESSAGES 9)"[..]));
+    assert!(client.take_event().is_none());
     drop(client);
     server.await.unwrap();
 }

@@ -100,7 +100,7 @@ impl<N: From<NonZeroU32>> fmt::Debug for SearchResult<N> {
 }
 
 /// What has been found so far, in the order of the server.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Finding {
     ranges: Vec<(u32, u32)>,
     min: Option<u32>,
@@ -136,6 +136,12 @@ impl Finding {
             }
         }
         if odd { Err(Malformed("message numbers of 32 bits")) } else { Ok(()) }
+    }
+
+    /// Leaves only the numbers that `other` has found, too.
+    pub(super) fn retain(&mut self, other: Self) {
+        let mine = NumberSet::of_ranges(std::mem::take(&mut self.ranges));
+        self.ranges = mine.common(&NumberSet::of_ranges(other.ranges));
     }
 
     fn push(&mut self, number: u32) {

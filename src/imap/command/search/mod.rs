@@ -26,6 +26,7 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 
 use self::found::Finding;
+use self::key::Joined;
 use super::{Command, Piecewise, is_data};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
@@ -62,8 +63,8 @@ impl SearchReturn {
 impl Mailbox {
     /// The UIDs of the messages that match. None that match is no error.
     ///
-    /// A search among UIDs that are too many for one line goes in several commands, if every message
-    /// sought has to be one of them.
+    /// A search among UIDs that are too many for one line goes in several commands, whose answers
+    /// are joined.
     ///
     /// Text beyond ASCII is sought as UTF-8. Not every server finds it; at Exchange such a search
     /// may take minutes.
@@ -81,8 +82,9 @@ impl Mailbox {
     ///
     /// # Errors
     /// [`Error::Refused`] if the server does not take a key, or does not search in UTF-8
-    /// ([`Code::BadCharset`]). [`Error::Misuse`] for an argument that cannot be sent; nothing was
-    /// sent then.
+    /// ([`Code::BadCharset`]). [`Error::Misuse`] for an argument that cannot be sent, and for more
+    /// than one set of messages too long for a line (see
+    /// [`Profile::with_command_line`](crate::Profile::with_command_line)); nothing was sent then.
     ///
     /// # Cancel safety
     /// See [`ImapClient`](crate::ImapClient).
@@ -159,22 +161,28 @@ impl Mailbox {
     async fn find_in<N: Number>(
         &mut self,
         search: &Search,
-        uids: Option<&UidSet>,
+        uids: Option<&(UidSet, Joined)>,
         returns: &[SearchReturn],
         charset: bool,
     ) -> Result<SearchResult<N>, Error> {
         let stage = Stage::Command(N::NAME);
-        let find = |uids: Option<UidSet>| {
-            let search = uids.map_or_else(|| search.clone(), |uids| search.with_uids(uids));
-            Find::<N>::new(search, returns, charset)
+        let find = |search| Find::<N>::new(search, returns, charset);
+        let mut pieces = match uids {
+            Some((uids, _)) => self.session.split(uids, |uids| find(search.with_uids(uids)))?,
+            None => vec![find(search.clone())],
         };
-        let Some(uids) = uids else {
-            return Ok(SearchResult::new(self.session.run(find(None), stage).await?));
-        };
-        let mut pieces = self.session.split(uids, |uids| find(Some(uids)))?;
-        if pieces.len() > 1 {
-            // Whatever is wanted of all is worked out from all of them.
-            pieces.iter_mut().for_each(|piece| piece.returns = &[]);
+        for piece in pieces.iter().filter(|piece| piece.search.names_messages()) {
+            if let Some((octets, limit)) = self.session.too_long(piece)? {
+                let why = format!("sets make it {octets} octets long, and a line takes {limit}");
+                return Err(Misuse::Argument { what: "search", why }.into());
+            }
+        }
+        if let (Some((_, joined)), [_, _, ..]) = (uids, &mut pieces[..]) {
+            for piece in &mut pieces {
+                // Whatever is wanted of all is worked out from all of them.
+                piece.returns = &[];
+                piece.joined = *joined;
+            }
         }
         let found = self.session.run_pieces(pieces, stage).await?;
         Ok(SearchResult::new(found.unwrap_or_default()))
@@ -186,7 +194,7 @@ impl Mailbox {
 fn is_about_charset(error: &Error) -> bool {
     let Error::Refused { reply, usable: true, .. } = error else { return false };
     match reply.code() {
-        Some(Code::BadCharset) => true,
+        Some(Code::BadCharset(_)) => true,
         Some(_) => false,
         None => {
             error.retry() == Retry::Never
@@ -215,13 +223,16 @@ struct Find<'a, N> {
     charset: bool,
     tag: Option<Tag>,
     found: Finding,
+    /// What the pieces before it have found, and how that counts.
+    before: Option<Finding>,
+    joined: Joined,
     numbers: std::marker::PhantomData<N>,
 }
 
 impl<'a, N> Find<'a, N> {
     fn new(search: Search, returns: &'a [SearchReturn], charset: bool) -> Self {
-        let (found, numbers) = Default::default();
-        Self { search, returns, charset, tag: None, found, numbers }
+        let (found, joined, numbers) = Default::default();
+        Self { search, returns, charset, tag: None, found, before: None, joined, numbers }
     }
 }
 
@@ -264,14 +275,20 @@ impl<N: Number> Command for Find<'_, N> {
         }
     }
 
-    fn finish(self, _: Reply) -> Finding {
+    fn finish(mut self, _: Reply) -> Finding {
+        if let Some(before) = self.before {
+            self.found.retain(before);
+        }
         self.found
     }
 }
 
 impl<N: Number> Piecewise for Find<'_, N> {
     fn go_on_from(&mut self, before: Finding) {
-        self.found = before;
+        match self.joined {
+            Joined::Any => self.found = before,
+            Joined::Each => self.before = Some(before),
+        }
     }
 }
 
