@@ -56,6 +56,7 @@
 //! | read and change mailboxes | [`ImapClient`], [`imap`] |
 //! | fetch and delete | [`PopClient`], [`pop`] |
 //! | say where tokens come from | [`TokenProvider`], [`token`] |
+//! | register an application, and have a mailbox take its tokens | `docs/setup/README.md` in the package |
 //! | connect again and again, with one's own roots, deadlines and limits | [`Connector`] |
 //! | go through a SOCKS5 or HTTP proxy | `net::proxy` (feature `proxy`) |
 //! | name a server, or take a known one | [`Endpoint`], [`provider`] |

@@ -34,6 +34,9 @@
 //!
 //! A shared mailbox is opened with the token of the application or user that has access to it; it
 //! is another mailbox name with the same provider.
+//!
+//! What has to be done at Microsoft or Google before a mailbox takes a token, step by step and each
+//! with its check: `docs/setup/README.md` in the repository and in the package.
 
 mod access_token;
 mod cached;

@@ -23,7 +23,9 @@ use crate::token::{AccessToken, Cached, Rejection, TokenError, TokenProvider, To
 /// At Microsoft 365 the application needs the application permissions `SMTP.SendAsApp`,
 /// `IMAP.AccessAsApp`, `POP.AccessAsApp` of Office 365 Exchange Online with the administrator's
 /// consent ([`admin_consent_url`](crate::token::admin_consent_url)), its service principal
-/// registered in Exchange, and access to each mailbox:
+/// registered in Exchange, and access to each mailbox. For SMTP alone there is a shorter way, a role
+/// in Exchange, with which the token has no permission at all. All steps with their checks are in
+/// `docs/setup/microsoft365-applications.md`; Microsoft's page is
 /// <https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth>.
 ///
 /// # Example

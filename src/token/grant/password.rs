@@ -20,7 +20,8 @@ use crate::token::oauth::settings::{Settings, SetupError, user_settings};
 /// - passwords that begin or end with a space;
 /// - the tenants `common` and `consumers`.
 ///
-/// The registration must allow public client flows. The user is the mailbox's own; an
+/// The registration must allow public client flows, or the application show its credential
+/// ([`client_credential`](PasswordBuilder::client_credential)). The user is the mailbox's own; an
 /// administrator's password is never needed. Google has no such grant.
 ///
 /// The password stays in memory while this lives, and is used again when the refresh token is no
