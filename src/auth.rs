@@ -106,6 +106,29 @@ pub(crate) enum Credentials<'a> {
     Password(Password<'a>),
 }
 
+impl Credentials<'_> {
+    /// The mechanism, as transcripts call it.
+    pub(crate) const fn mechanism(&self) -> &'static str {
+        match self {
+            Self::Token { mechanism: TokenMechanism::Xoauth2, .. } => "xoauth2",
+            Self::Token { mechanism: TokenMechanism::OauthBearer, .. } => "oauthbearer",
+            Self::Password(password) => match password.mechanism {
+                PasswordMechanism::Plain => "plain",
+                PasswordMechanism::Login => "login",
+                PasswordMechanism::UserPass => "user_pass",
+            },
+        }
+    }
+
+    /// Whose mailbox is opened.
+    pub(crate) const fn user(&self) -> &str {
+        match self {
+            Self::Token { mailbox, .. } => mailbox,
+            Self::Password(password) => password.user,
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct Password<'a> {
     mechanism: PasswordMechanism,
@@ -114,6 +137,10 @@ pub(crate) struct Password<'a> {
 }
 
 impl Password<'_> {
+    pub(crate) fn octets(self) -> usize {
+        self.password.expose().len()
+    }
+
     pub(crate) fn session(self) -> Result<sasl::Session, InputError> {
         match self.mechanism {
             PasswordMechanism::Plain => sasl::Session::plain(self.user, self.password.expose()),

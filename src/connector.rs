@@ -20,6 +20,7 @@ use crate::net::tls::HandshakeError;
 use crate::net::{self, Connection, Dial, Stream, Tcp};
 use crate::sasl::{self, InputError};
 use crate::token::{AccessToken, Purpose, Rejection, TokenError, TokenProvider, TokenRequest};
+use crate::wirelog::{Dialogue, Recorder};
 use crate::{Endpoint, Limits, Protocol, Security, Stage, Timeouts, tls};
 
 /// One of the three clients. Not to be implemented elsewhere. `C::Error` is the error of its
@@ -72,6 +73,9 @@ pub struct Settings {
     pub(crate) proxy: Option<Proxy>,
     pub(crate) ehlo_name: Option<Arc<str>>,
     pub(crate) id: Vec<(String, String)>,
+    pub(crate) recorder: Option<Recorder>,
+    /// What `recorder` keeps of the connection that is being opened.
+    pub(crate) dialogue: Option<Dialogue>,
 }
 
 impl Settings {
@@ -86,6 +90,15 @@ impl Settings {
             proxy: None,
             ehlo_name: None,
             id: Vec::new(),
+            recorder: None,
+            dialogue: None,
+        }
+    }
+
+    /// For the recording, if there is one.
+    fn note(&self, what: impl FnOnce(&Dialogue)) {
+        if let Some(dialogue) = &self.dialogue {
+            what(dialogue);
         }
     }
 }
@@ -148,6 +161,13 @@ impl<C: Client> Connector<C> {
     pub fn id<'a>(mut self, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let fields = fields.into_iter();
         self.settings.id = fields.map(|(name, value)| (name.into(), value.into())).collect();
+        self
+    }
+
+    /// Has the dialogues of its connections recorded, without secrets and private words; see
+    /// [`wirelog`](crate::wirelog).
+    pub fn record(mut self, recorder: Recorder) -> Self {
+        self.settings.recorder = Some(recorder);
         self
     }
 
@@ -343,6 +363,25 @@ pub(crate) async fn connect<C: Establish>(
     if let Some(proxy) = &settings.proxy {
         check_proxy(proxy, endpoint).map_err(Obstacle::from)?;
     }
+    let Some(recorder) = &settings.recorder else {
+        return connect_unrecorded(settings, credentials).await;
+    };
+    let dialogue = recorder.begin(endpoint, &credentials);
+    let settings = Settings { dialogue: Some(dialogue.clone()), ..settings.clone() };
+    let connected = connect_unrecorded(&settings, credentials).await;
+    match &connected {
+        Ok(_) => dialogue.connected(),
+        Err(error) => dialogue.failed(error),
+    }
+    connected
+}
+
+/// The same, of which all but the beginning and the end is recorded where it happens.
+async fn connect_unrecorded<C: Establish>(
+    settings: &Settings,
+    credentials: Credentials<'_>,
+) -> Result<C, C::Error> {
+    let endpoint = &settings.endpoint;
     let mut bearer = Bearer::obtain(settings, credentials).await?;
     let (mut two_step, mut refreshed) = (false, false);
     let mut dials = 0;
@@ -392,9 +431,13 @@ impl<'a> Bearer<'a> {
             Credentials::Token { mechanism, mailbox, provider } => {
                 let request = TokenRequest::new(settings.endpoint.clone(), mailbox);
                 let token = fetch(settings, provider, &request).await?;
+                settings.note(|dialogue| dialogue.credential(token.expose().len()));
                 Self::Token { mechanism, mailbox, provider, token }
             }
-            Credentials::Password(password) => Self::Password(password),
+            Credentials::Password(password) => {
+                settings.note(|dialogue| dialogue.credential(password.octets()));
+                Self::Password(password)
+            }
         })
     }
 
@@ -420,6 +463,7 @@ impl<'a> Bearer<'a> {
         match fetch(settings, *provider, &request).await {
             Ok(other) if !other.same(token) => {
                 *token = other;
+                settings.note(|dialogue| dialogue.credential(token.expose().len()));
                 true
             }
             _ => false,
@@ -443,6 +487,7 @@ async fn fetch(
 
 /// One connection, from dialling to login.
 async fn attempt<C: Establish>(settings: &Settings, login: Login) -> Result<C, C::Error> {
+    settings.note(Dialogue::dial);
     let connection = dial(settings).await?;
     let peer = connection.peer;
     let (stream, protection) = match settings.endpoint.security() {
@@ -499,10 +544,13 @@ async fn handshake(
 ) -> Result<Box<dyn Stream>, Obstacle> {
     let config = settings.tls.clone().unwrap_or_default();
     let host = settings.endpoint.host();
-    config.handshake(connection, host, settings.timeouts.tls).await.map_err(|error| match error {
+    let stream = config.handshake(connection, host, settings.timeouts.tls).await;
+    let stream = stream.map_err(|error| match error {
         HandshakeError::Net(error) => Obstacle::Net(Stage::Tls, error),
         HandshakeError::Misuse(misuse) => Obstacle::Misuse(misuse),
-    })
+    })?;
+    settings.note(Dialogue::tls);
+    Ok(stream)
 }
 
 #[cfg(all(test, feature = "pop"))]

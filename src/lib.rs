@@ -69,7 +69,8 @@
 //! is lost is said at each method. Dropping a client closes the connection without a word.
 //!
 //! # Seeing the dialogue
-//! Protocol lines are `tracing` events at level TRACE, target `mailbearer::wire`, without secrets.
+//! Protocol lines are `tracing` events at level TRACE, target `mailbearer::wire`, without secrets. A
+//! [`wirelog::Recorder`] keeps them as a transcript that can be given to others and replayed.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(all(feature = "smtp", feature = "imap", feature = "pop")),
@@ -104,6 +105,7 @@ pub mod smtp;
 pub mod testing;
 pub mod token;
 mod wire;
+pub mod wirelog;
 
 /// Whom to trust.
 pub mod tls {

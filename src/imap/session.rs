@@ -24,8 +24,9 @@ impl Session {
     pub(crate) fn new(stream: Box<dyn Stream>, settings: &Settings, confidential: bool) -> Self {
         let core = Core::new(&settings.limits, confidential);
         let (timeouts, limits) = (settings.timeouts.clone(), &settings.limits);
+        let driver = Driver::new(stream, core, Protocol::Imap.name(), timeouts, limits);
         Self {
-            driver: Driver::new(stream, core, Protocol::Imap.name(), timeouts, limits),
+            driver: driver.recorded(settings.dialogue.clone()),
             command_line: settings.endpoint.profile().command_line(),
         }
     }

@@ -12,6 +12,7 @@ use super::{Error, Stream};
 use crate::fault::Fault;
 use crate::machine::{Abandon, Machine};
 use crate::secret::Scrubber;
+use crate::wirelog::Dialogue;
 use crate::{Limits, Timeouts};
 
 /// Why a core can no longer be driven.
@@ -76,6 +77,13 @@ impl<M: Machine> Driver<M> {
             eof: false,
             broken: false,
         }
+    }
+
+    /// Has what is said recorded.
+    pub(crate) fn recorded(mut self, dialogue: Option<Dialogue>) -> Self {
+        self.trace.record(dialogue);
+        self.trace.attach(self.core.input());
+        self
     }
 
     pub(crate) const fn core(&self) -> &M {
@@ -313,6 +321,7 @@ impl<M: Machine> Driver<M> {
     fn end(&mut self) {
         self.eof = true;
         self.core.eof();
+        self.trace.end();
     }
 
     fn failed(&mut self, error: std::io::Error) -> Broken {

@@ -126,7 +126,8 @@ impl Opening {
     fn new(stream: Box<dyn Stream>, settings: &Settings, confidential: bool) -> Self {
         let core = Core::new(settings.limits.clone(), confidential);
         let (timeouts, limits) = (settings.timeouts.clone(), &settings.limits);
-        Self { driver: Driver::new(stream, core, Protocol::Pop.name(), timeouts, limits) }
+        let driver = Driver::new(stream, core, Protocol::Pop.name(), timeouts, limits);
+        Self { driver: driver.recorded(settings.dialogue.clone()) }
     }
 
     async fn greeting(&mut self) -> Result<(), Error> {

@@ -78,7 +78,8 @@ struct Opening {
 impl Opening {
     fn new(stream: Box<dyn Stream>, core: Core, settings: &Settings) -> Self {
         let (timeouts, limits) = (settings.timeouts.clone(), &settings.limits);
-        Self { driver: Driver::new(stream, core, Protocol::Smtp.name(), timeouts, limits) }
+        let driver = Driver::new(stream, core, Protocol::Smtp.name(), timeouts, limits);
+        Self { driver: driver.recorded(settings.dialogue.clone()) }
     }
 
     /// 220, or 554 from a server that takes no mail (RFC 5321 section 3.1).

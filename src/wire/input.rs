@@ -3,6 +3,8 @@
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr;
 
+use super::Heard;
+
 /// Octets received and not yet cut into frames.
 ///
 /// It remembers how far a line end was searched for, so that a peer that sends one octet at a time
@@ -16,8 +18,8 @@ pub(crate) struct Input {
     expected: usize,
     /// Octets ever received.
     received: u64,
-    /// Lines for the trace, if it is on.
-    heard: Option<Vec<String>>,
+    /// What was read, for the trace, if it is on.
+    heard: Option<Vec<Heard>>,
 }
 
 impl Input {
@@ -131,23 +133,23 @@ impl Input {
         self.heard = Some(Vec::new());
     }
 
-    /// Records a line for the trace; `text` runs only if the trace is on.
-    pub(crate) fn hear(&mut self, text: impl FnOnce() -> String) {
+    /// Keeps something for the trace; `what` runs only if the trace is on.
+    pub(crate) fn hear(&mut self, what: impl FnOnce() -> Heard) {
         if let Some(heard) = &mut self.heard {
-            heard.push(text());
+            heard.push(what());
         }
     }
 
-    /// Records the first octets of the buffer for the trace.
+    /// Keeps the first octets of the buffer, which are a line, for the trace.
     pub(crate) fn hear_line(&mut self, octets: usize) {
         if let Some(heard) = &mut self.heard {
             let line = self.buffer.get(..octets).unwrap_or_default();
-            heard.push(String::from_utf8_lossy(line).into_owned());
+            heard.push(Heard::Line(line.to_vec()));
         }
     }
 
-    /// The lines recorded since the last call.
-    pub(crate) fn take_heard(&mut self) -> Vec<String> {
+    /// What was kept since the last call.
+    pub(crate) fn take_heard(&mut self) -> Vec<Heard> {
         self.heard.as_mut().map(std::mem::take).unwrap_or_default()
     }
 }

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use memchr::memrchr;
 
-use super::Input;
+use super::{Heard, Input};
 use crate::fault::Fault;
 
 /// Limits of one response.
@@ -84,7 +84,10 @@ impl Framer {
             let Some(octets) = self.announced(input.unread(), end) else {
                 let frame = input.cut(end + 1);
                 let is_rest = std::mem::take(self).is_within();
-                input.hear(|| without_literals(&frame, is_rest || may_hold_literals(&frame)));
+                input.hear(|| {
+                    let literals = is_rest || may_hold_literals(&frame);
+                    Heard::response(&frame, !is_rest, literals, announced_literal)
+                });
                 return Ok(Some(Cut::Frame(frame)));
             };
             if self.kept < Self::MOST_KEPT {
@@ -113,10 +116,11 @@ impl Framer {
     /// Cuts off the text up to `end`, behind which `octets` of a literal come.
     fn head(&mut self, input: &mut Input, end: usize, octets: u64) -> Cut {
         let head = input.cut(end + 1);
+        let begins = self.handed_on.is_none();
         let text = (head.len() as u64).saturating_sub(self.literals);
         let handed_on = self.handed_on.unwrap_or(0).saturating_add(text);
         *self = Self { chunks: octets, handed_on: Some(handed_on), ..Self::default() };
-        input.hear(|| without_literals(&head, true));
+        input.hear(|| Heard::response(&head, begins, true, announced_literal));
         Cut::Head(head, octets)
     }
 
@@ -175,22 +179,6 @@ fn announced_literal(line: &[u8]) -> Option<u64> {
     }
     // A number too large for 64 bits is beyond any limit.
     Some(std::str::from_utf8(digits).ok()?.parse().unwrap_or(u64::MAX))
-}
-
-/// A response as the trace shows it: literals by their length only.
-fn without_literals(frame: &[u8], literals: bool) -> String {
-    let mut shown = String::new();
-    let mut rest = frame;
-    while let Some(end) = memchr::memchr(b'\n', rest) {
-        let line = &rest[..end];
-        shown.push_str(&String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)));
-        rest = &rest[end + 1..];
-        if let Some(octets) = literals.then(|| announced_literal(line)).flatten() {
-            shown.push_str("[…]");
-            rest = rest.get(octets as usize..).unwrap_or_default();
-        }
-    }
-    shown
 }
 
 #[cfg(test)]
@@ -402,13 +390,5 @@ mod tests {
         assert_eq!(frames(&[&[b'x'; 300]]), [Err(Fault::LineTooLong { limit: 100 })]);
         let chunks: Vec<&[u8]> = long.chunks(1).collect();
         assert_eq!(frames(&chunks), [Err(Fault::LineTooLong { limit: 200 })]);
-    }
-
-    #[test]
-    fn the_trace_shows_a_literal_by_its_length() {
-        assert_eq!(
-            without_literals(b"* 1 FETCH (BODY[] {5}\r\na\r\nb\n UID 7)\r\n", true),
-            "* 1 FETCH (BODY[] {5}[…] UID 7)"
-        );
     }
 }

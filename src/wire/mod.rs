@@ -1,12 +1,14 @@
 //! Octets to frames and back. Knows no verbs.
 
 pub(crate) mod dot;
+pub(crate) mod heard;
 mod input;
 mod line;
 pub(crate) mod literal;
 mod look;
 mod output;
 
+pub(crate) use heard::{Heard, Said};
 pub(crate) use input::Input;
 #[cfg(feature = "smtp")]
 pub(crate) use line::LineSpan;

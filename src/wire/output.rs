@@ -7,6 +7,7 @@ use memchr::memchr;
 use memchr::memchr3;
 use zeroize::Zeroize;
 
+use super::Said;
 use crate::fault::Unwritable;
 use crate::secret::Secret;
 
@@ -23,8 +24,10 @@ pub(crate) struct Output {
     sent: usize,
     /// Spans that are not shown in the trace, in order, with what is shown instead.
     hidden: Vec<(Range<usize>, Hidden)>,
-    /// Octets already shown in the trace.
+    /// Octets that the trace was told of.
     shown: usize,
+    /// Octets that it was told of and that did not leave.
+    taken_back: usize,
     /// Whether secrets may be written.
     confidential: bool,
 }
@@ -44,6 +47,7 @@ impl Output {
             sent: 0,
             hidden: Vec::new(),
             shown: 0,
+            taken_back: 0,
             confidential,
         }
     }
@@ -115,6 +119,7 @@ impl Output {
         }
         buffer.truncate(mark);
         self.hidden.retain(|(span, _)| span.end <= mark);
+        self.taken_back += self.shown.saturating_sub(mark);
         self.shown = self.shown.min(mark);
         true
     }
@@ -216,30 +221,35 @@ impl Output {
     }
 
     /// What was written since the last call, for the trace: secrets and content by their length.
-    pub(crate) fn show(&mut self) -> Vec<String> {
+    pub(crate) fn take_said(&mut self) -> Vec<Said> {
         let buffer = self.buffer.expose();
-        let mut text = Vec::new();
+        let mut said = Vec::new();
+        let text = |said: &mut Vec<Said>, text: &[u8]| {
+            if !text.is_empty() {
+                said.push(Said::Text(text.to_vec()));
+            }
+        };
+        let back = std::mem::take(&mut self.taken_back);
+        if back > 0 {
+            said.push(Said::TakenBack(back));
+        }
         let mut at = self.shown;
         for (span, hidden) in &self.hidden {
             if span.end <= at {
                 continue;
             }
             let start = span.start.max(at);
-            text.extend_from_slice(&buffer[at..start]);
+            text(&mut said, &buffer[at..start]);
             let octets = span.end - start;
-            text.extend_from_slice(
-                match hidden {
-                    Hidden::Secret => format!("[secret, {octets} octets]"),
-                    Hidden::Content => format!("[content, {octets} octets]\n"),
-                }
-                .as_bytes(),
-            );
+            said.push(match hidden {
+                Hidden::Secret => Said::Secret(octets),
+                Hidden::Content => Said::Content(octets),
+            });
             at = span.end;
         }
-        text.extend_from_slice(&buffer[at..]);
+        text(&mut said, &buffer[at..]);
         self.shown = buffer.len();
-        let text = String::from_utf8_lossy(&text);
-        text.split_terminator('\n').map(|line| line.trim_end_matches('\r').to_owned()).collect()
+        said
     }
 
     /// Makes room without leaving a copy of a secret behind in freed memory.
@@ -261,6 +271,11 @@ impl Output {
 
 #[cfg(test)]
 impl Output {
+    /// What was written since the last call, as the trace shows it.
+    pub(crate) fn show(&mut self) -> Vec<String> {
+        super::heard::lines(&self.take_said())
+    }
+
     /// What the buffer takes of memory.
     pub(crate) fn capacity(&self) -> usize {
         self.buffer.expose().capacity()

@@ -12,7 +12,7 @@
 use super::handshake::{Dialogue, Host, Target, unasked};
 use super::{Credentials, Error, Part, SetupError, SocksReply};
 use crate::secret::Secret;
-use crate::wire::{Input, Output};
+use crate::wire::{Heard, Input, Output};
 
 const VERSION: u8 = 5;
 const CONNECT: u8 = 1;
@@ -62,7 +62,7 @@ impl Socks5 {
             return Err(Error::malformed("the version 5 of SOCKS", input.unread()));
         }
         let [method, ..] = *rest else { return Ok(false) };
-        input.hear(|| format!("method {method}"));
+        input.hear(|| Heard::Note(format!("method {method}")));
         match (method, self.login.take()) {
             (NO_AUTHENTICATION, _) => {
                 input.skip(2);
@@ -89,7 +89,7 @@ impl Socks5 {
             return Err(Error::malformed("the version 1 of the login", input.unread()));
         }
         let [status, ..] = *rest else { return Ok(false) };
-        input.hear(|| format!("login status {status}"));
+        input.hear(|| Heard::Note(format!("login status {status}")));
         if status != 0 {
             return Err(Error::CredentialsRefused);
         }
@@ -125,7 +125,7 @@ fn reply(input: &mut Input) -> Result<bool, Error> {
     if *reply != 0 {
         // Some servers close without the rest.
         let reply = *reply;
-        input.hear(|| format!("reply {reply}"));
+        input.hear(|| Heard::Note(format!("reply {reply}")));
         return Err(Error::Socks(SocksReply::of(reply)));
     }
     // The address is the proxy's own, which is of no use here.
@@ -140,7 +140,7 @@ fn reply(input: &mut Input) -> Result<bool, Error> {
         return Ok(false);
     }
     input.skip(length);
-    input.hear(|| "reply 0".to_owned());
+    input.hear(|| Heard::Note("reply 0".to_owned()));
     Ok(true)
 }
 

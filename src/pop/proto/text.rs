@@ -8,8 +8,8 @@ use crate::Limits;
 use crate::fault::Fault;
 use crate::pop::Reply;
 use crate::pop::command::rows;
-use crate::wire::Input;
 use crate::wire::dot::{Unstuffed, Unstuffer};
+use crate::wire::{Heard, Input};
 
 /// A multi-line answer that is being read.
 pub(super) struct Text {
@@ -145,13 +145,13 @@ impl Text {
         input.skip(skip);
         Ok(Some(match &self.kind {
             Kind::Streamed => {
-                input.hear(|| format!("[message, {length} octets]"));
+                input.hear(|| Heard::Message(length));
                 Event::End
             }
             Kind::Whole { reply, shape, most } => {
                 input.hear(|| match shape {
-                    Shape::Message => format!("[message, {length} octets]"),
-                    _ => String::from_utf8_lossy(&text).trim_end().to_owned(),
+                    Shape::Message => Heard::Message(length),
+                    _ => Heard::Listing(text.to_vec()),
                 });
                 if *shape != Shape::Message && !abandoned {
                     most.check_lines(&text)?;
