@@ -5,7 +5,9 @@
 //! string, and a string ends where something can follow a string.
 
 use std::fmt;
+use std::ops::Range;
 
+use super::scan::{Row, either, either_in};
 use crate::imap::types::Text;
 
 /// Why a piece of a response could not be read: what the grammar wants at that place.
@@ -20,6 +22,16 @@ impl fmt::Display for Malformed {
 
 /// What reading a piece of a response gives.
 pub(crate) type Parsed<T> = Result<T, Malformed>;
+
+// What nearly all strings end in, and `NIL` with what is behind it: as numbers they are compared at
+// once.
+const QUOTE_SPACE: u16 = u16::from_le_bytes(*b"\" ");
+const QUOTE_CLOSE: u16 = u16::from_le_bytes(*b"\")");
+const NIL_SPACE: u32 = u32::from_le_bytes(*b"NIL ");
+const NIL_CLOSE: u32 = u32::from_le_bytes(*b"NIL)");
+
+/// A row, and a quotation mark at its end with what is behind it.
+const LOOKED_AT: usize = size_of::<Row>() + 2;
 
 /// A place in a frame. Literals lie inline, as on the wire: `{5}` CRLF and five octets.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +85,16 @@ impl<'a> Cursor<'a> {
         true
     }
 
+    /// Steps over these octets if they come next.
+    #[inline]
+    pub(crate) fn eat_all(&mut self, octets: &[u8]) -> bool {
+        let comes = self.rest().starts_with(octets);
+        if comes {
+            self.at += octets.len();
+        }
+        comes
+    }
+
     #[inline]
     pub(crate) fn expect(&mut self, octet: u8, what: &'static str) -> Parsed<()> {
         if self.eat(octet) { Ok(()) } else { Err(Malformed(what)) }
@@ -124,14 +146,6 @@ impl<'a> Cursor<'a> {
     /// Steps over `NIL`.
     #[inline]
     pub(crate) fn eat_nil(&mut self) -> bool {
-        // As numbers they are compared at once.
-        const USUAL: [u32; 2] = [u32::from_le_bytes(*b"NIL "), u32::from_le_bytes(*b"NIL)")];
-        if let Some(word) = self.rest().first_chunk()
-            && USUAL.contains(&u32::from_le_bytes(*word))
-        {
-            self.at += 3;
-            return true;
-        }
         matches!(self.peek(), Some(b'N' | b'n')) && self.eat_word(b"NIL")
     }
 
@@ -162,30 +176,78 @@ impl<'a> Cursor<'a> {
         Ok(Text::quoted(text.get(..length).unwrap_or_default(), escaped))
     }
 
-    /// Steps over a quoted string that nothing is odd about: it ends before `escape`, where the
-    /// next backslash is, a space or a parenthesis follows it, and the frame goes on a little
-    /// behind it. Where its text ends.
-    // Eight octets at a time: most strings of an ENVELOPE and a BODYSTRUCTURE have no more than
-    // sixteen, too few for what a call of `memchr` costs.
+    /// Steps over a string that nothing is odd about, or `NIL`, and over a space behind it: where
+    /// its text lies; `NIL` lies nowhere. Nothing if the next is anything else: a string with
+    /// escapes in it, or with something else than a space or a parenthesis behind it, or at the end
+    /// of the frame.
     #[inline(always)]
-    pub(crate) fn plain_quoted(&mut self, escape: usize) -> Option<usize> {
-        const USUAL: [u16; 2] = [u16::from_le_bytes(*b"\" "), u16::from_le_bytes(*b"\")")];
-        let mut rest = self.frame.get(self.at + 1..)?;
-        let within = loop {
-            let (word, behind) = rest.split_first_chunk()?;
-            let found = lowest_equal(u64::from_le_bytes(*word), b'"');
-            if found != 0 {
-                break found.trailing_zeros() as usize / 8;
+    pub(crate) fn plain_string(&mut self) -> Option<Range<usize>> {
+        let [first, ahead @ ..] = self.ahead::<{ 1 + LOOKED_AT }>()?;
+        match first {
+            b'"' => match Self::plain_end(ahead) {
+                Some((length, whole)) => {
+                    let start = self.at + 1;
+                    self.at = start + whole?;
+                    Some(start..start + length)
+                }
+                None => self.long_string(),
+            },
+            b'N' => {
+                self.at += match u32::from_le_bytes(*self.ahead()?) {
+                    NIL_SPACE => 4,
+                    NIL_CLOSE => 3,
+                    _ => return None,
+                };
+                Some(0..0)
             }
-            rest = behind;
-        };
-        let end = self.frame.len() - rest.len() + within;
-        let last = u16::from_le_bytes(*rest.get(within..)?.first_chunk()?);
-        if end > escape || !USUAL.contains(&last) {
-            return None;
+            _ => None,
         }
-        self.at = end + 1;
-        Some(end)
+    }
+
+    /// The same for the quoted strings that are longer than a row.
+    fn long_string(&mut self) -> Option<Range<usize>> {
+        let start = self.at + 1;
+        let mut row = start;
+        loop {
+            match Self::plain_end(self.frame.get(row..)?.first_chunk()?) {
+                Some((length, whole)) => {
+                    self.at = row + whole?;
+                    return Some(start..row + length);
+                }
+                None => row += size_of::<Row>(),
+            }
+        }
+    }
+
+    /// Whether a quoted string ends within a row: how long its text is, and that with what is
+    /// behind it, if nothing is odd.
+    #[inline(always)]
+    fn plain_end(ahead: &[u8; LOOKED_AT]) -> Option<(usize, Option<usize>)> {
+        let length = either(ahead.first_chunk()?, b'"', b'\\')?;
+        let last = u16::from_le_bytes(*ahead.get(length..)?.first_chunk()?);
+        let whole = match last {
+            QUOTE_SPACE => Some(length + 2),
+            QUOTE_CLOSE => Some(length + 1),
+            _ => None,
+        };
+        Some((length, whole))
+    }
+
+    /// The next octets, if there are so many.
+    #[inline(always)]
+    fn ahead<const N: usize>(&self) -> Option<&'a [u8; N]> {
+        self.frame.get(self.at..)?.first_chunk()
+    }
+
+    /// Steps over `NIL`, and over a space behind it, in the spelling that nearly all servers use.
+    #[inline(always)]
+    pub(crate) fn plain_nil(&mut self) -> bool {
+        self.at += match self.ahead().map(|word| u32::from_le_bytes(*word)) {
+            Some(NIL_SPACE) => 4,
+            Some(NIL_CLOSE) => 3,
+            _ => return false,
+        };
+        true
     }
 
     /// Steps over a quoted string: how many octets are within the quotes, and whether there are
@@ -230,6 +292,27 @@ impl<'a> Cursor<'a> {
         Ok(parse_u64(word))
     }
 
+    /// Steps over a number that nothing is odd about, and over a space behind it: a space or a
+    /// parenthesis follows, and it fits 64 bits however large its digits are.
+    #[inline(always)]
+    pub(crate) fn plain_number(&mut self) -> Option<u64> {
+        let (mut at, mut number) = (self.at, 0_u64);
+        let behind = loop {
+            let octet = *self.frame.get(at)?;
+            let digit = octet.wrapping_sub(b'0');
+            if digit > 9 {
+                break octet;
+            }
+            number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+            at += 1;
+        };
+        if !(1..=19).contains(&(at - self.at)) || !matches!(behind, b' ' | b')') {
+            return None;
+        }
+        self.at = at + usize::from(behind == b' ');
+        Some(number)
+    }
+
     /// The digits that come next, as a number; `None` without a digit or beyond 64 bits.
     pub(crate) fn digits(&mut self) -> Option<u64> {
         let length = self.rest().iter().take_while(|octet| octet.is_ascii_digit()).count();
@@ -270,7 +353,7 @@ fn quoted_end(text: &[u8]) -> Option<(usize, bool)> {
     let mut escaped = false;
     let mut at = 0;
     loop {
-        let hit = at + find_quote_or_backslash(text.get(at..)?)?;
+        let hit = at + either_in(text.get(at..)?, b'"', b'\\')?;
         let next = text.get(hit + 1).copied();
         if text.get(hit) == Some(&b'\\') {
             let escape = matches!(next, Some(b'"' | b'\\'));
@@ -287,43 +370,40 @@ fn quoted_end(text: &[u8]) -> Option<(usize, bool)> {
 /// A bit in the top of each octet of `word` that equals `octet`, and no other.
 const fn equal(word: u64, octet: u8) -> u64 {
     const LOWS: u64 = u64::from_ne_bytes([0x7f; 8]);
-    let word = word ^ (ONES * octet as u64);
+    let word = word ^ u64::from_ne_bytes([octet; 8]);
     !((word & LOWS).wrapping_add(LOWS) | word | LOWS)
-}
-
-/// Of the octets of `word` that equal `octet`, a bit in the top of the lowest; above that, bits
-/// that mean nothing.
-const fn lowest_equal(word: u64, octet: u8) -> u64 {
-    let word = word ^ (ONES * octet as u64);
-    word.wrapping_sub(ONES) & !word & (ONES << 7)
-}
-
-const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-
-/// Eight octets at a time: the strings of an ENVELOPE are too short for what a call of `memchr`
-/// costs.
-#[inline]
-fn find_quote_or_backslash(text: &[u8]) -> Option<usize> {
-    let (words, rest) = text.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let found = lowest_equal(word, b'"') | lowest_equal(word, b'\\');
-        if found != 0 {
-            return Some(at * 8 + found.trailing_zeros() as usize / 8);
-        }
-    }
-    let found = rest.iter().position(|octet| matches!(octet, b'"' | b'\\'))?;
-    Some(words.len() * 8 + found)
 }
 
 /// Where the list ends that begins here. It does not recurse, so no depth of nesting is too much.
 fn list_end(list: &[u8]) -> Parsed<usize> {
+    if let Some(end) = flat_list_end(list) {
+        return Ok(end);
+    }
     // Where nothing is escaped and no literal follows, quotes and parentheses are all there is.
     let odd = memchr::memchr2(b'\\', b'{', list).unwrap_or(list.len());
     match plain_list_end(list.get(..odd).unwrap_or_default()) {
         Some(end) => Ok(end),
         None => odd_list_end(list),
     }
+}
+
+/// The same for a list of words alone, such as flags.
+fn flat_list_end(list: &[u8]) -> Option<usize> {
+    let words = list.get(1..)?;
+    for (at, row) in words.as_chunks::<{ size_of::<Row>() }>().0.iter().enumerate() {
+        let close = either(row, b'(', b')');
+        let other = either(row, b'"', b'{');
+        match (close, other) {
+            (None, None) => {}
+            (Some(close), other)
+                if row.get(close) == Some(&b')') && other.is_none_or(|other| close < other) =>
+            {
+                return Some(1 + at * row.len() + close + 1);
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 fn plain_list_end(list: &[u8]) -> Option<usize> {
@@ -533,14 +613,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn the_end_of_a_string_is_where_a_plain_search_finds_it(
-            text in "[a-z\u{80}-\u{ff}\"\\\\]{0,40}"
-        ) {
-            let plain = text.bytes().position(|octet| matches!(octet, b'"' | b'\\'));
-            prop_assert_eq!(find_quote_or_backslash(text.as_bytes()), plain);
-        }
-
         #[test]
         fn no_octets_make_a_cursor_panic(bytes: Vec<u8>) {
             let _ = Cursor::new(&bytes).value();

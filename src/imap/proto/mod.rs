@@ -21,6 +21,7 @@ pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod parts;
 pub(crate) mod response;
+pub(crate) mod scan;
 pub(crate) mod selected;
 
 use std::borrow::Cow;

@@ -26,6 +26,34 @@ pub struct DateTime {
 impl DateTime {
     /// Reads the text between the quotes. `None` if it has another form.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let fixed = text.try_into().ok().and_then(Self::of_fixed_width);
+        fixed.or_else(|| Self::of_any_width(text))
+    }
+
+    /// As the RFC has it, and nearly every server.
+    fn of_fixed_width(text: &[u8; 26]) -> Option<Self> {
+        let marks = [2, 6, 11, 14, 17, 20].map(|at| text[at]);
+        let two_digits = |at: usize| {
+            let [tens, ones] = [text[at], text[at + 1]].map(|octet| octet.wrapping_sub(b'0'));
+            (marks == *b"-- :: " && tens <= 9 && ones <= 9).then(|| 10 * tens + ones)
+        };
+        let minutes = i16::from(two_digits(22)?) * 60 + i16::from(two_digits(24)?);
+        Some(Self {
+            year: u16::from(two_digits(7)?) * 100 + u16::from(two_digits(9)?),
+            month: month(&text[3..6])?,
+            day: two_digits(0)?,
+            hour: two_digits(12)?,
+            minute: two_digits(15)?,
+            second: two_digits(18)?,
+            offset: match text[21] {
+                b'+' => minutes,
+                b'-' => -minutes,
+                _ => return None,
+            },
+        })
+    }
+
+    fn of_any_width(text: &[u8]) -> Option<Self> {
         let mut cursor = Cursor::new(text);
         cursor.spaces();
         let day = two_digits(&mut cursor)?;
@@ -223,6 +251,21 @@ mod tests {
         assert_eq!(unix(" 1-Jan-1970 00:00:00 +0000"), Some(0));
         assert_eq!(unix("31-Dec-1969 23:30:00 +0130"), Some(-7200));
         assert_eq!(unix("29-Feb-2000 12:00:00 +0000"), Some(951_825_600));
+    }
+
+    #[test]
+    fn fixed_and_any_width_are_the_same_date() {
+        for date in ["17-Jul-1996 02:44:25 -0730", "00-dEC-0000 99:99:99 +9999"] {
+            let fixed = DateTime::of_fixed_width(date.as_bytes().try_into().unwrap());
+            assert!(fixed.is_some() && fixed == DateTime::of_any_width(date.as_bytes()));
+        }
+        for odd in [
+            "1-Jan-2020 00:00:00  +0000",
+            "17-Jul-1996 02:44:25 \u{b1}070",
+            "17-Jul-1996 02:44:2a +0700",
+        ] {
+            assert_eq!(DateTime::of_fixed_width(odd.as_bytes().try_into().unwrap()), None, "{odd}");
+        }
     }
 
     #[test]

@@ -28,38 +28,38 @@ impl Fields {
 
     /// Finds the fields of the envelope that comes next, and steps over it; over nothing if it has
     /// no end. Says as well why it is not complete.
-    pub(crate) fn find(reader: &mut Reader<'_, '_>) -> Parsed<(Self, Option<Malformed>)> {
-        let fields = reader.run_from(reader.spans.len()).first();
-        reader.note_all([Span::NONE; Self::COUNT + 1])?;
+    pub(crate) fn find(reader: &mut Reader<'_>) -> Parsed<(Self, Option<Malformed>)> {
+        let mut fields = [Span::NONE; Self::COUNT + 1];
         let start = reader.cursor;
-        let fault = Self::read(fields as usize, reader).err();
+        let fault = Self::read(&mut fields, reader).err();
         if fault.is_some() {
             reader.cursor = start;
             reader.cursor.value()?;
-            if let Some(place) = reader.spans.get_mut(fields as usize + Self::COUNT) {
-                *place = Span::between(start.at(), reader.cursor.at());
-            }
+            fields[Self::COUNT] = Span::between(start.at(), reader.at());
         }
-        Ok((Self(fields), fault))
+        let first = reader.run_from(reader.spans.len()).first();
+        reader.note_all(fields)?;
+        Ok((Self(first), fault))
     }
 
-    fn read(fields: usize, reader: &mut Reader<'_, '_>) -> Parsed<()> {
+    fn read(fields: &mut [Span; Self::COUNT + 1], reader: &mut Reader<'_>) -> Parsed<()> {
+        let [date, subject, from, sender, reply_to, to, cc, bcc, in_reply_to, message_id, _] =
+            fields;
         reader.cursor.expect(b'(', "an envelope")?;
         reader.cursor.spaces();
         // Domino puts it in one pair of parentheses more (MailKit#943).
         let wrapped = reader.cursor.eat(b'(');
-        for field in 0..Self::COUNT {
-            let (found, read) = if (2..8).contains(&field) {
-                let first = reader.spans.len();
-                let read = addresses(reader);
-                (reader.run_from(first).into(), read)
-            } else {
-                (reader.string()?, Ok(()))
-            };
-            if let Some(place) = reader.spans.get_mut(fields + field) {
-                *place = found;
-            }
+        for string in [date, subject] {
+            *string = reader.string()?;
+        }
+        for list in [from, sender, reply_to, to, cc, bcc] {
+            let first = reader.spans.len();
+            let read = addresses(reader);
+            *list = reader.run_from(first).into();
             read?;
+        }
+        for string in [in_reply_to, message_id] {
+            *string = reader.string()?;
         }
         reader.cursor.end_list("the end of the envelope")?;
         if wrapped {
@@ -271,38 +271,35 @@ impl fmt::Debug for Address<'_> {
 
 /// Reads a list of addresses; none where there is `NIL`, `()` (hydroxide, rust-imap#166) or
 /// nothing.
-fn addresses(reader: &mut Reader<'_, '_>) -> Parsed<()> {
+fn addresses(reader: &mut Reader<'_>) -> Parsed<()> {
     match reader.next() {
         Some(b')') => return Ok(()),
-        Some(b'N') if reader.cursor.eat_nil() => return Ok(()),
+        Some(b'N') if reader.cursor.plain_nil() => return Ok(()),
         Some(b'(') => reader.cursor.eat(b'('),
         _ => return reader.cursor.nstring().map(|_| ()),
     };
-    loop {
-        match reader.next() {
-            Some(b')') => {
-                reader.cursor.eat(b')');
-                return Ok(());
+    while !reader.closes() {
+        if reader.cursor.peek() == Some(b'(') {
+            let (start, known) = (reader.cursor, reader.spans.len());
+            if address(reader).is_err() {
+                reader.spans.truncate(known);
+                reader.cursor = start;
+                reader.cursor.value()?;
             }
-            Some(b'(') => {
-                let (start, known) = (reader.cursor, reader.spans.len());
-                if address(reader).is_err() {
-                    reader.spans.truncate(known);
-                    reader.cursor = start;
-                    reader.cursor.value()?;
-                }
-            }
+        } else {
             // SmarterMail sends NIL among addresses (MailKit#991).
-            _ => drop(reader.cursor.nstring()?),
+            reader.cursor.nstring()?;
         }
     }
+    Ok(())
 }
 
-fn address(reader: &mut Reader<'_, '_>) -> Parsed<()> {
+fn address(reader: &mut Reader<'_>) -> Parsed<()> {
     reader.cursor.expect(b'(', "an address")?;
-    reader.note_strings(SPANS)?;
-    reader.cursor.spaces();
-    reader.cursor.expect(b')', "the end of an address")
+    let address: [Span; SPANS] =
+        [reader.string()?, reader.string()?, reader.string()?, reader.string()?];
+    reader.note_all(address)?;
+    if reader.closes() { Ok(()) } else { Err(Malformed("the end of an address")) }
 }
 
 #[cfg(test)]
@@ -322,11 +319,10 @@ mod tests {
 
     /// Reads an envelope at the start of a frame, and what is left of the frame.
     fn find(frame: &'static [u8]) -> Parsed<(Envelope<'static>, &'static [u8])> {
-        let spans = Box::leak(Box::default());
-        let mut reader = Reader::new(frame, spans)?;
+        let mut reader = Reader::new(frame, 0)?;
         let (fields, _) = Fields::find(&mut reader)?;
         let rest = reader.cursor.rest();
-        let source = Source { frame, spans };
+        let source = Source { frame, spans: reader.spans.leak() };
         Ok((Envelope::new(source, fields), rest))
     }
 

@@ -1,6 +1,6 @@
 //! Where something lies in a frame: the index of what a FETCH response says.
 
-use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u64};
 use crate::imap::types::Text;
 
 /// A run of octets in a frame of less than 4 GiB, or none.
@@ -138,26 +138,25 @@ impl<'a> Source<'a> {
 
 /// Reads lists of a frame, and notes where their strings lie.
 #[derive(Debug)]
-pub(crate) struct Reader<'f, 'i> {
+pub(crate) struct Reader<'f> {
     pub(crate) cursor: Cursor<'f>,
-    /// Where the next backslash is, or one that was passed already: they are few, and strings
-    /// before it need not be searched for any.
-    escape: usize,
-    pub(crate) spans: &'i mut Vec<Span>,
+    pub(crate) spans: Vec<Span>,
 }
 
-impl<'f, 'i> Reader<'f, 'i> {
+impl<'f> Reader<'f> {
     /// A span takes more room than the least it can stand for. So many are enough for 250,000
     /// addresses.
     const MOST_SPANS: usize = 1 << 20;
 
+    /// With room for so many spans before more must be made.
+    ///
     /// # Errors
     /// The frame has 4 GiB or more: spans could not tell its places apart.
-    pub(crate) fn new(frame: &'f [u8], spans: &'i mut Vec<Span>) -> Parsed<Self> {
+    pub(crate) fn new(frame: &'f [u8], room: usize) -> Parsed<Self> {
         if u32::try_from(frame.len()).is_err() {
             return Err(Malformed("a response of less than 4 GiB"));
         }
-        Ok(Self { cursor: Cursor::new(frame), escape: 0, spans })
+        Ok(Self { cursor: Cursor::new(frame), spans: Vec::with_capacity(room) })
     }
 
     /// The whole frame.
@@ -178,37 +177,39 @@ impl<'f, 'i> Reader<'f, 'i> {
         self.cursor.peek()
     }
 
+    /// Steps over the parenthesis that ends a list, and over a space behind it, if it comes next.
+    #[inline]
+    pub(crate) fn closes(&mut self) -> bool {
+        let closes = self.next() == Some(b')') && self.cursor.eat(b')');
+        if closes {
+            self.cursor.eat(b' ');
+        }
+        closes
+    }
+
     /// A string of a list: nothing for `NIL` and where the list is over. A list in its place is
     /// passed over.
-    // Nearly all of an ENVELOPE and a BODYSTRUCTURE is read by the first two arms.
+    ///
+    /// What nearly every string is costs little, and the space behind it is passed over as well,
+    /// so that the next one comes at once.
     #[inline(always)]
     pub(crate) fn string(&mut self) -> Parsed<Span> {
+        match self.cursor.plain_string() {
+            Some(text) => Ok(Span::between(text.start, text.end)),
+            None => self.odd_string(),
+        }
+    }
+
+    #[cold]
+    fn odd_string(&mut self) -> Parsed<Span> {
         match self.next() {
             Some(b'"') => {
                 let start = self.at() + 1;
-                if let Some(end) = self.cursor.plain_quoted(self.escape) {
-                    return Ok(Span::between(start, end));
-                }
-            }
-            Some(b'N') if self.cursor.eat_nil() => return Ok(Span::NONE),
-            Some(b')') => return Ok(Span::NONE),
-            _ => {}
-        }
-        self.odd_string()
-    }
-
-    fn odd_string(&mut self) -> Parsed<Span> {
-        match self.cursor.peek() {
-            Some(b'"') => {
-                let start = self.at() + 1;
                 let (length, escaped) = self.cursor.skip_quoted()?;
-                if self.escape < self.at() {
-                    let rest = self.cursor.rest();
-                    self.escape = self.at() + memchr::memchr(b'\\', rest).unwrap_or(rest.len());
-                }
                 let of_ends = if escaped { Span::escaped } else { Span::between };
                 Ok(of_ends(start, start + length))
             }
+            Some(b')') => Ok(Span::NONE),
             Some(b'(') => self.cursor.value().map(|_| Span::NONE),
             _ => {
                 let Some(text) = self.cursor.nstring()? else { return Ok(Span::NONE) };
@@ -218,24 +219,30 @@ impl<'f, 'i> Reader<'f, 'i> {
         }
     }
 
+    /// A number; none where something else is in its place, such as `-1` (Dovecot in front of
+    /// Exchange), `3.45027e+06` (Mail.ru) or `NIL`.
+    #[inline]
+    pub(crate) fn number(&mut self) -> Parsed<Option<u64>> {
+        match self.cursor.plain_number() {
+            Some(number) => Ok(Some(number)),
+            None => self.odd_number(),
+        }
+    }
+
+    #[cold]
+    fn odd_number(&mut self) -> Parsed<Option<u64>> {
+        match self.next() {
+            Some(b')') => Ok(None),
+            Some(b'(' | b'"') => self.cursor.value().map(|_| None),
+            _ => self.cursor.atom().map(parse_u64),
+        }
+    }
+
     /// Adds spans to the index.
     #[inline]
     pub(crate) fn note_all<const N: usize>(&mut self, spans: [Span; N]) -> Parsed<()> {
         self.check_room()?;
         self.spans.extend_from_slice(&spans);
-        Ok(())
-    }
-
-    /// Adds to the index so many strings that come next.
-    #[inline(always)]
-    pub(crate) fn note_strings(&mut self, strings: usize) -> Parsed<()> {
-        self.check_room()?;
-        for _ in 0..strings {
-            match self.string() {
-                Ok(span) => self.spans.push(span),
-                Err(why) => return Err(why),
-            }
-        }
         Ok(())
     }
 
@@ -268,7 +275,9 @@ impl Kind {
         Self::Other
     }
 
-    fn exactly(name: &[u8]) -> Option<Self> {
+    /// The item whose name this is, as the RFC spells it and without brackets.
+    #[inline]
+    pub(crate) fn plain(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"UID" => Self::Uid,
             b"FLAGS" => Self::Flags,
@@ -281,6 +290,15 @@ impl Kind {
             b"RFC822" => Self::Rfc822,
             b"RFC822.HEADER" => Self::Rfc822Header,
             b"RFC822.TEXT" => Self::Rfc822Text,
+            _ => return None,
+        })
+    }
+
+    fn exactly(name: &[u8]) -> Option<Self> {
+        if let Some(kind) = Self::plain(name) {
+            return Some(kind);
+        }
+        Some(match name {
             [b'B', b'O', b'D', b'Y', b'[', ..] => Self::Section,
             [b'B', b'I', b'N', b'A', b'R', b'Y', b'[', ..] => Self::Binary,
             [b'B', ..] if name.starts_with(b"BINARY.SIZE[") => Self::BinarySize,
@@ -297,8 +315,7 @@ mod tests {
     use super::*;
 
     fn read(frame: &[u8]) -> (Option<Vec<u8>>, usize) {
-        let mut spans = Vec::new();
-        let mut reader = Reader::new(frame, &mut spans).unwrap();
+        let mut reader = Reader::new(frame, 0).unwrap();
         let span = reader.string().unwrap();
         (span.text(frame).map(|text| text.to_bytes().into_owned()), reader.cursor.rest().len())
     }

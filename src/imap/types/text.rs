@@ -63,6 +63,9 @@ impl<'a> Text<'a> {
 
     /// Whether it is `other`, without regard to the case of ASCII letters.
     pub fn eq_ignore_ascii_case(&self, other: &str) -> bool {
+        if let Some(octets) = self.borrowed() {
+            return octets.eq_ignore_ascii_case(other.as_bytes());
+        }
         self.octets()
             .map(|octet| octet.to_ascii_lowercase())
             .eq(other.bytes().map(|octet| octet.to_ascii_lowercase()))
@@ -70,17 +73,16 @@ impl<'a> Text<'a> {
 
     /// The octets one by one, unescaped.
     fn octets(&self) -> impl Iterator<Item = u8> + use<'a> {
-        let escaped = self.escaped;
-        let mut raw = self.raw.iter().copied().peekable();
+        let Self { mut raw, escaped } = *self;
         std::iter::from_fn(move || {
-            let octet = raw.next()?;
-            match raw.peek() {
-                Some(next @ (b'"' | b'\\')) if escaped && octet == b'\\' => {
-                    let next = *next;
-                    raw.next();
-                    Some(next)
+            let (octet, behind) = raw.split_first()?;
+            raw = behind;
+            match raw.split_first() {
+                Some((next @ (b'"' | b'\\'), behind)) if escaped && *octet == b'\\' => {
+                    raw = behind;
+                    Some(*next)
                 }
-                _ => Some(octet),
+                _ => Some(*octet),
             }
         })
     }

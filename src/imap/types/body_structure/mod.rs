@@ -96,11 +96,11 @@ pub struct OwnedBodyStructure {
 impl OwnedBodyStructure {
     /// Of a structure that could be read.
     fn new(octets: Box<[u8]>) -> Self {
-        let mut spans = Vec::new();
-        let structure = Reader::new(&octets, &mut spans)
-            .map_err(Into::into)
-            .and_then(|mut reader| read(&mut reader))
-            .unwrap_or_default();
+        let Ok(mut reader) = Reader::new(&octets, 0) else {
+            return Self { octets, spans: Vec::new(), structure: Structure::default() };
+        };
+        let structure = read(&mut reader).unwrap_or_default();
+        let spans = reader.spans;
         Self { octets, spans, structure }
     }
 

@@ -10,7 +10,7 @@
 //! A field that makes no sense is missing. Only a list without its end, or one that is deeper or
 //! larger than any message is, makes the whole unreadable.
 
-use crate::imap::proto::decode::{Cursor, Parsed, parse_u64};
+use crate::imap::proto::decode::{Cursor, Parsed};
 use crate::imap::types::UnparsedReason;
 use crate::imap::types::envelope::Fields;
 use crate::imap::types::span::{Reader, Run, Span};
@@ -77,7 +77,7 @@ pub(super) enum Form {
 ///
 /// # Errors
 /// It cannot be read; `reader` may be anywhere in it.
-pub(crate) fn read(reader: &mut Reader<'_, '_>) -> Result<Structure, UnparsedReason> {
+pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Structure, UnparsedReason> {
     // Few parts have less than 64 octets. What follows may be a whole message.
     let parts = (reader.cursor.rest().len() / 64).clamp(1, 8);
     let mut found = Structure { nodes: Vec::with_capacity(parts) };
@@ -116,42 +116,40 @@ impl Structure {
     fn begin(
         &mut self,
         outer: Option<u32>,
-        reader: &mut Reader<'_, '_>,
+        reader: &mut Reader<'_>,
     ) -> Result<(u32, bool), UnparsedReason> {
         if self.nodes.len() >= MOST_PARTS {
             return Err(UnparsedReason::TooMany { limit: MOST_PARTS });
         }
         let part = place(self.nodes.len());
-        let mut node = Node { end: part + 1, ..Node::EMPTY };
+        let (mut ordinal, mut level) = (1, 0);
         if let Some(outer) = outer.and_then(|outer| self.nodes.get_mut(outer as usize)) {
             outer.children += 1;
-            (node.ordinal, node.level) = (outer.children, outer.level + 1);
+            (ordinal, level) = (outer.children, outer.level + 1);
         }
-        if node.level >= MOST_LEVELS {
+        if level >= MOST_LEVELS {
             return Err(UnparsedReason::TooDeep { limit: MOST_LEVELS });
         }
-        node.parent = outer;
         reader.cursor.spaces();
         reader.cursor.expect(b'(', "a part")?;
-        let mut holds_parts = true;
+        self.nodes.push(Node { parent: outer, ordinal, level, end: part + 1, ..Node::EMPTY });
+        let Some(node) = self.nodes.last_mut() else { return Ok((part, false)) };
         if reader.next() == Some(b'(') {
             node.form = Form::Multipart;
-        } else {
-            holds_parts = node.leaf(reader)?;
+            return Ok((part, true));
         }
-        self.nodes.push(node);
-        Ok((part, holds_parts))
+        Ok((part, node.leaf(reader)?))
     }
 
     /// Whether another part of this part comes next.
-    fn goes_on(&self, part: u32, reader: &mut Reader<'_, '_>) -> bool {
+    fn goes_on(&self, part: u32, reader: &mut Reader<'_>) -> bool {
         let multipart =
             self.nodes.get(part as usize).is_some_and(|node| node.form == Form::Multipart);
         multipart && reader.next() == Some(b'(')
     }
 
     /// Reads what is behind the parts of a part, and says in which it lies.
-    fn finish(&mut self, part: u32, reader: &mut Reader<'_, '_>) -> Parsed<Option<u32>> {
+    fn finish(&mut self, part: u32, reader: &mut Reader<'_>) -> Parsed<Option<u32>> {
         let end = place(self.nodes.len());
         let Some(node) = self.nodes.get_mut(part as usize) else { return Ok(None) };
         node.end = end;
@@ -159,7 +157,7 @@ impl Structure {
             node.subtype = reader.string()?;
             node.parameters = parameters(reader)?;
         } else {
-            node.lines = number(reader)?;
+            node.lines = reader.number()?;
             node.md5(reader)?;
         }
         node.tail(reader)?;
@@ -193,7 +191,7 @@ impl Node {
     };
 
     /// A part that does not begin with another part; true if it is a message whose body comes next.
-    fn leaf(&mut self, reader: &mut Reader<'_, '_>) -> Parsed<bool> {
+    fn leaf(&mut self, reader: &mut Reader<'_>) -> Parsed<bool> {
         self.media_type = reader.string()?;
         if matches!(reader.next(), Some(b'(' | b'N' | b'n')) && self.is_childless(reader) {
             return self.childless(reader).map(|()| false);
@@ -203,9 +201,9 @@ impl Node {
         self.id = reader.string()?;
         self.description = reader.string()?;
         self.encoding = reader.string()?;
-        self.octets = number(reader)?;
+        self.octets = reader.number()?;
         match reader.next() {
-            Some(b'0'..=b'9' | b'-') => self.lines = number(reader)?,
+            Some(b'0'..=b'9' | b'-') => self.lines = reader.number()?,
             Some(b'(' | b'N' | b'n') if self.is_message(reader) => {
                 self.form = Form::Message;
                 if let Some(holds_body) = self.message(reader)? {
@@ -213,7 +211,9 @@ impl Node {
                 }
             }
             // Of a text, the place of the lines.
-            Some(b'N' | b'n') if is_text(self.media_type, reader) => self.lines = number(reader)?,
+            Some(b'N' | b'n') if is_text(self.media_type, reader) => {
+                self.lines = reader.number()?
+            }
             _ => {}
         }
         self.md5(reader)?;
@@ -223,14 +223,14 @@ impl Node {
 
     /// A multipart without parts, as Gmail, QQ and Yandex send it (MailKit#371, MailKit#1861):
     /// `("RELATED" NIL ("ATTACHMENT" NIL) NIL)`. The first string is the subtype, not the type.
-    fn is_childless(&self, reader: &Reader<'_, '_>) -> bool {
+    fn is_childless(&self, reader: &Reader<'_>) -> bool {
         const TYPES: [&str; 8] =
             ["text", "image", "audio", "video", "application", "message", "model", "font"];
         let Some(word) = self.media_type.text(reader.frame()) else { return false };
         !TYPES.iter().any(|name| word.eq_ignore_ascii_case(name))
     }
 
-    fn childless(&mut self, reader: &mut Reader<'_, '_>) -> Parsed<()> {
+    fn childless(&mut self, reader: &mut Reader<'_>) -> Parsed<()> {
         self.form = Form::Multipart;
         self.subtype = std::mem::take(&mut self.media_type);
         self.parameters = parameters(reader)?;
@@ -240,7 +240,7 @@ impl Node {
     /// Whether the envelope of a message comes next. Gmail sends enclosed messages without it, if
     /// they are encoded (MailKit#32) or are reports (bichon#318); then the MD5 and the disposition
     /// come next.
-    fn is_message(&self, reader: &Reader<'_, '_>) -> bool {
+    fn is_message(&self, reader: &Reader<'_>) -> bool {
         let is = |span: Span, word| {
             span.text(reader.frame()).is_some_and(|text| text.eq_ignore_ascii_case(word))
         };
@@ -267,7 +267,7 @@ impl Node {
 
     /// The envelope of a message, and what is behind it up to the lines if there is no body; true
     /// if the body comes next.
-    fn message(&mut self, reader: &mut Reader<'_, '_>) -> Parsed<Option<bool>> {
+    fn message(&mut self, reader: &mut Reader<'_>) -> Parsed<Option<bool>> {
         if reader.cursor.peek() == Some(b'(') {
             self.envelope = Some(Fields::find(reader)?.0);
         } else {
@@ -278,11 +278,11 @@ impl Node {
             Some(b'N' | b'n') => drop(reader.cursor.value()?),
             _ => {}
         }
-        self.lines = number(reader)?;
+        self.lines = reader.number()?;
         Ok(None)
     }
 
-    fn md5(&mut self, reader: &mut Reader<'_, '_>) -> Parsed<()> {
+    fn md5(&mut self, reader: &mut Reader<'_>) -> Parsed<()> {
         // A list is the disposition: the MD5 was left out.
         if reader.next() != Some(b'(') {
             self.md5 = reader.string()?;
@@ -291,7 +291,11 @@ impl Node {
     }
 
     /// Disposition, language, location, what some later standard has behind them, and the end.
-    fn tail(&mut self, reader: &mut Reader<'_, '_>) -> Parsed<()> {
+    fn tail(&mut self, reader: &mut Reader<'_>) -> Parsed<()> {
+        // Nearly all parts but attachments.
+        if reader.cursor.eat_all(b"NIL NIL NIL)") {
+            return Ok(());
+        }
         match reader.next() {
             Some(b')') => {
                 reader.cursor.eat(b')');
@@ -326,25 +330,24 @@ impl Node {
 
 /// `(name value …)`: of each its name and its value, which may be `NIL` (Mail.ru). Exchange sends
 /// `(NIL NIL)`.
-fn parameters(reader: &mut Reader<'_, '_>) -> Parsed<Run> {
+fn parameters(reader: &mut Reader<'_>) -> Parsed<Run> {
     let first = reader.spans.len();
     if reader.next() != Some(b'(') {
         reader.string()?;
         return Ok(Run::NONE);
     }
     reader.cursor.eat(b'(');
-    while reader.next() != Some(b')') {
+    while !reader.closes() {
         let (name, value) = (reader.string()?, reader.string()?);
         if !name.is_none() {
             reader.note_all([name, value])?;
         }
     }
-    reader.cursor.eat(b')');
     Ok(reader.run_from(first))
 }
 
 /// `("attachment" ("filename" "x"))`; none where it is `(NIL NIL)` (Exchange) or `()`.
-fn disposition(reader: &mut Reader<'_, '_>) -> Parsed<Option<Disposition>> {
+fn disposition(reader: &mut Reader<'_>) -> Parsed<Option<Disposition>> {
     reader.cursor.expect(b'(', "a disposition")?;
     let kind = reader.string()?;
     let parameters = parameters(reader)?;
@@ -364,7 +367,7 @@ fn begins_disposition(mut ahead: Cursor<'_>) -> bool {
 }
 
 /// One language, or a list of them.
-fn languages(reader: &mut Reader<'_, '_>) -> Parsed<Run> {
+fn languages(reader: &mut Reader<'_>) -> Parsed<Run> {
     let first = reader.spans.len();
     let listed = reader.next() == Some(b'(') && reader.cursor.eat(b'(');
     loop {
@@ -383,17 +386,7 @@ fn languages(reader: &mut Reader<'_, '_>) -> Parsed<Run> {
     Ok(reader.run_from(first))
 }
 
-/// A number; none where something else is in its place, such as `-1` (Dovecot in front of
-/// Exchange), `3.45027e+06` (Mail.ru) or `NIL`.
-fn number(reader: &mut Reader<'_, '_>) -> Parsed<Option<u64>> {
-    match reader.next() {
-        Some(b')') => Ok(None),
-        Some(b'(' | b'"') => reader.cursor.value().map(|_| None),
-        _ => reader.cursor.atom().map(parse_u64),
-    }
-}
-
-fn is_text(media_type: Span, reader: &Reader<'_, '_>) -> bool {
+fn is_text(media_type: Span, reader: &Reader<'_>) -> bool {
     media_type.text(reader.frame()).is_some_and(|text| text.eq_ignore_ascii_case("text"))
 }
 

@@ -8,8 +8,7 @@ fn owned(structure: &str) -> OwnedBodyStructure {
 }
 
 fn try_read(octets: &[u8]) -> Result<OwnedBodyStructure, UnparsedReason> {
-    let mut spans = Vec::new();
-    let mut reader = Reader::new(octets, &mut spans).unwrap();
+    let mut reader = Reader::new(octets, 0).unwrap();
     read(&mut reader)?;
     assert!(reader.cursor.at_end(), "{:?}", reader.cursor.rest().escape_ascii().to_string());
     Ok(OwnedBodyStructure::new(octets.into()))
@@ -265,14 +264,12 @@ proptest! {
     #[test]
     fn a_structure_cut_short_is_no_structure((octets, _) in structure(), cut in 0.0..1.0) {
         let cut = (octets.len() as f64 * cut) as usize;
-        let mut spans = Vec::new();
-        prop_assert!(read(&mut Reader::new(&octets.as_bytes()[..cut], &mut spans).unwrap()).is_err());
+        prop_assert!(read(&mut Reader::new(&octets.as_bytes()[..cut], 0).unwrap()).is_err());
     }
 }
 
 fn visit(octets: &[u8]) {
-    let mut spans = Vec::new();
-    if read(&mut Reader::new(octets, &mut spans).unwrap()).is_ok() {
+    if read(&mut Reader::new(octets, 0).unwrap()).is_ok() {
         let owned = OwnedBodyStructure::new(octets.into());
         for part in owned.view().parts() {
             let _ = format!(

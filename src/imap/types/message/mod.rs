@@ -1,15 +1,16 @@
 //! One message as a FETCH response describes it (RFC 9051 section 7.5.2).
 
+mod read;
+
 use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32, parse_u64};
-use crate::imap::types::body_structure::{self, Structure};
-use crate::imap::types::envelope::Fields;
-use crate::imap::types::item::{self, Item, Unparsed, UnparsedReason};
-use crate::imap::types::span::{Kind, Reader, Run, Source, Span};
+use self::read::{Found, Index};
+use crate::imap::proto::decode::{Cursor, Parsed, parse_u64};
+use crate::imap::types::item::{Item, Unparsed};
+use crate::imap::types::span::{Kind, Run, Source, Span};
 use crate::imap::types::{BodyStructure, DateTime, Envelope, Flags, Section, Uid};
 
 /// What the server said about one message.
@@ -21,189 +22,15 @@ use crate::imap::types::{BodyStructure, DateTime, Envelope, Flags, Section, Uid}
 pub struct Message {
     frame: Bytes,
     seq: u32,
-    uid: Option<Uid>,
-    size: Option<u64>,
-    flags: Span,
-    internal_date: Span,
-    /// Of each item its name, its value and where in this list they and the strings in it lie;
-    /// behind that those strings, of an ENVELOPE and a structure.
-    index: Vec<Span>,
-    envelope: Option<Fields>,
-    structure: Option<Found>,
-    odd: Option<Box<Odd>>,
-}
-
-/// A structure, where in the frame it lies, and whether BODYSTRUCTURE or BODY told it.
-#[derive(Debug, Clone)]
-struct Found {
-    structure: Structure,
-    place: Span,
-    kind: Kind,
-}
-
-/// What few messages have.
-#[derive(Debug, Clone, Default)]
-struct Odd {
-    /// Items that could not be read, and what is left of the response from where nothing could.
-    faults: Vec<(Span, UnparsedReason)>,
-    /// Quoted strings with escapes in them, by their place, as they are without.
-    unescaped: Vec<(Span, Bytes)>,
+    index: Index,
 }
 
 impl Message {
     /// Reads what follows `* n FETCH`. What cannot be read is kept with its reason; an answer in
     /// which not even one item can be found is malformed.
     pub(crate) fn parse(seq: u32, frame: Bytes) -> Parsed<Self> {
-        // So many are enough for nearly all responses with an ENVELOPE and a BODYSTRUCTURE.
-        let mut index = Vec::with_capacity(16 + (frame.len() / 16).min(96));
-        let octets = frame.clone();
-        let mut message = Self {
-            frame,
-            seq,
-            uid: None,
-            size: None,
-            flags: Span::NONE,
-            internal_date: Span::NONE,
-            index: Vec::new(),
-            envelope: None,
-            structure: None,
-            odd: None,
-        };
-        let mut reader = Reader::new(&octets, &mut index)?;
-        let read = message.read(&mut reader);
-        if let Err((at, reason)) = read {
-            match reason {
-                UnparsedReason::Malformed { expected } if reader.spans.is_empty() => {
-                    return Err(Malformed(expected));
-                }
-                _ => message.fault(Span::between(at, octets.len()), reason),
-            }
-        }
-        message.index = index;
-        Ok(message)
-    }
-
-    /// Each takes more room than its text, and no request asks for so many.
-    const MOST_ITEMS: usize = 10_000;
-
-    /// Reads the items, up to the place from which nothing can be found.
-    fn read(&mut self, reader: &mut Reader<'_, '_>) -> Result<(), (usize, UnparsedReason)> {
-        reader.cursor.expect(b'(', "a list of items").map_err(|why| (0, why.into()))?;
-        for _ in 0..Self::MOST_ITEMS {
-            if reader.next() == Some(b')') {
-                reader.cursor.eat(b')');
-                let why = Malformed("the end of the response");
-                return if reader.cursor.at_end() {
-                    Ok(())
-                } else {
-                    Err((reader.at(), why.into()))
-                };
-            }
-            let (at, known) = (reader.at(), reader.spans.len());
-            if let Err(why) = self.read_item(reader) {
-                reader.spans.truncate(known);
-                return Err((at, why.into()));
-            }
-        }
-        Err((reader.at(), UnparsedReason::TooMany { limit: Self::MOST_ITEMS }))
-    }
-
-    /// Reads one item.
-    ///
-    /// # Errors
-    /// Its end cannot be found.
-    fn read_item(&mut self, reader: &mut Reader<'_, '_>) -> Parsed<()> {
-        let name = item::name(&mut reader.cursor)?;
-        let kind = Kind::of(name);
-        let end = reader.at();
-        let name = Span::between(end - name.len(), end);
-        let is_list = reader.next() == Some(b'(');
-        let (known, start, whole) = (reader.spans.len(), reader.at(), reader.cursor);
-        reader.note_all([name, Span::NONE, Span::NONE])?;
-        let read = match kind {
-            Kind::Envelope if is_list => self.read_envelope(reader),
-            Kind::BodyStructure | Kind::Body if is_list => self.read_structure(kind, reader),
-            _ => self.read_value(kind, reader).map_err(UnparsedReason::from),
-        };
-        if read.is_err() {
-            // Its octets are kept, if it has an end.
-            reader.spans.truncate(known + 3);
-            reader.cursor = whole;
-            reader.cursor.value()?;
-        }
-        if let Err(reason) | Ok(Some(reason)) = read {
-            self.fault(Span::between(name.start(), reader.at()), reason);
-        }
-        let value = Span::between(start, reader.at());
-        let all = reader.run_from(known).into();
-        if let Some([_, place, run]) = reader.spans.get_mut(known..known + 3) {
-            (*place, *run) = (value, all);
-        }
-        Ok(())
-    }
-
-    /// Reads an envelope, and says why that was not possible to its end.
-    fn read_envelope(
-        &mut self,
-        reader: &mut Reader<'_, '_>,
-    ) -> Result<Option<UnparsedReason>, UnparsedReason> {
-        let (fields, fault) = Fields::find(reader)?;
-        self.envelope.get_or_insert(fields);
-        Ok(fault.map(UnparsedReason::from))
-    }
-
-    /// Reads a structure. BODYSTRUCTURE counts more than BODY.
-    fn read_structure(
-        &mut self,
-        kind: Kind,
-        reader: &mut Reader<'_, '_>,
-    ) -> Result<Option<UnparsedReason>, UnparsedReason> {
-        let start = reader.at();
-        let structure = body_structure::read(reader)?;
-        if self
-            .structure
-            .as_ref()
-            .is_none_or(|found| found.kind == Kind::Body && found.kind != kind)
-        {
-            let place = Span::between(start, reader.at());
-            self.structure = Some(Found { structure, place, kind });
-        }
-        Ok(None)
-    }
-
-    fn read_value(
-        &mut self,
-        kind: Kind,
-        reader: &mut Reader<'_, '_>,
-    ) -> Parsed<Option<UnparsedReason>> {
-        let start = reader.at();
-        if kind == Kind::InternalDate && matches!(reader.next(), Some(b'"' | b'{')) {
-            let date = reader.string()?;
-            if self.internal_date == Span::NONE {
-                self.internal_date = date;
-            }
-            return Ok(None);
-        }
-        let value = reader.cursor.value()?;
-        match kind {
-            Kind::Uid if self.uid.is_none() => self.uid = parse_u32(value).and_then(Uid::new),
-            Kind::Size if self.size.is_none() => self.size = parse_u64(value),
-            Kind::Flags if self.flags == Span::NONE => {
-                self.flags = Span::between(start, reader.at());
-            }
-            Kind::Section | Kind::Binary | Kind::Rfc822 | Kind::Rfc822Header | Kind::Rfc822Text
-                if value.starts_with(b"\"") =>
-            {
-                let text = Cursor::new(value).quoted()?;
-                if text.borrowed().is_none() {
-                    let place = Span::between(start, reader.at());
-                    let octets = text.to_bytes().into_owned().into();
-                    self.odd.get_or_insert_default().unescaped.push((place, octets));
-                }
-            }
-            _ => {}
-        }
-        Ok(None)
+        let index = Index::read(&frame)?;
+        Ok(Self { frame, seq, index })
     }
 
     /// Its sequence number at the moment the server sent this.
@@ -213,33 +40,37 @@ impl Message {
 
     /// Its unique identifier, which every answer to a UID FETCH holds.
     pub const fn uid(&self) -> Option<Uid> {
-        self.uid
+        self.index.uid
     }
 
     /// Its flags; none as well if they were not asked for.
     pub fn flags(&self) -> Flags<'_> {
-        Flags::new(self.flags.octets(&self.frame))
+        Flags::new(self.index.flags.octets(&self.frame))
     }
 
     /// When the server received it. `None` as well if what the server sent is no date.
     pub fn internal_date(&self) -> Option<DateTime> {
-        DateTime::parse(&self.internal_date.text(&self.frame)?.to_bytes())
+        match self.index.internal_date.octets(&self.frame) {
+            // No date has anything to be escaped.
+            [b'"', date @ .., b'"'] => DateTime::parse(date),
+            value => DateTime::parse(&Cursor::new(value).nstring().ok()??.to_bytes()),
+        }
     }
 
     /// Its size in octets. `None` as well if what the server sent is no size.
     pub const fn size(&self) -> Option<u64> {
-        self.size
+        self.index.size
     }
 
     /// Date, subject and addresses.
     pub fn envelope(&self) -> Option<Envelope<'_>> {
-        self.envelope.map(|fields| Envelope::new(self.source(), fields))
+        self.index.envelope.map(|fields| Envelope::new(self.source(), fields))
     }
 
     /// The parts it consists of, as BODYSTRUCTURE tells, or BODY, which leaves some things out.
     /// `None` as well if what the server sent cannot be read: see [`unparsed`](Self::unparsed).
     pub fn body_structure(&self) -> Option<BodyStructure<'_>> {
-        let Found { structure, place, .. } = self.structure.as_ref()?;
+        let Found { structure, place, .. } = self.index.structure.as_ref()?;
         Some(BodyStructure::new(self.source(), structure, place.octets(&self.frame)))
     }
 
@@ -308,7 +139,7 @@ impl Message {
     /// What of the response could not be read. An item among it that has an end is found by
     /// [`items`](Self::items), too; what comes before it and behind it is good.
     pub fn unparsed(&self) -> impl Iterator<Item = Unparsed<'_>> {
-        let faults = self.odd.iter().flat_map(|odd| &odd.faults);
+        let faults = self.index.odd.iter().flat_map(|odd| &odd.faults);
         faults
             .map(|(place, reason)| Unparsed { octets: place.octets(&self.frame), reason: *reason })
     }
@@ -318,9 +149,6 @@ impl Message {
     pub fn detach(&mut self) {
         self.frame = Bytes::copy_from_slice(&self.frame);
         self.index.shrink_to_fit();
-        if let Some(found) = &mut self.structure {
-            found.structure.shrink_to_fit();
-        }
     }
 
     /// [`detach`](Self::detach), by value.
@@ -331,23 +159,18 @@ impl Message {
 
     /// Octets it holds, its index included.
     pub(crate) fn octets(&self) -> usize {
-        let structure = self.structure.as_ref().map_or(0, |found| found.structure.octets());
-        self.frame.len() + self.index.len() * size_of::<Span>() + structure
+        self.frame.len() + self.index.octets()
     }
 
     fn source(&self) -> Source<'_> {
-        Source { frame: &self.frame, spans: &self.index }
-    }
-
-    fn fault(&mut self, place: Span, reason: UnparsedReason) {
-        self.odd.get_or_insert_default().faults.push((place, reason));
+        Source { frame: &self.frame, spans: &self.index.spans }
     }
 
     /// The items: what is known of them, their names and their values.
     fn entries(&self) -> impl Iterator<Item = (Kind, Span, Span)> {
         let mut rest = 0;
         std::iter::from_fn(move || {
-            let Some([name, value, all, ..]) = self.index.get(rest..) else { return None };
+            let Some([name, value, all, ..]) = self.index.spans.get(rest..) else { return None };
             rest = Run::from(*all).end();
             Some((Kind::of(name.octets(&self.frame)), *name, *value))
         })
@@ -382,7 +205,7 @@ impl Message {
     fn string_place(&self, span: Span) -> Option<(&Bytes, Range<usize>)> {
         let value = span.octets(&self.frame);
         let Some(octets) = Cursor::new(value).nstring().ok()??.borrowed() else {
-            let mut unescaped = self.odd.iter().flat_map(|odd| &odd.unescaped);
+            let mut unescaped = self.index.odd.iter().flat_map(|odd| &odd.unescaped);
             let (_, octets) = unescaped.find(|(place, _)| place.start() == span.start())?;
             return Some((octets, 0..octets.len()));
         };
@@ -399,7 +222,7 @@ impl fmt::Debug for Message {
         let names = self.items().map(|item| item.name().escape_ascii().to_string());
         f.debug_struct("Message")
             .field("seq", &self.seq)
-            .field("uid", &self.uid)
+            .field("uid", &self.index.uid)
             .field("items", &names.collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
@@ -409,7 +232,7 @@ impl fmt::Debug for Message {
 mod tests {
     use super::*;
     use crate::imap::types::Flag;
-    use crate::imap::types::item::Unparsed;
+    use crate::imap::types::item::UnparsedReason;
     use proptest::prelude::*;
 
     fn message(items: &str) -> Message {
