@@ -19,10 +19,10 @@
 //! let scopes = [Protocol::Imap, Protocol::Smtp]
 //!     .map(|protocol| fastmail::PROVIDER.scope(protocol, OnBehalf::User).unwrap())
 //!     .join(" ");
-//! let sign_in = AuthorizationCode::other(server.token_url(), "client id")
-//!     .authorization_url(server.authorization_url())
-//!     .scope(scopes);
+//! let (authorization, token) = (server.authorization_url(), server.token_url());
+//! let sign_in = AuthorizationCode::builder(authorization, token, "client id").scope(scopes).build()?;
 //! # drop(sign_in);
+//! # Ok::<(), mailbearer::token::SetupError>(())
 //! ```
 
 use super::authority::{Authority, AuthorizationServer, Scopes};

@@ -113,8 +113,9 @@ impl ServiceAccountBuilder {
     request_settings!();
     proxy_setting!();
 
-    /// Signs in this user for every mailbox. Needed for a mailbox that is lent to the user by
-    /// delegation; by default the mailbox's own user is signed in.
+    /// Signs in this user, whatever address is named at connect: for an alias of the user's, for
+    /// instance. By default the user is the mailbox that is named. A mailbox that is lent by Gmail's
+    /// delegation is not opened so; sign in its owner.
     pub fn subject(mut self, address: impl Into<String>) -> Self {
         self.subject = Some(address.into());
         self
