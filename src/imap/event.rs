@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::{Message, Reply};
+use super::{Message, Reply, UidSet};
 
 /// Something the server said that no command had asked for.
 ///
@@ -19,6 +19,17 @@ pub enum Event {
     Exists(u32),
     /// The message with this sequence number is gone; those behind it have moved up by one.
     Expunge(u32),
+    /// The messages of these UIDs are gone (RFC 7162). After
+    /// [`Extension::QResync`](super::Extension::QResync) the server tells so in place of
+    /// [`Expunge`](Self::Expunge), in answer to expunging and moving, too.
+    Vanished {
+        /// Their UIDs, as ranges.
+        uids: UidSet,
+        /// They had gone before the mailbox was opened, and have no sequence numbers: the answer to
+        /// [`FetchItems::vanished`](super::FetchItems::vanished). UIDs of messages that never were
+        /// may be among them.
+        earlier: bool,
+    },
     /// Something about a message has changed, mostly its flags.
     Fetch(Message),
     /// A notice in words; with [`Code::Alert`](super::Code::Alert) one that the user should see.
@@ -140,8 +151,12 @@ impl Events {
 
     /// Forgets what was said about messages by their number: another mailbox is selected.
     pub(crate) fn forget_messages(&mut self) {
-        let of_messages =
-            |event: &Event| matches!(event, Event::Exists(_) | Event::Expunge(_) | Event::Fetch(_));
+        let of_messages = |event: &Event| match event {
+            Event::Exists(_) | Event::Expunge(_) | Event::Vanished { .. } | Event::Fetch(_) => true,
+            Event::Notice(_) | Event::Data(_) | Event::Unparsed { .. } | Event::Overflow { .. } => {
+                false
+            }
+        };
         self.queue.retain(|event| !of_messages(event));
         self.octets = self.queue.iter().map(weight).sum();
     }
@@ -150,6 +165,7 @@ impl Events {
 fn weight(event: &Event) -> usize {
     match event {
         Event::Fetch(message) => message.octets(),
+        Event::Vanished { uids, .. } => uids.octets(),
         Event::Data(data) => data.name.len() + data.rest.len(),
         Event::Unparsed { frame, .. } => beginning(frame).len(),
         Event::Notice(reply) => reply.octets(),

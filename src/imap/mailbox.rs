@@ -84,9 +84,17 @@ impl Mailbox {
         self.state().first_unseen
     }
 
-    /// The highest modification sequence of a message in it, as of the selection (RFC 7162).
+    /// The highest modification sequence of a message in it, as of the selection or of the last
+    /// command that told a newer one (RFC 7162). Some servers tell it only after
+    /// [`SelectOptions::condstore`](super::SelectOptions::condstore).
     pub fn highest_mod_seq(&self) -> Option<u64> {
         self.state().highest_mod_seq
+    }
+
+    /// Whether the server has said that it keeps no modification sequences for this mailbox
+    /// (`NOMODSEQ`, RFC 7162): changes in it can only be found by comparing all of it.
+    pub fn has_no_mod_seqs(&self) -> bool {
+        self.state().no_mod_seq
     }
 
     /// The oldest event that nobody has taken yet: see [`Event`]. It waits for nothing;

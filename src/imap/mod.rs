@@ -31,6 +31,12 @@
 //! | EXPUNGE | [`uid_expunge`](Mailbox::uid_expunge), [`expunge`](Mailbox::expunge) | UID EXPUNGE: [`Error::Unsupported`] |
 //! | any other | [`raw`](ImapClient::raw), which hands out the answer as it came | |
 //!
+//! | extension | method | where the server lacks it | offered by |
+//! |---|---|---|---|
+//! | CONDSTORE (RFC 7162) | [`SelectOptions::condstore`], [`FetchItems::changed_since`], [`FetchItems::mod_seq`], [`Mailbox::uid_store_unchanged_since`], [`Search::mod_seq`] | [`Error::Unsupported`] | Gmail, iCloud, Fastmail, Dovecot |
+//! | QRESYNC (RFC 7162) | [`ImapClient::resync`], [`FetchItems::vanished`], [`Event::Vanished`] | [`Error::Unsupported`] | iCloud, Fastmail, Dovecot |
+//! | STATUS=SIZE (RFC 8438) | [`StatusItem::Size`] | the server refuses it | Dovecot |
+//!
 //! A set of UIDs that is too long for one line goes in several commands whose answers are joined.
 //!
 //! CHECK has no method: RFC 9051 has dropped it, and NOOP does as much. NOTIFY, COMPRESS and their
@@ -65,14 +71,17 @@ mod upload;
 
 pub use client::ImapClient;
 pub use command::append::{AppendOptions, AppendResult};
+pub use command::condstore::ConditionalStore;
 pub use command::copy::CopyResult;
 pub use command::enable::Extension;
 pub use command::fetch_items::{Fetch, FetchItems};
 pub use command::list::{Attribute, ListedMailbox, Mailboxes, Role};
 pub use command::r#move::{MoveResult, MoveWay};
 pub use command::namespace::{NamespacePrefix, Namespaces};
+pub use command::qresync::{QResync, Resynced};
 pub use command::raw::{RawCommand, RawOutcome};
 pub use command::search::{Search, SearchResult, SearchReturn};
+pub use command::select::SelectOptions;
 pub use command::status::{MailboxStatus, StatusItem};
 pub use command::store::StoreFlags;
 pub use error::Error;
@@ -81,7 +90,7 @@ pub use idle::Idle;
 pub use mailbox::Mailbox;
 pub use messages::{MessageStream, Messages};
 pub use parts::{Copied, Parts};
-pub use proto::code::{AppendUid, Code, CopyUid};
+pub use proto::code::{AppendUid, Code, CopyUid, Modified};
 pub use proto::parts::{Part, SectionPart};
 pub use proto::response::Status;
 pub use reply::Reply;

@@ -78,8 +78,12 @@ impl Session {
     }
 
     pub(crate) fn encode<C: Command>(&self, command: &C) -> Result<Line, Error> {
+        let (offered, enabled) = (self.core().capabilities(), self.core().enabled());
+        if let Some(need) = command.needs().iter().find(|need| !need.is_met(offered, enabled)) {
+            return Err(Error::lacks(offered, Stage::Command(C::NAME), need.what));
+        }
         let mut line = self.core().line();
-        command.encode(&mut line, self.core().capabilities())?;
+        command.encode(&mut line, offered)?;
         Ok(line)
     }
 

@@ -26,6 +26,7 @@ mod real_proxy;
 mod real_streams;
 mod real_structure;
 mod real_submission;
+mod real_synchronise;
 mod real_two_clients;
 mod secrets;
 mod support;

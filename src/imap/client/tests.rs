@@ -3,6 +3,7 @@ mod flights;
 mod idle;
 mod lists;
 mod parts;
+mod synchronise;
 mod upload;
 
 use std::future::poll_fn;

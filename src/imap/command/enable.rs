@@ -21,12 +21,16 @@ use crate::{Misuse, Stage};
 
 /// What a client must ask for before a server does it.
 ///
-/// Others, such as QRESYNC, change the session in ways that this crate does not follow.
+/// Others change the session in ways that this crate does not follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Extension {
     /// `CONDSTORE`: every change of flags is told with its modification sequence (RFC 7162).
     CondStore,
+    /// `QRESYNC`: a mailbox can be opened with all its changes by
+    /// [`resync`](ImapClient::resync), and what is gone is told by UID, as
+    /// [`Event::Vanished`](crate::imap::Event::Vanished) (RFC 7162). It brings `CONDSTORE` with it.
+    QResync,
     /// `UTF8=ACCEPT`: the server may send UTF-8 in strings and names (RFC 6855). Gmail then refuses
     /// searches for anything but ASCII.
     Utf8Accept,
@@ -40,6 +44,7 @@ impl Extension {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CondStore => "CONDSTORE",
+            Self::QResync => "QRESYNC",
             Self::Utf8Accept => "UTF8=ACCEPT",
             Self::Imap4rev2 => "IMAP4rev2",
         }
@@ -49,6 +54,7 @@ impl Extension {
     const fn announced_by(self) -> &'static [&'static str] {
         match self {
             Self::CondStore => &["CONDSTORE", "QRESYNC"],
+            Self::QResync => &["QRESYNC"],
             Self::Utf8Accept => &["UTF8=ACCEPT", "UTF8=ONLY"],
             Self::Imap4rev2 => &["IMAP4rev2"],
         }
@@ -104,7 +110,13 @@ struct Enable {
 impl Enable {
     /// What may be confirmed.
     fn words(&self) -> Vec<&'static str> {
-        self.extensions.iter().map(|extension| extension.as_str()).collect()
+        let mut words: Vec<_> =
+            self.extensions.iter().map(|extension| extension.as_str()).collect();
+        if self.extensions.contains(&Extension::QResync) {
+            // RFC 7162 section 3.2.3: the one enables the other.
+            words.push(Extension::CondStore.as_str());
+        }
+        words
     }
 }
 

@@ -9,6 +9,7 @@
 
 use super::Command;
 use super::fetch_items::FetchItems;
+use super::modifier::Need;
 use super::select::Select;
 use crate::imap::flight::Flight;
 use crate::imap::proto::encode::Line;
@@ -115,6 +116,10 @@ impl Command for UidFetch {
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         self.items.encode(line.raw(format_args!("UID FETCH {} ", self.uids)))
+    }
+
+    fn needs(&self) -> &[Need] {
+        self.items.needs()
     }
 
     fn claims(&self) -> Claims {

@@ -1,6 +1,7 @@
 //! What to ask of each message: the items of FETCH (RFC 9051 section 6.4.5, RFC 3501 section 6.4.5,
 //! RFC 3516 section 4.3).
 
+use super::modifier::{Modifiers, Need};
 use crate::Misuse;
 #[cfg(doc)]
 use crate::imap::Message;
@@ -79,6 +80,8 @@ impl Fetch {
 #[derive(Debug, Clone, Default)]
 pub struct FetchItems {
     items: Vec<FetchItem>,
+    modifiers: Modifiers,
+    needs: Vec<Need>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,6 +193,35 @@ impl FetchItems {
         self.with(FetchItem::Other(name.into()))
     }
 
+    /// An item of an extension, for which the server must offer something.
+    pub(super) fn named(mut self, name: &'static str, need: Need) -> Self {
+        self.needs.push(need);
+        self.with(FetchItem::Named(name))
+    }
+
+    /// A modifier of an extension: which messages are meant, or how they are told.
+    pub(super) fn modifier(
+        mut self,
+        name: &'static str,
+        value: Option<String>,
+        need: Need,
+    ) -> Self {
+        self.modifiers.set(name, value);
+        self.needs.push(need);
+        self
+    }
+
+    /// What was asked for cannot be sent.
+    pub(super) fn refused(mut self, what: &'static str, why: &str) -> Self {
+        self.modifiers.refuse(what, why);
+        self
+    }
+
+    /// What the server must offer.
+    pub(super) fn needs(&self) -> &[Need] {
+        &self.needs
+    }
+
     fn with(mut self, item: FetchItem) -> Self {
         if !self.items.contains(&item) {
             self.items.push(item);
@@ -218,8 +250,7 @@ impl FetchItems {
     pub(super) fn encode(&self, line: &mut Line) -> Result<(), Misuse> {
         // RFC 9051 section 6.4.9: the UID comes even if it is not asked for.
         if self.items.is_empty() {
-            line.raw("(UID)");
-            return Ok(());
+            return self.modifiers.encode(line.raw("(UID)"));
         }
         let mut separator = "(";
         for item in &self.items {
@@ -248,8 +279,7 @@ impl FetchItems {
             };
             separator = " ";
         }
-        line.raw(")");
-        Ok(())
+        self.modifiers.encode(line.raw(")"))
     }
 }
 

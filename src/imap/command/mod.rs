@@ -4,12 +4,18 @@
 //! which untagged data it takes for itself ([`Command::claims`]) and what it makes of them
 //! ([`Command::accept`], [`Command::fetched`]), what its end means ([`Command::finish`]), and the public method.
 //!
+//! An extension that adds to other commands is one file, too: methods on what these commands take
+//! ([`FetchItems`](fetch_items::FetchItems), [`Search`](search::Search),
+//! [`StoreFlags`](store::StoreFlags), [`SelectOptions`](select::SelectOptions)) and on what they
+//! give, with what the server must offer for it ([`Command::needs`]).
+//!
 //! AUTHENTICATE is not among them: its exchange is carried by the core, between `connect` and
 //! `sasl`.
 
 pub(crate) mod append;
 pub(crate) mod capability;
 pub(crate) mod close;
+pub(crate) mod condstore;
 pub(crate) mod copy;
 pub(crate) mod create;
 pub(crate) mod delete;
@@ -21,9 +27,11 @@ pub(crate) mod id;
 pub(crate) mod idle;
 pub(crate) mod list;
 pub(crate) mod logout;
+pub(crate) mod modifier;
 pub(crate) mod r#move;
 pub(crate) mod namespace;
 pub(crate) mod noop;
+pub(crate) mod qresync;
 pub(crate) mod raw;
 pub(crate) mod rename;
 #[cfg(test)]
@@ -38,6 +46,7 @@ pub(crate) mod subscribe;
 
 use bytes::Bytes;
 
+use self::modifier::Need;
 use super::proto::decode::Parsed;
 use super::proto::encode::Line;
 use super::proto::response::Response;
@@ -58,6 +67,11 @@ pub(crate) trait Command {
     /// # Errors
     /// An argument that cannot be sent.
     fn encode(&self, line: &mut Line, capabilities: &Capabilities) -> Result<(), Misuse>;
+
+    /// What the server must offer for it. Where it does not, nothing is sent.
+    fn needs(&self) -> &[Need] {
+        &[]
+    }
 
     /// Which untagged responses are meant for this command.
     fn claims(&self) -> Claims {

@@ -13,6 +13,7 @@
 //! All that a server tells about a mailbox may come at any time, so the core takes it.
 
 use super::Command;
+use super::modifier::{Modifiers, Need};
 use crate::Misuse;
 use crate::imap::proto::Effect;
 use crate::imap::proto::encode::Line;
@@ -30,7 +31,24 @@ impl ImapClient {
     /// See [`ImapClient`]. After a dropped one, nothing is selected until the next command finds
     /// out.
     pub async fn select(&mut self, name: impl Into<MailboxName>) -> Result<&mut Mailbox, Error> {
-        self.run(Select { name: name.into(), read_only: false }).await?;
+        self.run(Select::new(name.into())).await?;
+        Ok(&mut self.mailbox)
+    }
+
+    /// Opens a mailbox as [`options`](SelectOptions) say.
+    ///
+    /// # Errors
+    /// As for [`select`](Self::select), and [`Error::Unsupported`] if the server does not offer what
+    /// an option needs; nothing was sent then.
+    ///
+    /// # Cancel safety
+    /// As for [`select`](Self::select).
+    pub async fn select_with(
+        &mut self,
+        name: impl Into<MailboxName>,
+        options: SelectOptions,
+    ) -> Result<&mut Mailbox, Error> {
+        self.run(Select::with(name.into(), options)).await?;
         Ok(&mut self.mailbox)
     }
 
@@ -42,7 +60,7 @@ impl ImapClient {
     /// # Cancel safety
     /// As for [`select`](Self::select).
     pub async fn examine(&mut self, name: impl Into<MailboxName>) -> Result<&mut Mailbox, Error> {
-        self.run(Select { name: name.into(), read_only: true }).await?;
+        self.run(Select::with(name.into(), SelectOptions::new().read_only())).await?;
         Ok(&mut self.mailbox)
     }
 
@@ -60,20 +78,53 @@ impl ImapClient {
     ) -> Result<&mut Mailbox, Error> {
         let name = name.into();
         if !self.has_selected(&name) {
-            self.run(Select { name, read_only: false }).await?;
+            self.run(Select::new(name)).await?;
         }
         Ok(&mut self.mailbox)
     }
 }
 
-pub(crate) struct Select {
-    name: MailboxName,
+/// How a mailbox is opened. The default: for reading and writing.
+#[derive(Debug, Clone, Default)]
+pub struct SelectOptions {
     read_only: bool,
+    parameters: Modifiers,
+    needs: Vec<Need>,
+}
+
+impl SelectOptions {
+    /// For reading and writing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// For reading only, as [`examine`](ImapClient::examine) does.
+    pub const fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// With a parameter, for which the server must offer something.
+    pub(super) fn with(mut self, name: &'static str, value: Option<String>, need: Need) -> Self {
+        self.parameters.set(name, value);
+        self.needs.push(need);
+        self
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Select {
+    pub(super) name: MailboxName,
+    pub(super) options: SelectOptions,
 }
 
 impl Select {
-    pub(crate) const fn new(name: MailboxName) -> Self {
-        Self { name, read_only: false }
+    pub(crate) fn new(name: MailboxName) -> Self {
+        Self::with(name, SelectOptions::new())
+    }
+
+    pub(super) const fn with(name: MailboxName, options: SelectOptions) -> Self {
+        Self { name, options }
     }
 }
 
@@ -83,12 +134,16 @@ impl Command for Select {
     type Output = ();
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
-        line.raw(if self.read_only { "EXAMINE " } else { "SELECT " }).mailbox(&self.name)?;
-        Ok(())
+        let verb = if self.options.read_only { "EXAMINE " } else { "SELECT " };
+        self.options.parameters.encode(line.raw(verb).mailbox(&self.name)?)
+    }
+
+    fn needs(&self) -> &[Need] {
+        &self.options.needs
     }
 
     fn effect(&self) -> Effect {
-        Effect::Select { name: self.name.clone(), read_only: self.read_only }
+        Effect::Select { name: self.name.clone(), read_only: self.options.read_only }
     }
 
     fn finish(self, _: Reply) {}
@@ -101,7 +156,7 @@ mod tests {
     use crate::imap::{Event, Flag, Uid};
 
     fn select(name: &str) -> Select {
-        Select { name: MailboxName::from(name), read_only: false }
+        Select::new(MailboxName::from(name))
     }
 
     #[test]
@@ -145,7 +200,8 @@ mod tests {
             S: *  3 EXISTS
             S: A1 OK [READ-ONLY] done
         ";
-        let examine = || Select { read_only: true, ..select("Entw\u{fc}rfe 1") };
+        let read_only = || SelectOptions::new().read_only();
+        let examine = || Select::with("Entw\u{fc}rfe 1".into(), read_only());
         play(examine, script, |mut played| {
             let state = played.core.selected().unwrap();
             assert_eq!((state.exists, state.read_only), (3, true));
@@ -180,7 +236,7 @@ mod tests {
             C: \u{20ac}
             S: A1 OK done
         ";
-        let raw = || Select { name: MailboxName::from_wire("\u{20ac}"), read_only: false };
+        let raw = || Select::new(MailboxName::from_wire("\u{20ac}"));
         play(raw, script, |played| assert_eq!(played.output, Ok(())));
     }
 
@@ -191,7 +247,7 @@ mod tests {
             C: A1 SELECT {3}
             S: A1 BAD no 8-bit names
         ";
-        let raw = || Select { name: MailboxName::from_wire("\u{20ac}"), read_only: false };
+        let raw = || Select::new(MailboxName::from_wire("\u{20ac}"));
         play(raw, script, |played| {
             assert_eq!(played.refusal().to_string(), "BAD no 8-bit names");
         });

@@ -38,7 +38,11 @@ pub enum StatusItem {
     Deleted,
     /// `SIZE`: octets of all messages together (RFC 9051, RFC 8438).
     Size,
-    /// Any other, by its name on the wire: `HIGHESTMODSEQ`, `MAILBOXID`, `APPENDLIMIT`.
+    /// `HIGHESTMODSEQ`: the highest modification sequence (RFC 7162).
+    HighestModSeq,
+    /// `MAILBOXID`: an identifier that renaming does not change (RFC 8474).
+    MailboxId,
+    /// Any other, by its name on the wire: `APPENDLIMIT`.
     Other(Cow<'static, str>),
 }
 
@@ -53,6 +57,8 @@ impl StatusItem {
             Self::Unseen => "UNSEEN",
             Self::Deleted => "DELETED",
             Self::Size => "SIZE",
+            Self::HighestModSeq => "HIGHESTMODSEQ",
+            Self::MailboxId => "MAILBOXID",
             Self::Other(name) => name,
         }
     }
@@ -108,6 +114,12 @@ impl MailboxStatus {
     /// The octets of all messages together.
     pub fn size(&self) -> Option<u64> {
         self.number("SIZE")
+    }
+
+    /// The highest modification sequence of a message in it. `None` as well for 0, which means that
+    /// none are kept (RFC 7162 section 3.1.7).
+    pub fn highest_mod_seq(&self) -> Option<u64> {
+        self.number("HIGHESTMODSEQ").filter(|mod_seq| *mod_seq != 0)
     }
 
     /// Any item that is a number, by its name in any case.

@@ -7,10 +7,14 @@
 //! ```
 
 use super::copy::Which;
+use super::modifier::{Modifiers, Need};
 use super::{Command, Piecewise};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::{Claims, Core};
-use crate::imap::{Capabilities, Error, Event, Flag, Mailbox, Message, Reply, SeqSet, UidSet};
+use crate::imap::types::NumberSet;
+use crate::imap::{
+    Capabilities, Code, Error, Event, Flag, Mailbox, Message, Reply, SeqSet, UidSet,
+};
 use crate::{Misuse, Stage};
 
 /// A change of flags.
@@ -26,22 +30,36 @@ pub struct StoreFlags<'a> {
     item: &'static str,
     silent: bool,
     flags: Vec<Flag<'a>>,
+    modifiers: Modifiers,
+    needs: Vec<Need>,
 }
 
 impl<'a> StoreFlags<'a> {
     /// Sets these flags besides those that are set.
     pub fn add(flags: impl IntoIterator<Item = Flag<'a>>) -> Self {
-        Self { item: "+FLAGS", silent: false, flags: flags.into_iter().collect() }
+        Self::new("+FLAGS", flags)
     }
 
     /// Takes these flags away.
     pub fn remove(flags: impl IntoIterator<Item = Flag<'a>>) -> Self {
-        Self { item: "-FLAGS", silent: false, flags: flags.into_iter().collect() }
+        Self::new("-FLAGS", flags)
     }
 
     /// Sets these flags and takes all others away.
     pub fn replace(flags: impl IntoIterator<Item = Flag<'a>>) -> Self {
-        Self { item: "FLAGS", silent: false, flags: flags.into_iter().collect() }
+        Self::new("FLAGS", flags)
+    }
+
+    fn new(item: &'static str, flags: impl IntoIterator<Item = Flag<'a>>) -> Self {
+        let (silent, modifiers, needs) = Default::default();
+        Self { item, silent, flags: flags.into_iter().collect(), modifiers, needs }
+    }
+
+    /// Makes it depend on a modifier, for which the server must offer something.
+    pub(super) fn modifier(mut self, name: &'static str, value: String, need: Need) -> Self {
+        self.modifiers.set(name, Some(value));
+        self.needs.push(need);
+        self
     }
 
     /// Asks the server not to answer with the flags of each message.
@@ -73,8 +91,8 @@ impl Mailbox {
     ) -> Result<Vec<Message>, Error> {
         let store = |uids| Store::new(Which::Uids(uids), change.clone());
         let stage = Stage::Command("UID STORE");
-        let changed = self.session.run_split(&set.into(), stage, store).await?;
-        Ok(changed.unwrap_or_default())
+        let stored = self.session.run_split(&set.into(), stage, store).await?;
+        Ok(stored.unwrap_or_default().changed)
     }
 
     /// The same by sequence numbers. They move whenever a message is expunged: see
@@ -94,33 +112,46 @@ impl Mailbox {
         if numbers.is_empty() {
             return Ok(Vec::new());
         }
-        self.run(Store::new(Which::Numbers(numbers), change)).await
+        Ok(self.run(Store::new(Which::Numbers(numbers), change)).await?.changed)
     }
 }
 
-struct Store<'a> {
+/// What has come of it.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    pub(super) changed: Vec<Message>,
+    /// Messages that did not pass the test of a modifier.
+    pub(super) modified: NumberSet,
+}
+
+pub(super) struct Store<'a> {
     which: Which,
     change: StoreFlags<'a>,
-    changed: Vec<Message>,
+    stored: Stored,
 }
 
 impl<'a> Store<'a> {
-    const fn new(which: Which, change: StoreFlags<'a>) -> Self {
-        Self { which, change, changed: Vec::new() }
+    pub(super) fn new(which: Which, change: StoreFlags<'a>) -> Self {
+        Self { which, change, stored: Stored::default() }
     }
 }
 
 impl Command for Store<'_> {
     const NAME: &'static str = "STORE";
 
-    type Output = Vec<Message>;
+    type Output = Stored;
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
-        let StoreFlags { item, silent, flags } = &self.change;
+        let StoreFlags { item, silent, flags, modifiers, .. } = &self.change;
         let silent = if *silent { ".SILENT" } else { "" };
         let (prefix, which) = (self.which.prefix(), &self.which);
-        line.raw(format_args!("{prefix}STORE {which} {item}{silent} ")).flags(flags)?;
+        modifiers.encode(line.raw(format_args!("{prefix}STORE {which}")))?;
+        line.raw(format_args!(" {item}{silent} ")).flags(flags)?;
         Ok(())
+    }
+
+    fn needs(&self) -> &[Need] {
+        &self.change.needs
     }
 
     fn claims(&self) -> Claims {
@@ -131,23 +162,26 @@ impl Command for Store<'_> {
     }
 
     fn fetched(&mut self, message: Message) {
-        self.changed.push(message);
+        self.stored.changed.push(message);
     }
 
-    fn finish(self, _: Reply) -> Vec<Message> {
-        self.changed
+    fn finish(mut self, reply: Reply) -> Stored {
+        if let Some(Code::Modified(modified)) = reply.code() {
+            self.stored.modified.add(modified.set());
+        }
+        self.stored
     }
 
     /// What has changed is told as an event.
     fn failed(self, error: Error, core: &mut Core) -> Error {
-        self.changed.into_iter().for_each(|message| core.keep(Event::Fetch(message)));
+        self.stored.changed.into_iter().for_each(|message| core.keep(Event::Fetch(message)));
         error
     }
 }
 
 impl Piecewise for Store<'_> {
-    fn go_on_from(&mut self, before: Vec<Message>) {
-        self.changed = before;
+    fn go_on_from(&mut self, before: Stored) {
+        self.stored = before;
     }
 }
 
@@ -183,7 +217,7 @@ pub(crate) mod tests {
         play(change, script, |mut played| {
             let Some(Event::Fetch(other)) = played.core.take_event() else { panic!() };
             assert_eq!(other.uid().map(u32::from), Some(99));
-            let changed = played.output.unwrap();
+            let changed = played.output.unwrap().changed;
             let uids: Vec<_> = changed.iter().filter_map(Message::uid).map(u32::from).collect();
             assert_eq!(uids, [2, 4]);
             assert!(changed[0].flags().contains(&Flag::Seen));
@@ -205,7 +239,7 @@ pub(crate) mod tests {
         let numbers = || Which::Numbers(SeqSet::parse("2:4").unwrap());
         let change = || Store::new(numbers(), StoreFlags::add([Flag::Deleted]));
         play(change, script, |mut played| {
-            let changed = played.output.unwrap();
+            let changed = played.output.unwrap().changed;
             assert_eq!(changed.iter().map(Message::seq).collect::<Vec<_>>(), [2, 3, 4]);
             assert!(matches!(played.core.take_event(), Some(Event::Fetch(_))));
         });
@@ -219,7 +253,7 @@ pub(crate) mod tests {
             S: A1 OK STORE completed
         ";
         let change = || store(StoreFlags::replace([]).silent());
-        play(change, script, |played| assert!(played.output.unwrap().is_empty()));
+        play(change, script, |played| assert!(played.output.unwrap().changed.is_empty()));
     }
 
     #[test]
@@ -234,7 +268,7 @@ pub(crate) mod tests {
             || store(StoreFlags::remove([Flag::Seen])),
             script,
             |mut played| {
-                assert!(played.output.unwrap().is_empty());
+                assert!(played.output.unwrap().changed.is_empty());
                 let Some(Event::Unparsed { frame, expected, .. }) = played.core.take_event() else {
                     panic!()
                 };

@@ -4,14 +4,14 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use super::decode::{Malformed, parse_u32};
+use super::decode::{Cursor, Malformed, Parsed, parse_u32};
 use super::encode::Piece;
 use super::response::{Condition, Response};
 use super::selected::Selected;
 use super::{Claims, Core, Effect, Pending, Step, Tag, parts};
 use crate::fault::Fault;
 use crate::imap::event::{Data, Event};
-use crate::imap::types::{Capabilities, Message};
+use crate::imap::types::{Capabilities, Message, NumberSet, UidSet};
 use crate::imap::{Code, Reply, Status};
 
 impl Core {
@@ -50,6 +50,8 @@ impl Core {
                     if let Some(state) = self.state() {
                         state.set_flags(rest);
                     }
+                } else if name.eq_ignore_ascii_case(b"VANISHED") {
+                    return Ok(self.vanished(rest, &response, &frame));
                 } else {
                     return Ok(self.data(&response, &frame));
                 }
@@ -110,6 +112,7 @@ impl Core {
         let stateful = self.heed(&reply);
         if reply.code() == Some(&Code::Closed) {
             self.begin_anew();
+            return self.claim(response, frame);
         }
         if reply.status() == Status::Bye {
             self.goodbyes += 1;
@@ -125,11 +128,35 @@ impl Core {
             return None;
         }
         // COPYUID and its like belong to a command, wherever they stand.
-        let claimant = self.queue.iter().position(|pending| pending.claims.may_claim(response));
-        if claimant.is_some() {
-            return self.claimed(claimant, |tag| Step::Data { tag, frame: frame.clone() });
+        if self.queue.iter().any(|pending| pending.claims.may_claim(response)) {
+            return self.claim(response, frame);
         }
         self.keep(Event::Notice(reply));
+        None
+    }
+
+    /// The step for the command that claims a response; none if there is none.
+    fn claim(&mut self, response: &Response<'_>, frame: &Bytes) -> Option<Step> {
+        let claimant = self.queue.iter().position(|pending| pending.claims.may_claim(response));
+        self.claimed(claimant, |tag| Step::Data { tag, frame: frame.clone() })
+    }
+
+    /// Messages are gone, by their UIDs (RFC 7162 section 3.2.10). What had gone before the mailbox
+    /// was opened has not been counted.
+    fn vanished(&mut self, rest: &[u8], response: &Response<'_>, frame: &Bytes) -> Option<Step> {
+        let read = vanished(rest);
+        if let Ok((uids, false)) = &read
+            && let Some(state) = self.state()
+        {
+            state.exists = state.exists.saturating_sub(uids.count());
+        }
+        if self.queue.iter().any(|pending| pending.claims.may_claim(response)) {
+            return self.claim(response, frame);
+        }
+        match read {
+            Ok((uids, earlier)) => self.keep(Event::Vanished { uids, earlier }),
+            Err(why) => self.keep_unparsed(frame.clone(), why),
+        }
         None
     }
 
@@ -143,6 +170,7 @@ impl Core {
                 | Code::UidNext(_)
                 | Code::Unseen(_)
                 | Code::HighestModSeq(_)
+                | Code::NoModSeq
                 | Code::ReadOnly
                 | Code::ReadWrite),
             ) => {
@@ -328,6 +356,23 @@ impl Core {
         self.pieces.retain(|(tag, _)| *tag != pending.tag);
         Ok(())
     }
+}
+
+/// What follows `VANISHED`: the UIDs, and whether they had gone before.
+pub(crate) fn vanished(rest: &[u8]) -> Parsed<(UidSet, bool)> {
+    let mut cursor = Cursor::new(rest);
+    let earlier = cursor.eat(b'(');
+    if earlier {
+        cursor.spaces();
+        if !cursor.eat_word(b"EARLIER") {
+            return Err(Malformed("EARLIER"));
+        }
+        cursor.end_list("the end of EARLIER")?;
+    }
+    cursor.spaces();
+    let uids = NumberSet::parse_closed(cursor.rest().trim_ascii_end());
+    let uids = uids.ok_or(Malformed("a set of UIDs without `*`"))?;
+    Ok((UidSet::of(NumberSet::of_ranges(uids)), earlier))
 }
 
 /// Whether the user should see the words behind an `OK` (RFC 9051 section 7.1, RFC 5530).

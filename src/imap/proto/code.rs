@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
 use crate::imap::proto::decode::{Cursor, Parsed, parse_u32};
-use crate::imap::types::{Capabilities, Flag, Flags, NumberSet, Uid, UidSet};
+use crate::imap::types::{Capabilities, Flag, Flags, NumberSet, SeqSet, Uid, UidSet};
 
 /// A response code (RFC 9051 section 7.1, RFC 5530, RFC 4315, RFC 7162).
 ///
@@ -50,6 +50,8 @@ pub enum Code {
     InUse,
     /// `LIMIT`: a limit of the server was reached.
     Limit,
+    /// `MODIFIED`: these messages had changed, and were not changed.
+    Modified(Modified),
     /// `NOMODSEQ`: the mailbox keeps no modification sequences.
     NoModSeq,
     /// `NONEXISTENT`: there is no such mailbox.
@@ -113,6 +115,27 @@ impl AppendUid {
     /// Their UIDs.
     pub const fn uids(&self) -> &UidSet {
         &self.uids
+    }
+}
+
+/// The messages that a change of flags has passed over, since they had changed (RFC 7162 section
+/// 3.1.3): by UID in the answer to UID STORE, by sequence number in that to STORE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Modified(NumberSet);
+
+impl Modified {
+    /// They are UIDs.
+    pub fn uids(&self) -> UidSet {
+        UidSet::of(self.0.clone())
+    }
+
+    /// They are sequence numbers.
+    pub fn numbers(&self) -> SeqSet {
+        SeqSet::of(self.0.clone())
+    }
+
+    pub(crate) const fn set(&self) -> &NumberSet {
+        &self.0
     }
 }
 
@@ -181,6 +204,7 @@ impl Code {
             Self::HighestModSeq(_) => "HIGHESTMODSEQ",
             Self::InUse => "INUSE",
             Self::Limit => "LIMIT",
+            Self::Modified(_) => "MODIFIED",
             Self::NoModSeq => "NOMODSEQ",
             Self::NonExistent => "NONEXISTENT",
             Self::NotSaved => "NOTSAVED",
@@ -228,6 +252,9 @@ impl Code {
             ),
             b"INUSE" => Self::InUse,
             b"LIMIT" => Self::Limit,
+            b"MODIFIED" => {
+                Self::Modified(Modified(NumberSet::of_ranges(NumberSet::parse_closed(arguments)?)))
+            }
             b"NOMODSEQ" => Self::NoModSeq,
             b"NONEXISTENT" => Self::NonExistent,
             b"NOTSAVED" => Self::NotSaved,
@@ -419,6 +446,8 @@ mod tests {
         // UIDNEXT 0 and UIDVALIDITY 0 occur (MailKit#1010, #150).
         assert_eq!(Code::parse(b"UIDNEXT 0"), other("UIDNEXT", "0"));
         assert_eq!(Code::parse(b"HIGHESTMODSEQ -1"), other("HIGHESTMODSEQ", "-1"));
+        assert_eq!(Code::parse(b"MODIFIED 1:*"), other("MODIFIED", "1:*"));
+        assert_eq!(Code::parse(b"MODIFIED"), other("MODIFIED", ""));
         assert_eq!(Code::parse(b""), other("", ""));
         assert_eq!(
             Code::parse(b"WEBALERT https://accounts.google.com/"),

@@ -15,7 +15,7 @@
 //! rest has its effect. The changes a command makes to the session ([`Effect`]) happen here for the
 //! same reason: a dropped SELECT may well have selected.
 
-mod answer;
+pub(crate) mod answer;
 pub(crate) mod code;
 pub(crate) mod decode;
 pub(crate) mod encode;

@@ -21,6 +21,8 @@ pub(crate) struct Selected {
     pub(crate) uid_next: Option<Uid>,
     pub(crate) first_unseen: Option<NonZeroU32>,
     pub(crate) highest_mod_seq: Option<u64>,
+    /// It keeps no modification sequences.
+    pub(crate) no_mod_seq: bool,
 }
 
 impl Selected {
@@ -37,6 +39,7 @@ impl Selected {
             uid_next: None,
             first_unseen: None,
             highest_mod_seq: None,
+            no_mod_seq: false,
         }
     }
 
@@ -64,7 +67,10 @@ impl Selected {
             Code::UidValidity(validity) => self.uid_validity = Some(*validity),
             Code::UidNext(uid) => self.uid_next = Some(*uid),
             Code::Unseen(number) => self.first_unseen = Some(*number),
-            Code::HighestModSeq(mod_seq) => self.highest_mod_seq = Some(*mod_seq),
+            Code::HighestModSeq(mod_seq) => {
+                (self.highest_mod_seq, self.no_mod_seq) = (Some(*mod_seq), false);
+            }
+            Code::NoModSeq => (self.highest_mod_seq, self.no_mod_seq) = (None, true),
             Code::ReadOnly => self.read_only = true,
             Code::ReadWrite => self.read_only = false,
             _ => {}

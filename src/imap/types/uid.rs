@@ -116,18 +116,19 @@ impl UidSet {
         self.0.open.is_some()
     }
 
+    /// How many UIDs its closed ranges hold.
+    pub(crate) fn count(&self) -> u32 {
+        self.0.count()
+    }
+
+    /// Octets that it holds.
+    pub(crate) const fn octets(&self) -> usize {
+        self.0.closed.len() * size_of::<(u32, u32)>()
+    }
+
     /// Takes these in, too.
     pub(crate) fn add(&mut self, other: &Self) {
-        let mut closed = std::mem::take(&mut self.0.closed);
-        closed.extend_from_slice(&other.0.closed);
-        let lower = |one: u32, other: u32| {
-            if one == 0 || other == 0 { one.max(other) } else { one.min(other) }
-        };
-        let open = match (self.0.open, other.0.open) {
-            (Some(one), Some(other)) => Some(lower(one, other)),
-            (one, other) => one.or(other),
-        };
-        self.0 = NumberSet::normal(closed, open);
+        self.0.add(&other.0);
     }
 
     /// The same messages in sets whose texts have at most `octets` each, but at least one range.
@@ -191,6 +192,11 @@ impl SeqSet {
     /// Whether `*` is in it, on either side of a range: the last message.
     pub(crate) const fn names_the_last(&self) -> bool {
         self.0.open.is_some()
+    }
+
+    /// How many numbers its closed ranges hold.
+    pub(crate) fn count(&self) -> u32 {
+        self.0.count()
     }
 
     /// Whether this number is in it. What `*` stands for is not known here: `7:*` holds 7 and above.
@@ -293,6 +299,20 @@ impl NumberSet {
     /// Of ranges in any order; the first number of each is its lowest.
     pub(crate) fn of_ranges(ranges: Vec<(u32, u32)>) -> Self {
         Self::normal(ranges, None)
+    }
+
+    /// Takes these in, too.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let mut closed = std::mem::take(&mut self.closed);
+        closed.extend_from_slice(&other.closed);
+        let lower = |one: u32, other: u32| {
+            if one == 0 || other == 0 { one.max(other) } else { one.min(other) }
+        };
+        let open = match (self.open, other.open) {
+            (Some(one), Some(other)) => Some(lower(one, other)),
+            (one, other) => one.or(other),
+        };
+        *self = Self::normal(closed, open);
     }
 
     /// The ranges of a set without `*`.

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::num::NonZeroU32;
 
 use crate::imap::proto::Tag;
-use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32};
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32, parse_u64};
 use crate::imap::types::NumberSet;
 use crate::imap::{SeqSet, Uid, UidSet};
 
@@ -19,14 +19,15 @@ pub struct SearchResult<N> {
     min: Option<u32>,
     max: Option<u32>,
     count: Option<u32>,
+    mod_seq: Option<u64>,
     numbers: PhantomData<N>,
 }
 
 impl<N: From<NonZeroU32>> SearchResult<N> {
     pub(super) fn new(found: Finding) -> Self {
-        let Finding { ranges, min, max, count } = found;
+        let Finding { ranges, min, max, count, mod_seq } = found;
         let set = NumberSet::of_ranges(ranges);
-        Self { set, min, max, count, numbers: PhantomData }
+        Self { set, min, max, count, mod_seq, numbers: PhantomData }
     }
 
     /// How many messages were found.
@@ -50,6 +51,12 @@ impl<N: From<NonZeroU32>> SearchResult<N> {
     pub fn max(&self) -> Option<N> {
         let max = self.max.or_else(|| self.set.last());
         max.and_then(NonZeroU32::new).map(N::from)
+    }
+
+    /// The highest modification sequence of what was found, of a search by
+    /// [`Search::mod_seq`](crate::imap::Search::mod_seq) that has found something (RFC 7162).
+    pub const fn mod_seq(&self) -> Option<u64> {
+        self.mod_seq
     }
 
     /// All numbers. There are none if the server was asked for something else only.
@@ -106,6 +113,7 @@ pub(super) struct Finding {
     min: Option<u32>,
     max: Option<u32>,
     count: Option<u32>,
+    mod_seq: Option<u64>,
 }
 
 impl Finding {
@@ -113,6 +121,11 @@ impl Finding {
     pub(super) fn take(&mut self, rest: &[u8]) -> Parsed<()> {
         // RFC 7162 section 3.1.5 puts `(MODSEQ n)` behind the numbers.
         let end = memchr::memchr(b'(', rest).unwrap_or(rest.len());
+        let mut behind = Cursor::new(rest.get(end..).unwrap_or_default());
+        if behind.eat(b'(') && behind.eat_word(b"MODSEQ") {
+            behind.spaces();
+            self.heed_mod_seq(behind.digits());
+        }
         let mut odd = false;
         let (mut number, mut digits) = (0_u64, 0_usize);
         for octet in rest.get(..end).unwrap_or_default().iter().chain(b" ") {
@@ -138,10 +151,17 @@ impl Finding {
         if odd { Err(Malformed("message numbers of 32 bits")) } else { Ok(()) }
     }
 
+    /// Of several answers the highest counts.
+    fn heed_mod_seq(&mut self, mod_seq: Option<u64>) {
+        self.mod_seq = self.mod_seq.max(mod_seq);
+    }
+
     /// Leaves only the numbers that `other` has found, too.
     pub(super) fn retain(&mut self, other: Self) {
         let mine = NumberSet::of_ranges(std::mem::take(&mut self.ranges));
         self.ranges = mine.common(&NumberSet::of_ranges(other.ranges));
+        // That of the messages that are left is not known.
+        self.mod_seq = None;
     }
 
     fn push(&mut self, number: u32) {
@@ -186,7 +206,8 @@ impl Finding {
                         NumberSet::parse_closed(value).ok_or(Malformed("a set of numbers"))?;
                     self.ranges.extend(set);
                 }
-                // MODSEQ, PARTIAL and what is to come.
+                b"MODSEQ" => self.heed_mod_seq(parse_u64(value)),
+                // PARTIAL and what is to come.
                 _ => {}
             }
         }

@@ -1,6 +1,7 @@
 //! What to search for.
 
 use crate::Misuse;
+use crate::imap::command::modifier::Need;
 use crate::imap::proto::encode::Line;
 use crate::imap::{Date, Flag, SeqSet, UidSet};
 
@@ -25,6 +26,8 @@ pub struct Search {
     tokens: Vec<Token>,
     /// How many keys they make at the top.
     keys: usize,
+    /// What the server must offer.
+    needs: Vec<Need>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +38,10 @@ enum Token {
     Keyword(Flag<'static>),
     Day(Date),
     Octets(u64),
+    /// An argument of an extension: a number, a word of our own, a string that needs no charset.
+    Number(u64),
+    Argument(&'static str),
+    Quoted(String),
     Uids(UidSet),
     Numbers(SeqSet),
     Open,
@@ -53,7 +60,7 @@ impl Search {
         if alternatives.peek().is_none() {
             return Self::all().not(Self::all());
         }
-        let mut any = Self { tokens: Vec::new(), keys: 1 };
+        let mut any = Self { keys: 1, ..Self::default() };
         while let Some(alternative) = alternatives.next() {
             if alternatives.peek().is_some() {
                 any.tokens.push(Token::Word("OR"));
@@ -67,6 +74,7 @@ impl Search {
     pub fn and(mut self, other: Self) -> Self {
         self.keys += other.keys;
         self.tokens.extend(other.tokens);
+        self.needs.extend(other.needs);
         self
     }
 
@@ -315,6 +323,32 @@ impl Search {
         search
     }
 
+    /// Begins a key of an extension, for which the server must offer something.
+    pub(in crate::imap::command) fn extension(mut self, key: &'static str, need: Need) -> Self {
+        self.needs.push(need);
+        self.word(key)
+    }
+
+    /// A number as an argument.
+    pub(in crate::imap::command) fn number(self, number: u64) -> Self {
+        self.with(Token::Number(number))
+    }
+
+    /// A word as an argument.
+    pub(in crate::imap::command) fn argument(self, word: &'static str) -> Self {
+        self.with(Token::Argument(word))
+    }
+
+    /// A string as an argument.
+    pub(in crate::imap::command) fn quoted(self, string: String) -> Self {
+        self.with(Token::Quoted(string))
+    }
+
+    /// What the server must offer.
+    pub(in crate::imap::command) fn needs(&self) -> &[Need] {
+        &self.needs
+    }
+
     pub(super) fn encode(&self, line: &mut Line) -> Result<(), Misuse> {
         if self.keys == 0 {
             line.raw("ALL");
@@ -334,6 +368,9 @@ impl Search {
                     return Err(Misuse::Argument { what: "size", why });
                 }
                 Token::Octets(octets) => line.raw(octets),
+                Token::Number(number) => line.raw(number),
+                Token::Argument(word) => line.raw(word),
+                Token::Quoted(string) => line.string("what is sought", string.as_bytes())?,
                 Token::Uids(set) => line.raw(set),
                 Token::Numbers(set) => line.raw(set),
                 Token::Open => line.raw("("),
@@ -360,6 +397,7 @@ impl Search {
 
     /// Puts another search where the grammar has one key.
     fn group(&mut self, other: Self) {
+        self.needs.extend(other.needs);
         match other.keys {
             0 => self.tokens.push(Token::Word("ALL")),
             1 => self.tokens.extend(other.tokens),
@@ -541,7 +579,7 @@ mod tests {
     fn thousands_of_levels_are_written() {
         let mut search = Search::all().seen();
         for _ in 0..2_000 {
-            search = Search { tokens: vec![Token::Word("NOT")], keys: 1 }.tap(search);
+            search = Search::default().word("NOT").tap(search);
         }
         assert_eq!(written(&search).unwrap().len(), 4 * 2_000 + 4);
     }

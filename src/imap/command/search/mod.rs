@@ -27,6 +27,7 @@ use bytes::Bytes;
 
 use self::found::Finding;
 use self::key::Joined;
+use super::modifier::Need;
 use super::{Command, Piecewise, is_data};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
@@ -255,6 +256,10 @@ impl<N: Number> Command for Find<'_, N> {
             line.raw("CHARSET UTF-8 ");
         }
         self.search.encode(line)
+    }
+
+    fn needs(&self) -> &[Need] {
+        self.search.needs()
     }
 
     fn started(&mut self, tag: Tag, _: bool) {

@@ -1,0 +1,244 @@
+//! Modification sequences and what is built on them, through the client.
+
+use std::num::NonZeroU32;
+
+use super::*;
+use crate::imap::{QResync, Search, SelectOptions};
+
+const BOTH: &str = "IMAP4rev1 ENABLE CONDSTORE QRESYNC ESEARCH";
+
+fn known(mod_seq: u64) -> QResync {
+    QResync::new(NonZeroU32::new(7).unwrap(), mod_seq)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_is_opened_with_its_changes_in_one_round_trip_once_that_is_enabled() {
+    let (mut client, server) = client_of(
+        BOTH,
+        r"
+        C: A1 ENABLE QRESYNC
+        S: * ENABLED CONDSTORE QRESYNC
+        S: A1 OK done
+        C: A2 SELECT INBOX (QRESYNC (7 100))
+        S: * 3 EXISTS
+        S: * OK [UIDVALIDITY 7] ok
+        S: * OK [HIGHESTMODSEQ 120] ok
+        S: * VANISHED (EARLIER) 4,9:12
+        S: * 2 FETCH (UID 5 FLAGS (\Seen) MODSEQ (110))
+        S: A2 OK [READ-WRITE] done
+        C: A3 SELECT Other (QRESYNC (7 50))
+        S: * 1 FETCH (UID 1 FLAGS (\Answered) MODSEQ (121))
+        S: * OK [CLOSED] bye
+        S: * 0 EXISTS
+        S: * OK [UIDVALIDITY 7] ok
+        S: * OK [HIGHESTMODSEQ 60] ok
+        S: A3 OK done
+        ",
+    )
+    .await;
+    let changes = client.resync("INBOX", known(100)).await.unwrap();
+    assert_eq!(changes.vanished().to_string(), "4,9:12");
+    let changed: Vec<_> = changes.changed().iter().map(|m| (m.uid(), m.mod_seq())).collect();
+    assert_eq!(changed, [(Uid::new(5), Some(110))]);
+    let inbox = client.selected().unwrap();
+    assert_eq!((inbox.exists(), inbox.highest_mod_seq()), (3, Some(120)));
+    // The next one is not asked whether it may.
+    let changes = client.resync("Other", known(50)).await.unwrap();
+    assert!(changes.vanished().is_empty() && changes.changed().is_empty());
+    assert!(client.take_event().is_none());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_that_mean_nothing_or_are_not_told_are_errors() {
+    let (mut client, server) = client_of(
+        BOTH,
+        "
+        C: A1 ENABLE QRESYNC
+        S: * ENABLED QRESYNC
+        S: A1 OK done
+        C: A2 SELECT INBOX (QRESYNC (7 100))
+        S: * OK [UIDVALIDITY 8] ok
+        S: * OK [HIGHESTMODSEQ 120] ok
+        S: A2 OK [READ-WRITE] Sorry, UIDVALIDITY mismatch
+        C: A3 SELECT INBOX (QRESYNC (7 100))
+        S: * OK [UIDVALIDITY 7] ok
+        S: * OK [NOMODSEQ] not here
+        S: A3 OK done
+        C: A4 SELECT INBOX (QRESYNC (7 100))
+        S: A4 NO no such mailbox
+        ",
+    )
+    .await;
+    let error = client.resync("INBOX", known(100)).await.unwrap_err();
+    assert!(matches!(error, Error::Changed { .. }) && error.connection_usable(), "{error}");
+    let error = client.resync("INBOX", known(100)).await.unwrap_err();
+    assert!(matches!(error, Error::Unsupported { .. }) && error.connection_usable(), "{error}");
+    assert!(client.selected().unwrap().has_no_mod_seqs());
+    let error = client.resync("INBOX", known(100)).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_offered_or_not_confirmed_is_not_sent() {
+    let (mut client, server) = client_of(
+        "IMAP4rev1 ENABLE QRESYNC",
+        "
+        C: A1 ENABLE QRESYNC
+        S: A1 OK done
+        C: A2 SELECT INBOX
+        S: A2 OK done
+        ",
+    )
+    .await;
+    let error = client.resync("INBOX", known(1)).await.unwrap_err();
+    let shown = "the server does not offer QRESYNC, confirmed by ENABLE for SELECT \
+        (it offers: IMAP4rev1 ENABLE QRESYNC)";
+    assert_eq!(error.to_string(), shown);
+    let inbox = client.select("INBOX").await.unwrap();
+    let items = Fetch::flags().changed_since(5).vanished();
+    let error = inbox.uid_fetch(UidSet::all(), items).await.unwrap_err();
+    assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+    // ENABLE is not for when a mailbox is open.
+    assert!(client.resync("INBOX", known(1)).await.is_err());
+    drop(client);
+    server.await.unwrap();
+
+    let (mut client, server) = client_of("IMAP4rev1", "C: A1 SELECT INBOX\nS: A1 OK done").await;
+    assert!(matches!(client.resync("INBOX", known(1)).await, Err(Error::Unsupported { .. })));
+    let condstore = SelectOptions::new().condstore();
+    assert!(matches!(client.select_with("INBOX", condstore).await, Err(Error::Unsupported { .. })));
+    let inbox = client.select("INBOX").await.unwrap();
+    let one = Uid::new(1).unwrap();
+    let seen = StoreFlags::add([Flag::Seen]);
+    assert!(matches!(
+        inbox.uid_store_unchanged_since(one, 5, seen).await,
+        Err(Error::Unsupported { .. })
+    ));
+    let keys = Search::all().not(Search::all().or(Search::all().mod_seq(5), Search::all()));
+    assert!(matches!(inbox.uid_search(keys).await, Err(Error::Unsupported { .. })));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_vanishes_is_told_where_it_happened_and_counted() {
+    let (mut client, server) = client_of(
+        BOTH,
+        r"
+        C: A1 ENABLE QRESYNC
+        S: * ENABLED QRESYNC
+        S: A1 OK done
+        C: A2 SELECT INBOX
+        S: * 9 EXISTS
+        S: A2 OK done
+        C: A3 UID FETCH 300:500 (FLAGS) (CHANGEDSINCE 12345 VANISHED)
+        S: * VANISHED (EARLIER) 300:310,405,411
+        S: * 1 FETCH (UID 404 MODSEQ (65402) FLAGS (\Seen))
+        S: * VANISHED 404,406
+        S: * 1 FETCH (UID 408 MODSEQ (29738) FLAGS ($NoJunk))
+        S: A3 OK FETCH completed
+        C: A4 EXPUNGE
+        S: * VANISHED 505,507,510,625
+        S: A4 OK [HIGHESTMODSEQ 20010715194045319] expunged
+        C: A5 NOOP
+        S: * VANISHED 1:4294967295
+        S: * VANISHED 0
+        S: A5 OK done
+        ",
+    )
+    .await;
+    client.enable([Extension::QResync]).await.unwrap();
+    let inbox = client.select("INBOX").await.unwrap();
+    let items = Fetch::flags().changed_since(12345).vanished();
+    let range = UidSet::parse("300:500").unwrap();
+    let mut messages = inbox.uid_fetch(range, items).await.unwrap();
+    let mut told = Vec::new();
+    while let Some(message) = messages.next().await.unwrap() {
+        while let Some(event) = messages.take_event() {
+            let Event::Vanished { uids, earlier } = event else { panic!("{event:?}") };
+            told.push(format!("{uids} {earlier}"));
+        }
+        told.push(message.uid().unwrap().to_string());
+    }
+    assert_eq!(told, ["300:310,405,411 true", "404", "404,406 false", "408"]);
+    assert_eq!(inbox.exists(), 7);
+    assert!(inbox.expunge().await.unwrap().is_empty());
+    assert_eq!((inbox.exists(), inbox.highest_mod_seq()), (3, Some(20_010_715_194_045_319)));
+    let Some(Event::Vanished { uids, .. }) = inbox.take_event() else { panic!() };
+    assert_eq!(uids.to_string(), "505,507,510,625");
+    inbox.noop().await.unwrap();
+    assert_eq!(inbox.exists(), 0);
+    assert!(matches!(inbox.take_event(), Some(Event::Vanished { .. })));
+    assert!(matches!(inbox.take_event(), Some(Event::Unparsed { .. })));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_search_by_sequence_tells_the_highest_that_it_has_found() {
+    let (mut client, server) = client_of(
+        "IMAP4rev1 CONDSTORE",
+        r#"
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID SEARCH MODSEQ "/flags/\\Draft" all 620162338
+        S: * SEARCH 2 5 6 7 11 12 18 19 20 23 (MODSEQ 917162500)
+        S: A2 OK Search complete
+        C: A3 UID SEARCH OR NOT MODSEQ 720162338 LARGER 50000
+        S: * SEARCH
+        S: A3 OK Search complete, nothing found
+        C: A4 UID SEARCH MODSEQ 0
+        S: * SEARCH 1 (MODSEQ 9223372036854775808)
+        S: * SEARCH 2 (MODSEQ x)
+        S: A4 OK done
+        "#,
+    )
+    .await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let all = Search::all;
+    let draft = all().mod_seq_of(Flag::Draft, 620_162_338);
+    let found = inbox.uid_search(draft).await.unwrap();
+    assert_eq!((found.count(), found.mod_seq()), (10, Some(917_162_500)));
+    let either = all().or(all().not(all().mod_seq(720_162_338)), all().larger(50_000));
+    let found = inbox.uid_search(either).await.unwrap();
+    assert_eq!((found.count(), found.mod_seq()), (0, None));
+    let found = inbox.uid_search(all().mod_seq(0)).await.unwrap();
+    assert_eq!((found.count(), found.mod_seq()), (2, Some(1 << 63)));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_conditional_change_is_joined_from_its_pieces() {
+    let uids: UidSet = (1..6000).step_by(2).filter_map(Uid::new).collect();
+    let text = uids.to_string();
+    // The line limit is 8,000 octets.
+    let store = "C: A2 UID STORE  (UNCHANGEDSINCE 5) +FLAGS.SILENT ($Done)";
+    let room = 8000 - store.len() + "C: A2 ".len() - "A4294967295 \r\n".len();
+    let cut = text[..=room].rfind(',').unwrap();
+    let script = format!(
+        "
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID STORE {} (UNCHANGEDSINCE 5) +FLAGS.SILENT ($Done)
+        S: * 1 FETCH (UID 1 MODSEQ (8))
+        S: A2 OK [MODIFIED 3,5] done
+        C: A3 UID STORE {} (UNCHANGEDSINCE 5) +FLAGS.SILENT ($Done)
+        S: A3 OK [MODIFIED 5999] done
+        ",
+        &text[..cut],
+        &text[cut + 1..],
+    );
+    let (mut client, server) = client_of("IMAP4rev1 CONDSTORE", &script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let done = StoreFlags::add([Flag::from("$Done")]).silent();
+    let stored = inbox.uid_store_unchanged_since(uids, 5, done).await.unwrap();
+    assert_eq!(stored.modified().to_string(), "3,5,5999");
+    assert_eq!(stored.messages().len(), 1);
+    drop(client);
+    server.await.unwrap();
+}
