@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "diagnosis")]
+use crate::diagnosis::Context;
 use crate::sasl::{self, Challenge, InputError};
 use crate::secret::Secret;
 use crate::token::{AccessToken, Rejection, TokenProvider};
@@ -136,9 +138,14 @@ pub(crate) struct Password<'a> {
     password: &'a Secret<String>,
 }
 
-impl Password<'_> {
+impl<'a> Password<'a> {
     pub(crate) fn octets(self) -> usize {
         self.password.expose().len()
+    }
+
+    #[cfg(feature = "diagnosis")]
+    pub(crate) const fn user(self) -> &'a str {
+        self.user
     }
 
     pub(crate) fn session(self) -> Result<sasl::Session, InputError> {
@@ -212,6 +219,9 @@ pub struct AuthError<R> {
     pub(crate) try_two_step: bool,
     /// What is known of such a refusal, for people.
     pub(crate) explanation: Option<&'static str>,
+    /// What the connector knew.
+    #[cfg(feature = "diagnosis")]
+    context: Option<Box<Context>>,
 }
 
 impl<R> AuthError<R> {
@@ -225,6 +235,8 @@ impl<R> AuthError<R> {
             refreshed: false,
             try_two_step: false,
             explanation: None,
+            #[cfg(feature = "diagnosis")]
+            context: None,
         }
     }
 
@@ -257,6 +269,19 @@ impl<R> AuthError<R> {
     /// Whether a second token was obtained and refused too.
     pub const fn token_refreshed(&self) -> bool {
         self.refreshed
+    }
+
+    /// What the connector knew of the login that was refused: endpoint, mailbox, and what the token
+    /// said of itself. Never the token or the password.
+    #[cfg(feature = "diagnosis")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "diagnosis")))]
+    pub fn context(&self) -> Option<&Context> {
+        self.context.as_deref()
+    }
+
+    #[cfg(feature = "diagnosis")]
+    pub(crate) fn know(&mut self, context: Context) {
+        self.context = Some(Box::new(context));
     }
 
     pub(crate) const fn mark_refreshed(&mut self) {

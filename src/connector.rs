@@ -176,6 +176,21 @@ impl<C: Client> Connector<C> {
         &self.settings.endpoint
     }
 
+    /// What is known of every connection it makes, for [`Diagnosis::with`](crate::Diagnosis::with):
+    /// the endpoint and the mailbox. Add the token by
+    /// [`Context::with_token`](crate::diagnosis::Context::with_token).
+    #[cfg(feature = "diagnosis")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "diagnosis")))]
+    pub fn context(&self) -> crate::diagnosis::Context {
+        let context =
+            crate::diagnosis::Context::new().with_endpoint(self.settings.endpoint.clone());
+        match self.auth.as_ref().map(Auth::credentials) {
+            Some(Credentials::Token { mailbox, .. }) => context.with_mailbox(mailbox),
+            Some(Credentials::Password(password)) => context.with_mailbox(password.user()),
+            None => context,
+        }
+    }
+
     /// Connects and logs in.
     ///
     /// If the server refuses the token itself, the provider's
@@ -248,6 +263,10 @@ pub(crate) mod establish {
 
         /// Notes in the error that a new token was refused as well.
         fn mark_refreshed(&mut self);
+
+        /// Notes in an error that is about the login what was known of it.
+        #[cfg(feature = "diagnosis")]
+        fn know(&mut self, context: impl FnOnce() -> crate::diagnosis::Context);
     }
 
     /// What was done to the stream before the protocol begins on it.
@@ -408,6 +427,8 @@ async fn connect_unrecorded<C: Establish>(
             Verdict::Final => false,
         };
         if !again || dials == DIALS {
+            #[cfg(feature = "diagnosis")]
+            error.know(|| bearer.context(endpoint));
             return Err(error);
         }
     }
@@ -447,6 +468,18 @@ impl<'a> Bearer<'a> {
                 mechanism.session(endpoint, mailbox, token)
             }
             Self::Password(password) => password.session(),
+        }
+    }
+
+    /// What there is to be known of a login that was refused.
+    #[cfg(feature = "diagnosis")]
+    fn context(&self, endpoint: &Endpoint) -> crate::diagnosis::Context {
+        let context = crate::diagnosis::Context::new()
+            .with_endpoint(endpoint.clone())
+            .at(std::time::SystemTime::now());
+        match self {
+            Self::Token { mailbox, token, .. } => context.with_mailbox(mailbox).with_token(token),
+            Self::Password(password) => context.with_mailbox(password.user()),
         }
     }
 

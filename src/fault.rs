@@ -84,3 +84,13 @@ impl Unwritable {
         }
     }
 }
+
+/// Characters that nobody sees, or that make others be seen elsewhere: controls, line and paragraph
+/// separators, directional marks, joiners and tags. Text with them is not what it looks like.
+#[cfg(feature = "diagnosis")]
+pub(crate) fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+}

@@ -61,6 +61,7 @@
 //! | go through a SOCKS5 or HTTP proxy | `net::proxy` (feature `proxy`) |
 //! | name a server, or take a known one | [`Endpoint`], [`provider`] |
 //! | decide what to do after a failure | [`Failure`], [`Retry`] |
+//! | learn why it failed, and who can change it | `Diagnosis`, `diagnosis` (feature `diagnosis`) |
 //! | test a program | `testing` (feature `testing`) |
 //!
 //! # Dropped futures
@@ -81,6 +82,9 @@
 mod auth;
 mod connector;
 pub mod danger;
+#[cfg(feature = "diagnosis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "diagnosis")))]
+pub mod diagnosis;
 mod endpoint;
 mod failure;
 mod fault;
@@ -114,6 +118,9 @@ pub mod tls {
 
 pub use auth::{Auth, AuthCause, AuthError};
 pub use connector::{Client, Connector};
+#[cfg(feature = "diagnosis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "diagnosis")))]
+pub use diagnosis::Diagnosis;
 pub use endpoint::{Endpoint, Protocol, Security};
 pub use failure::{Failure, Retry, Stage};
 pub use fault::Fault;

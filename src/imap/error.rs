@@ -305,6 +305,13 @@ impl Judge for Error {
             error.mark_refreshed();
         }
     }
+
+    #[cfg(feature = "diagnosis")]
+    fn know(&mut self, context: impl FnOnce() -> crate::diagnosis::Context) {
+        if let Self::Auth(error) = self {
+            error.know(context());
+        }
+    }
 }
 
 #[cfg(test)]

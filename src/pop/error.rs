@@ -236,4 +236,11 @@ impl Judge for Error {
             error.mark_refreshed();
         }
     }
+
+    #[cfg(feature = "diagnosis")]
+    fn know(&mut self, context: impl FnOnce() -> crate::diagnosis::Context) {
+        if let Self::Auth(error) = self {
+            error.know(context());
+        }
+    }
 }

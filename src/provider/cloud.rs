@@ -58,14 +58,26 @@ impl Cloud {
         format!("{}/.default", self.application_resource())
     }
 
+    /// The scope in the URL at which an administrator consents to the application permissions of a
+    /// protocol.
+    #[cfg(any(feature = "oauth", feature = "diagnosis"))]
+    pub(crate) fn consent_scope(self, protocol: Protocol) -> String {
+        match (self, protocol) {
+            (Self::Global, Protocol::Imap | Protocol::Pop) => {
+                "https://ps.outlook.com/.default".into()
+            }
+            _ => self.application_scope(),
+        }
+    }
+
     /// The cloud of a mail host; `None` if that is not Microsoft's.
-    #[cfg(feature = "oauth")]
+    #[cfg(any(feature = "oauth", feature = "diagnosis"))]
     pub(crate) fn of_mail_host(host: &str) -> Option<Self> {
         Provider::of_host(host).and_then(Provider::cloud)
     }
 
     /// The cloud of an authority's URL, by its host.
-    #[cfg(feature = "oauth")]
+    #[cfg(any(feature = "oauth", feature = "diagnosis"))]
     pub(crate) fn of_authority(url: &str) -> Self {
         let host = url.split("://").nth(1).unwrap_or(url);
         let host = host.split(['/', ':']).next().unwrap_or_default();
@@ -105,7 +117,7 @@ pub(crate) fn within(host: &str, domain: &str) -> bool {
     end.eq_ignore_ascii_case(domain) && (front.is_empty() || front.ends_with('.'))
 }
 
-#[cfg(all(test, feature = "oauth"))]
+#[cfg(all(test, any(feature = "oauth", feature = "diagnosis")))]
 mod tests {
     use super::*;
 

@@ -40,6 +40,8 @@
 
 mod access_token;
 mod cached;
+#[cfg(feature = "diagnosis")]
+mod claims;
 mod error;
 mod fixed;
 mod from_fn;
@@ -64,6 +66,9 @@ use std::sync::Arc;
 
 pub use access_token::{AccessToken, MalformedToken};
 pub use cached::{CacheEvent, Cached};
+#[cfg(feature = "diagnosis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "diagnosis")))]
+pub use claims::Claims;
 pub use error::TokenError;
 pub use fixed::StaticToken;
 pub use from_fn::{FromFn, FromFnWith, from_fn, from_fn_with};
@@ -97,6 +102,9 @@ mod with_oauth {
     pub use super::token_endpoint::NoAnswer;
     pub use crate::provider::Cloud;
 }
+
+#[cfg(all(feature = "oauth", feature = "diagnosis"))]
+pub(crate) use oauth::hint::hint as hint_for;
 
 use crate::BoxFuture;
 

@@ -53,16 +53,12 @@ pub fn admin_consent_url(
     if client_id.is_empty() {
         return Err(SetupError::NoClientId);
     }
-    let scope = match (cloud, protocol) {
-        (Cloud::Global, Protocol::Imap | Protocol::Pop) => "https://ps.outlook.com/.default".into(),
-        _ => cloud.application_scope(),
-    };
     let base = format!("{}/{tenant}/v2.0/adminconsent?", cloud.authority());
     let at = base.len();
     Ok(Serializer::for_suffix(base, at)
         .append_pair("client_id", client_id)
         .append_pair("redirect_uri", redirect_uri)
-        .append_pair("scope", &scope)
+        .append_pair("scope", &cloud.consent_scope(protocol))
         .finish())
 }
 

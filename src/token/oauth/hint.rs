@@ -108,6 +108,7 @@ const BY_NUMBER: &[(&[u32], &str)] = &[
     (&[50196], "the same request was made too often: keep tokens instead of asking for each use"),
     (&[90055, 90024, 90033, 90006], "a passing fault or throttle: wait and try again"),
     (&[1_002_016], "the connection used TLS 1.0 or 1.1: TLS 1.2 or later is needed"),
+    (&[70016], "the user has not entered the code yet: go on asking, at the interval given"),
     (&[70018], "the user typed another code than the one shown: begin again"),
     (&[70019], "the code was not entered in time: begin again"),
 ];
@@ -118,6 +119,26 @@ const BY_NAME: &[(&str, &str)] = &[
     ("invalid_scope", "the server does not grant this scope to the application"),
     ("unauthorized_client", "the application may not use this grant: check its registration"),
     ("unsupported_grant_type", "the server does not have this grant"),
+    ("invalid_resource", "the resource is not known to the server: check the scope's URL"),
+    (
+        "consent_required",
+        "consent is missing: let the user sign in interactively, or the \
+                administrator open the consent URL",
+    ),
+    ("interaction_required", "the user must do something: sign in interactively"),
+    ("login_required", "the user must sign in again"),
+    (
+        "authorization_pending",
+        "the user has not entered the code yet: go on asking, at the \
+                interval given",
+    ),
+    ("slow_down", "it is asked too often: wait five seconds longer between requests, for good"),
+    ("authorization_declined", "the user declined: begin again, and accept"),
+    ("access_denied", "access was denied, by the user or the server: begin again, and accept"),
+    ("bad_verification_code", "the device code is not known: begin again"),
+    ("code_expired", "the code was not entered in time: begin again"),
+    ("temporarily_unavailable", "a passing fault or throttle: wait and try again"),
+    ("server_error", "a passing fault or throttle: wait and try again"),
     ("expired_token", "the code was not entered in time: begin again"),
 ];
 

@@ -1,0 +1,158 @@
+//! The rules: one table for each subject, one row for each thing that servers are known to say.
+//!
+//! A rule looks at one reply and what is known around it. The first that fits speaks; each names
+//! who says so. A reply that is nearly the same as a known one fits none: no word is better than a
+//! wrong one.
+
+pub(super) mod access;
+pub(super) mod claims;
+mod gmail;
+mod hve;
+mod imap;
+pub(super) mod net;
+mod pop;
+mod smtp;
+#[cfg(feature = "oauth")]
+pub(super) mod token;
+
+use super::case::{Case, Guess};
+use super::finding::{Confidence, Evidence};
+use super::line::Line;
+use super::quote::one_line;
+use crate::Protocol;
+use crate::diagnosis::Cause;
+
+const CERTAIN: Confidence = Confidence::Certain;
+const LIKELY: Confidence = Confidence::Likely;
+const POSSIBLE: Confidence = Confidence::Possible;
+
+/// One row of a table.
+struct Rule {
+    name: &'static str,
+    source: &'static str,
+    when: fn(&Line, &Case<'_>) -> bool,
+    then: Then,
+}
+
+/// What a rule concludes.
+enum Then {
+    Is(Cause, Confidence),
+    OneOf(&'static [(Cause, Confidence)]),
+    Ask(fn(&Case<'_>) -> Vec<Guess>),
+}
+
+const LEARN_OAUTH: &str = "Microsoft Learn, \"Authenticate an IMAP, POP or SMTP connection using \
+                           OAuth\", 2026-11";
+
+/// What is to be said to one reply.
+pub(super) fn said(line: &Line, case: &Case<'_>) -> Vec<Guess> {
+    if !line.refuses() && !connected_in_words_only(line, case) {
+        return Vec::new();
+    }
+    let tables: &[&[Rule]] = match case.protocol {
+        Some(Protocol::Smtp) => &[hve::RULES, gmail::SMTP, smtp::RULES],
+        Some(Protocol::Imap) => &[gmail::IMAP, imap::RULES],
+        Some(Protocol::Pop) => &[gmail::POP, pop::RULES],
+        None => &[],
+    };
+    let rule = tables.iter().copied().flatten().find(|rule| (rule.when)(line, case));
+    let Some(rule) = rule else { return Vec::new() };
+    let mut guesses = match &rule.then {
+        Then::Is(cause, confidence) => vec![Guess::new(*cause, *confidence)],
+        Then::OneOf(causes) => {
+            causes.iter().map(|(cause, confidence)| Guess::new(*cause, *confidence)).collect()
+        }
+        Then::Ask(ask) => ask(case),
+    };
+    for guess in &mut guesses {
+        guess.evidence.insert(0, Evidence::Reply(line.shown.clone()));
+        guess.evidence.push(Evidence::Rule { name: rule.name, source: rule.source });
+    }
+    guesses
+}
+
+/// What is to be said to the final answer to a login: by its words, else by the reason that the
+/// server gave before it in the words of RFC 6750 (RFC 7628 section 3.2.2).
+pub(super) fn login(line: &Line, case: &Case<'_>) -> Vec<Guess> {
+    let said = said(line, case);
+    if !said.is_empty() {
+        return said;
+    }
+    let Some((Some(status), scope)) = case.challenge else { return said };
+    let guess = match status {
+        "invalid_token" => Guess::likely(Cause::TokenRefused),
+        "insufficient_scope" => Guess::certain(Cause::MissingScope),
+        _ => return said,
+    };
+    let mut guess = guess.because(Evidence::Reply(line.shown.clone()));
+    if let Some(scope) = scope {
+        guess = guess.fact(format!("the server wants the scope {}", one_line(scope)));
+    }
+    vec![guess.because(Evidence::Rule { name: "sasl-challenge", source: "RFC 7628 section 3.2.2" })]
+}
+
+/// A success that is none: Exchange may say OK to the login of a mailbox that does not open.
+fn connected_in_words_only(line: &Line, case: &Case<'_>) -> bool {
+    case.at_login() && is_not_connected(line)
+}
+
+/// In any status, at the login or behind it, in all three protocols.
+fn is_not_connected(line: &Line) -> bool {
+    line.begins("user is authenticated but not connected")
+        || line.code.as_deref().is_some_and(|code| {
+            code.starts_with("ERROR=") && code.contains("AUTHENTICATED BUT NOT CONNECTED")
+        })
+}
+
+/// An address for people.
+fn shown(mailbox: Option<&str>) -> String {
+    one_line(mailbox.unwrap_or_default())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::diagnosis::{Context, Diagnosis};
+    use crate::{Endpoint, Stage, provider};
+
+    pub(in crate::diagnosis) fn at(endpoint: Endpoint) -> Context {
+        Context::new().with_endpoint(endpoint).with_mailbox("erin@contoso.example")
+    }
+
+    /// The first cause and how sure it is.
+    pub(in crate::diagnosis) fn first(
+        context: &Context,
+        stage: Stage,
+        line: &str,
+    ) -> Option<(Cause, Confidence)> {
+        let protocol = context.endpoint().unwrap().protocol();
+        let diagnosis = Diagnosis::of_line(protocol, stage, line, context)?;
+        Some((diagnosis.first().cause(), diagnosis.first().confidence()))
+    }
+
+    #[test]
+    fn no_two_rules_share_a_name() {
+        let mut seen = std::collections::HashSet::new();
+        let tables = [
+            hve::RULES,
+            gmail::SMTP,
+            smtp::RULES,
+            gmail::IMAP,
+            imap::RULES,
+            gmail::POP,
+            pop::RULES,
+        ];
+        for rule in tables.into_iter().flatten() {
+            assert!(seen.insert(rule.name), "{}", rule.name);
+            assert!(!rule.source.is_empty());
+        }
+    }
+
+    #[test]
+    fn each_protocol_has_its_own_words() {
+        let imap = at(provider::microsoft365::imap());
+        assert_eq!(first(&imap, Stage::Auth, "535 5.7.3 Authentication unsuccessful"), None);
+        let smtp = at(provider::microsoft365::smtp());
+        assert_eq!(first(&smtp, Stage::Auth, "NO AUTHENTICATE failed."), None);
+    }
+}

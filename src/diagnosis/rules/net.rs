@@ -1,0 +1,194 @@
+//! What the network, TLS and proxies did.
+
+use std::io;
+
+use rustls::{AlertDescription, InvalidMessage};
+
+use super::super::case::{Case, Guess};
+use super::{CERTAIN, LIKELY, POSSIBLE};
+use crate::diagnosis::Cause;
+use crate::{Fault, Protocol, Security, Stage, net};
+
+/// A failure below the protocol.
+pub(crate) fn broke(error: &net::Error, case: &Case<'_>) -> Vec<Guess> {
+    let guesses = match error {
+        net::Error::Dial { source, .. } => vec![dial(source)],
+        #[cfg(feature = "proxy")]
+        net::Error::Proxy { source, .. } => proxy(source, case),
+        net::Error::Certificate { reason, .. } => vec![certificate(reason)],
+        net::Error::Tls { source, .. } => tls(source),
+        net::Error::Deadline { .. } => deadline(case),
+        net::Error::Io(_) => vec![Guess::certain(Cause::ConnectionLost)],
+        // What a server did before it closed says more than that it did.
+        net::Error::Closed | net::Error::Abandoned => Vec::new(),
+    };
+    guesses.into_iter().map(|guess| guess.fact(super::one_line(&error.to_string()))).collect()
+}
+
+fn dial(source: &io::Error) -> Guess {
+    use io::ErrorKind as Kind;
+    let text = source.to_string().to_ascii_lowercase();
+    match source.kind() {
+        Kind::NotFound => Guess::certain(Cause::HostNotFound),
+        Kind::ConnectionRefused => Guess::certain(Cause::ConnectionRefused),
+        Kind::TimedOut => Guess::certain(Cause::ConnectTimeout),
+        Kind::HostUnreachable
+        | Kind::NetworkUnreachable
+        | Kind::NetworkDown
+        | Kind::AddrNotAvailable
+        | Kind::PermissionDenied => Guess::certain(Cause::HostUnreachable),
+        Kind::ConnectionReset | Kind::ConnectionAborted => Guess::certain(Cause::ConnectionLost),
+        // The system's resolver has no kind of its own.
+        _ if text.contains("lookup address") || text.contains("no such host") => {
+            Guess::certain(Cause::HostNotFound)
+        }
+        _ => Guess::possible(Cause::HostUnreachable),
+    }
+}
+
+/// By rustls' words for the rule that failed.
+fn certificate(reason: &str) -> Guess {
+    let reason = reason.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
+    Guess::certain(if says(&["not valid for name", "notvalidforname", "not valid for any"]) {
+        Cause::CertificateName
+    } else if says(&["not valid yet", "notvalidyet"]) {
+        Cause::CertificateNotYetValid
+    } else if says(&["revoked"]) {
+        Cause::CertificateRevoked
+    } else if says(&["unknownissuer", "unknown issuer", "causedasendentity"]) {
+        Cause::CertificateUntrusted
+    } else if says(&["expired"]) {
+        Cause::CertificateExpired
+    } else {
+        Cause::CertificateRefused
+    })
+}
+
+fn tls(source: &io::Error) -> Vec<Guess> {
+    let rustls = source.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match rustls {
+        // The first octet is none of TLS: `2` of 220, `*` of IMAP, `+` of POP3.
+        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            vec![Guess::certain(Cause::PlainTextOnTlsPort)]
+        }
+        Some(rustls::Error::InvalidMessage(_)) => vec![Guess::likely(Cause::PlainTextOnTlsPort)],
+        Some(
+            rustls::Error::PeerIncompatible(_)
+            | rustls::Error::AlertReceived(
+                AlertDescription::ProtocolVersion
+                | AlertDescription::HandshakeFailure
+                | AlertDescription::InsufficientSecurity,
+            ),
+        ) => vec![Guess::certain(Cause::TlsVersion)],
+        Some(_) => vec![Guess::certain(Cause::TlsFailed)],
+        None => {
+            vec![Guess::certain(Cause::TlsFailed), Guess::possible(Cause::PlainTextOnTlsPort)]
+        }
+    }
+}
+
+fn deadline(case: &Case<'_>) -> Vec<Guess> {
+    match case.stage {
+        Some(Stage::Dial) => vec![Guess::certain(Cause::ConnectTimeout)],
+        Some(Stage::Greeting) => {
+            let mut guesses = silent_greeting(case);
+            guesses.push(Guess::likely(Cause::NoAnswer));
+            guesses
+        }
+        _ => vec![Guess::certain(Cause::NoAnswer)],
+    }
+}
+
+/// A server that speaks TLS from the start waits for the client's first word.
+fn silent_greeting(case: &Case<'_>) -> Vec<Guess> {
+    let Some(endpoint) = &case.context.endpoint else {
+        return vec![Guess::possible(Cause::TlsOnPlainPort)];
+    };
+    if endpoint.security() == Security::ImplicitTls {
+        return Vec::new();
+    }
+    let confidence = if matches!(endpoint.port(), 465 | 993 | 995) { LIKELY } else { POSSIBLE };
+    let guess = Guess::new(Cause::TlsOnPlainPort, confidence);
+    vec![guess.fact(format!("port {} was to begin in clear text", endpoint.port()))]
+}
+
+/// The server closed the connection without a word.
+pub(crate) fn closed(case: &Case<'_>) -> Vec<Guess> {
+    match case.stage {
+        Some(Stage::Greeting) if case.context.endpoint.is_some() => {
+            let guesses = silent_greeting(case);
+            guesses.into_iter().filter(|guess| guess.confidence >= LIKELY).collect()
+        }
+        Some(Stage::Auth) => {
+            let long = super::claims::length(case).filter(|_| {
+                case.protocol == Some(Protocol::Pop) && case.service.may_be_microsofts()
+            });
+            long.into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The server broke the protocol.
+pub(crate) fn fault(fault: &Fault, case: &Case<'_>) -> Vec<Guess> {
+    let guess = match fault {
+        Fault::BytesBeforeTls { .. } | Fault::PreauthInClearText => {
+            Guess::certain(Cause::StartTlsInjected)
+        }
+        Fault::Unexpected { got, .. } if case.stage == Some(Stage::Greeting) => {
+            let others: &[&str] = match case.protocol {
+                Some(Protocol::Smtp) => &["* ", "+OK", "HTTP/", "SSH-"],
+                Some(Protocol::Imap) => &["220", "+OK", "HTTP/", "SSH-"],
+                Some(Protocol::Pop) => &["220", "* ", "HTTP/", "SSH-"],
+                None => &[],
+            };
+            match others.iter().any(|other| got.starts_with(other)) {
+                true => Guess::new(Cause::WrongProtocol, CERTAIN),
+                false => return Vec::new(),
+            }
+        }
+        _ => return Vec::new(),
+    };
+    vec![guess.fact(super::one_line(&fault.to_string()))]
+}
+
+/// The server does not offer what is needed.
+pub(crate) fn lacks(what: &str, offered: &str) -> Vec<Guess> {
+    let upper = what.to_ascii_uppercase();
+    let cause = if matches!(upper.as_str(), "STARTTLS" | "STLS") {
+        Cause::StartTlsMissing
+    } else if upper.starts_with("AUTH")
+        || upper.starts_with("SASL")
+        || upper == "LOGIN"
+        || upper == "USER"
+    {
+        Cause::MechanismNotOffered
+    } else {
+        return Vec::new();
+    };
+    vec![
+        Guess::certain(cause).fact(super::one_line(&format!(
+            "the server does not offer {what} (it offers: {offered})"
+        ))),
+    ]
+}
+
+#[cfg(feature = "proxy")]
+pub(crate) fn proxy(error: &net::proxy::Error, case: &Case<'_>) -> Vec<Guess> {
+    use net::proxy::{Error, SocksReply};
+    vec![match error {
+        Error::Unreachable(_) | Error::Closed | Error::Deadline { .. } | Error::Io(_) => {
+            Guess::certain(Cause::ProxyUnreachable)
+        }
+        Error::Tls(error) => return broke(error, case),
+        Error::CredentialsRequired
+        | Error::CredentialsRefused
+        | Error::NoCommonMethod { .. }
+        | Error::Http { status: 407, .. } => Guess::certain(Cause::ProxyLogin),
+        Error::Socks(SocksReply::NotAllowed) | Error::Http { status: 403 | 451, .. } => {
+            Guess::certain(Cause::ProxyForbids)
+        }
+        _ => Guess::likely(Cause::ProxyFailed),
+    }]
+}

@@ -1,0 +1,221 @@
+//! What a token endpoint says.
+//!
+//! The words are those of [`TokenEndpointError::hint`]; this table adds which cause it is, and
+//! whose turn. Source: Microsoft Learn, "Microsoft Entra authentication and authorization error
+//! codes" (read 2026-11); RFC 6749 section 5.2; RFC 8628 section 3.5.
+
+use super::super::case::{Case, Guess};
+use super::super::commands;
+use super::super::finding::{Command, Evidence, Finding, Who};
+use super::{CERTAIN, LIKELY};
+use crate::diagnosis::Cause;
+use crate::net;
+use crate::provider::Cloud;
+use crate::token::{
+    ErrorKind, MalformedToken, NoAnswer, SignInReason, TokenEndpointError, TokenError, hint_for,
+};
+
+use Who::{Administrator, Developer, Nobody, User};
+
+/// Entra's numbers.
+const BY_NUMBER: &[(&[u32], Cause, Who)] = &[
+    (&[65001], Cause::ConsentMissing, Administrator),
+    (&[65004], Cause::ConsentDeclined, User),
+    (&[65005, 650_056, 650_057], Cause::PermissionNotRegistered, Developer),
+    (&[70011, 28002], Cause::InvalidScope, Developer),
+    (&[1_002_012], Cause::ScopeNotDefault, Developer),
+    (&[700_022], Cause::SeveralResources, Developer),
+    (&[700_023], Cause::NoResource, Developer),
+    (&[700_016, 700_011], Cause::ApplicationNotInTenant, Developer),
+    (&[7_000_215, 70002], Cause::WrongSecret, Developer),
+    (&[7_000_222], Cause::SecretExpired, Administrator),
+    (&[7_000_218], Cause::SecretMissing, Developer),
+    (&[700_025], Cause::SecretNotAllowed, Developer),
+    (&[700_027, 50012], Cause::AssertionRefused, Developer),
+    (&[700_030], Cause::CertificateNotRegistered, Developer),
+    (&[7_000_112, 70001], Cause::ApplicationDisabled, Administrator),
+    (&[50034], Cause::UserUnknown, User),
+    (&[50020], Cause::UserOfOtherTenant, User),
+    (&[50059], Cause::TenantUnclear, Developer),
+    (&[50126], Cause::WrongPassword, User),
+    (&[50055], Cause::PasswordExpired, User),
+    (&[50057], Cause::AccountDisabled, Administrator),
+    (&[50053], Cause::AccountLocked, User),
+    (&[50074, 50076], Cause::SecondFactorRequired, Developer),
+    (&[50072, 50079], Cause::SecondFactorEnrolment, User),
+    (&[50158], Cause::ExternalChallenge, User),
+    (
+        &[53000, 53001, 53002, 53003, 530_032, 530_035, 50131, 53011],
+        Cause::ConditionalAccess,
+        Administrator,
+    ),
+    (&[500_011, 50001], Cause::ResourceUnknown, Developer),
+    (&[90002, 90019], Cause::TenantNotFound, Developer),
+    (&[90038, 900_382], Cause::OtherCloud, Developer),
+    (&[9_001_023, 50194, 90130, 90124], Cause::TenantRequired, Developer),
+    (&[9_002_332], Cause::WorkAccountsOnly, Developer),
+    (&[500_208], Cause::PersonalAccountInTenant, Developer),
+    (&[700_082, 70008, 700_084], Cause::RefreshTokenExpired, User),
+    (&[70043], Cause::SignInTooOld, User),
+    (&[50173, 50132, 50133, 50089], Cause::SignInRevoked, User),
+    (&[54005], Cause::CodeUsed, User),
+    (&[501_481], Cause::CodeVerifierWrong, Developer),
+    (&[700_005], Cause::CodeOfOtherTenant, Developer),
+    (&[50196], Cause::RequestLoop, Developer),
+    (&[90055, 90024, 90033, 90006], Cause::TokenServerBusy, Nobody),
+    (&[1_002_016], Cause::TlsVersion, Administrator),
+    (&[70016], Cause::SignInPending, User),
+    (&[70018], Cause::UserCodeWrong, User),
+    (&[70019], Cause::DeviceCodeExpired, User),
+];
+
+/// The standard's words, and Microsoft's in the same field.
+const BY_NAME: &[(&str, Cause, Who)] = &[
+    ("invalid_client", Cause::ClientRefused, Developer),
+    ("invalid_scope", Cause::InvalidScope, Developer),
+    ("unauthorized_client", Cause::ApplicationNotAuthorized, Developer),
+    ("unsupported_grant_type", Cause::GrantUnsupported, Developer),
+    ("invalid_resource", Cause::ResourceUnknown, Developer),
+    ("consent_required", Cause::ConsentMissing, Administrator),
+    ("authorization_pending", Cause::SignInPending, User),
+    ("slow_down", Cause::PollingTooFast, Developer),
+    ("authorization_declined", Cause::ConsentDeclined, User),
+    ("access_denied", Cause::ConsentDeclined, User),
+    ("bad_verification_code", Cause::UserCodeWrong, User),
+    ("expired_token", Cause::DeviceCodeExpired, User),
+    ("code_expired", Cause::DeviceCodeExpired, User),
+    ("temporarily_unavailable", Cause::TokenServerBusy, Nobody),
+    ("server_error", Cause::TokenServerBusy, Nobody),
+    ("interaction_required", Cause::SignInRequired, User),
+    ("login_required", Cause::SignInRequired, User),
+];
+
+/// What to do about a cause that only a token endpoint finds.
+pub(crate) fn remedy(cause: Cause) -> Option<&'static str> {
+    let number = BY_NUMBER.iter().find(|(_, of, _)| *of == cause).map(|(numbers, ..)| *numbers);
+    let name = BY_NAME.iter().find(|(_, of, _)| *of == cause).map(|(name, ..)| *name);
+    hint_for(number.unwrap_or_default(), name)
+}
+
+/// A refusal.
+pub(crate) fn refused(error: &TokenEndpointError, case: &Case<'_>) -> Vec<Finding> {
+    let numbered = error.codes().iter().find_map(|code| {
+        BY_NUMBER.iter().find(|(numbers, ..)| numbers.contains(code)).map(|row| (row.1, row.2))
+    });
+    let named = || {
+        let (_, cause, who) = BY_NAME.iter().find(|(name, ..)| error.error() == Some(*name))?;
+        Some((*cause, *who))
+    };
+    let by_kind = || {
+        Some(match error.kind() {
+            ErrorKind::Throttled { .. } | ErrorKind::ServerBusy => (Cause::TokenServerBusy, Nobody),
+            ErrorKind::SignInNeeded(SignInReason::Consent) => {
+                (Cause::ConsentMissing, Administrator)
+            }
+            ErrorKind::SignInNeeded(_) => (Cause::SignInRequired, User),
+            ErrorKind::ClientCredential => (Cause::ClientRefused, Developer),
+            _ => return None,
+        })
+    };
+    let sure = if numbered.is_some() { CERTAIN } else { LIKELY };
+    let Some((cause, who)) = numbered.or_else(named).or_else(by_kind) else { return Vec::new() };
+    let text = error.hint().or_else(|| remedy(cause)).unwrap_or_default();
+    vec![Finding {
+        cause,
+        confidence: sure,
+        evidence: vec![
+            Evidence::Reply(super::one_line(&words(error))),
+            Evidence::Rule {
+                name: "token-endpoint",
+                source: "Microsoft Learn, \"Microsoft Entra authentication and authorization error \
+                         codes\", 2026-11; RFC 6749 section 5.2",
+            },
+        ],
+        remedy: sentence(text).into(),
+        who,
+        commands: pages(cause, error, case),
+    }]
+}
+
+/// Its own words, without the hint that is told as the remedy.
+fn words(error: &TokenEndpointError) -> String {
+    let (name, description) = (error.error().unwrap_or_default(), error.description());
+    format!("{} {name} {}", error.status(), description.unwrap_or_default())
+}
+
+/// A hint as a paragraph of its own.
+pub(crate) fn sentence(hint: &str) -> String {
+    let mut chars = hint.chars();
+    let first = chars.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
+    let end = if hint.is_empty() || hint.ends_with('.') { "" } else { "." };
+    format!("{first}{}{end}", chars.as_str())
+}
+
+/// Where consent is given.
+fn pages(cause: Cause, error: &TokenEndpointError, case: &Case<'_>) -> Vec<Command> {
+    let consent =
+        [Cause::ConsentMissing, Cause::PermissionNotRegistered, Cause::ApplicationNotInTenant];
+    if !consent.contains(&cause) || !is_entra(error.url()) {
+        return Vec::new();
+    }
+    let tenant = error.url().split('/').nth(3).filter(|tenant| *tenant != "common");
+    // `… the application with ID '11112222-…' named …`
+    let app = error.description().into_iter().flat_map(|text| text.split(['\'', '"', ' ']));
+    let app = app.map(|word| word.trim_matches(['(', ')', '.', ','])).find(|word| is_guid(word));
+    let cloud = Cloud::of_authority(error.url());
+    vec![commands::consent(cloud, tenant, app, case.protocol, case)]
+}
+
+fn is_entra(url: &str) -> bool {
+    let host = url.split("://").nth(1).unwrap_or_default().split(['/', ':']).next();
+    let domains = ["microsoftonline.com", "microsoftonline.us", "microsoftonline.cn"];
+    host.is_some_and(|host| domains.iter().any(|domain| crate::provider::within(host, domain)))
+}
+
+fn is_guid(word: &str) -> bool {
+    super::super::quote::is_guid(word)
+}
+
+/// Why there is no token, whatever the provider.
+pub(crate) fn missing(error: &TokenError, case: &Case<'_>) -> Vec<Guess> {
+    let cause = error.cause();
+    let guesses = if let Some(no_answer) = cause.downcast_ref::<NoAnswer>() {
+        unanswered(no_answer, case)
+    } else if cause.is::<MalformedToken>() {
+        vec![Guess::certain(Cause::TokenMalformed)]
+    } else {
+        match error.kind() {
+            ErrorKind::SignInNeeded(_) => vec![Guess::certain(Cause::SignInRequired)],
+            ErrorKind::Throttled { .. } | ErrorKind::ServerBusy => {
+                vec![Guess::certain(Cause::TokenServerBusy)]
+            }
+            ErrorKind::Denied => vec![Guess::certain(Cause::ConsentDeclined)],
+            ErrorKind::CodeExpired => vec![Guess::certain(Cause::DeviceCodeExpired)],
+            _ => Vec::new(),
+        }
+    };
+    guesses.into_iter().map(|guess| guess.fact(super::one_line(&error.to_string()))).collect()
+}
+
+fn unanswered(no_answer: &NoAnswer, case: &Case<'_>) -> Vec<Guess> {
+    match no_answer {
+        NoAnswer::Http { cause, .. } => {
+            let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&**cause);
+            while let Some(error) = next {
+                if let Some(error) = error.downcast_ref::<net::Error>() {
+                    return super::net::broke(error, case);
+                }
+                #[cfg(feature = "proxy")]
+                if let Some(error) = error.downcast_ref::<Box<net::proxy::Error>>() {
+                    return super::net::proxy(error, case);
+                }
+                next = error.source();
+            }
+            Vec::new()
+        }
+        NoAnswer::Deadline { .. } => vec![Guess::certain(Cause::NoAnswer)],
+        NoAnswer::Unreadable { .. } | NoAnswer::NotBearer { .. } => {
+            vec![Guess::certain(Cause::TokenAnswerUnusable)]
+        }
+    }
+}
