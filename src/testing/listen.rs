@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::fault::Fault;
 use super::line_io::Wire;
 use super::world::World;
 use super::{imap, pop, smtp};
@@ -105,9 +106,31 @@ async fn serve(
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut wire = Wire::new(Box::new(stream), label, world.transcript.clone());
-    let secure = security == Security::ImplicitTls;
+    if world.strikes(&Fault::ClosedBeforeGreeting) {
+        return Ok(());
+    }
+    if world.strikes(&Fault::Silence) {
+        // Until the client has gone.
+        loop {
+            wire.line().await?;
+        }
+    }
+    let secure = match security {
+        Security::ImplicitTls => !world.strikes(&Fault::ClearTextWhereTls),
+        _ => world.strikes(&Fault::TlsWhereClearText),
+    };
     if secure {
-        wire.start_tls(&world.identity.acceptor).await?;
+        wire.start_tls(&world.acceptor()?).await?;
+    }
+    if world.strikes(&Fault::GreetingRefused) {
+        let refusal = match protocol {
+            Protocol::Smtp => "421 4.3.2 Service not available",
+            Protocol::Imap => "* BYE [UNAVAILABLE] Service not available.",
+            Protocol::Pop => "-ERR [SYS/TEMP] Service not available.",
+        };
+        wire.reply(refusal).await?;
+        wire.close().await;
+        return Ok(());
     }
     match protocol {
         Protocol::Smtp => smtp::serve(world, wire, secure).await,

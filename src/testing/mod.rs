@@ -40,13 +40,118 @@
 //! Tokens live by the tokio clock: under a paused clock a test advances it past their end. Nothing
 //! else here is timed, except that an IMAP session in IDLE ends by itself when its token does.
 //!
-//! Not here: passwords, CREATE, DELETE and RENAME, SUBSCRIBE, BODYSTRUCTURE, and time-outs for
-//! clients that say nothing.
+//! Not here: passwords, CREATE, DELETE and RENAME, SUBSCRIBE, and time-outs for clients that say
+//! nothing.
+//!
+//! # What can go wrong
+//! What a program sees is said of one that uses this crate: the variant of its error or
+//! [`stage`](crate::Failure::stage), and what [`retry`](crate::Failure::retry) says.
+//!
+//! | fault | what the server does | what the program sees |
+//! |---|---|---|
+//! | **The connection** | | |
+//! | [`ClosedBeforeGreeting`](Fault::ClosedBeforeGreeting) | closes the connection before a word | an error of the connection, [`Retry::Later`] |
+//! | [`Silence`](Fault::Silence) | takes the connection and says nothing | the deadline for the handshake or the greeting |
+//! | [`GreetingRefused`](Fault::GreetingRefused) | `421`, `* BYE` or `-ERR` for a greeting | [`Stage::Greeting`], `Later` |
+//! | [`ClearTextWhereTls`](Fault::ClearTextWhereTls) | clear text on the port with TLS | [`Stage::Tls`], the handshake failed |
+//! | [`TlsWhereClearText`](Fault::TlsWhereClearText) | TLS on the port with STARTTLS | the deadline for the greeting |
+//! | [`CertificateForOtherName`](Fault::CertificateForOtherName) | a certificate for another name | `Tls`, [`Retry::Never`] |
+//! | [`CertificateExpired`](Fault::CertificateExpired) | one that ended | the same |
+//! | [`CertificateNotYetValid`](Fault::CertificateNotYetValid) | one that has not begun | the same |
+//! | [`CertificateOfUnknownIssuer`](Fault::CertificateOfUnknownIssuer) | one of another root | the same |
+//! | [`StartTlsNotOffered`](Fault::StartTlsNotOffered) | no STARTTLS among the capabilities | `Unsupported`, `Never`; nothing goes in the clear |
+//! | [`StartTlsRefused`](Fault::StartTlsRefused) | `454`, `NO` or `-ERR` to STARTTLS | [`Stage::StartTls`], `Later` by SMTP, else `Never` |
+//! | [`StartTlsInjection`](Fault::StartTlsInjection) | a line in the clear behind the go-ahead | `Protocol`, [`Retry::Reconnect`]; the line is not read |
+//! | [`MechanismNotOffered`](Fault::MechanismNotOffered) | no mechanism for tokens among the capabilities | `Unsupported`, `Never`; POP3 tries it all the same |
+//! | **Logging in** | | |
+//! | [`LoginRefused`](Fault::LoginRefused) | its common refusal of a token | [`Stage::Auth`], [`Retry::RefreshToken`] |
+//! | [`JsonChallenge`](Fault::JsonChallenge) | a challenge with JSON, then the refusal | the challenge in [`AuthError`] |
+//! | [`JsonChallengeWithNewline`](Fault::JsonChallengeWithNewline) | the same, as in Google's documents | the same |
+//! | [`Challenge`](Fault::Challenge) | the same, with any text | the same |
+//! | [`CapitalAuthRefused`](Fault::CapitalAuthRefused) | takes `Auth=` for malformed | nothing, if it writes `auth=` |
+//! | [`NotConnected`](Fault::NotConnected) | IMAP: `NO User is authenticated but not connected` | `Auth`, [`Retry::Administrator`] |
+//! | [`NotConnectedAfterLogin`](Fault::NotConnectedAfterLogin) | IMAP: `OK`, then `BAD User is authenticated but not connected.` | the same, from connecting |
+//! | [`RefusedAndClosed`](Fault::RefusedAndClosed) | IMAP: a refusal, and `* BYE Connection is closed. 14` | the refusal |
+//! | [`PasswordRefused`](Fault::PasswordRefused) | IMAP: `NO LOGIN failed.` | `Auth`, for a password |
+//! | [`WebLoginRequired`](Fault::WebLoginRequired) | IMAP and SMTP: Google wants the user in a browser | `Auth`, `Administrator` |
+//! | [`TooManyConnections`](Fault::TooManyConnections) | IMAP: Gmail's sixteenth connection | `Auth`, `Later`; the token is good |
+//! | [`SmtpAuthDisabledForTenant`](Fault::SmtpAuthDisabledForTenant) | SMTP: `535 5.7.139 … disabled for the Tenant` | `Auth`, `Administrator`; no other token is asked for |
+//! | [`SmtpAuthDisabledForMailbox`](Fault::SmtpAuthDisabledForMailbox) | SMTP: `535 5.7.139 … disabled for the Mailbox` | the same |
+//! | [`AuthForbiddenByPolicy`](Fault::AuthForbiddenByPolicy) | SMTP: `535 5.7.139 … organization configuration …` | the same |
+//! | [`LockedBySecurityDefaults`](Fault::LockedBySecurityDefaults) | SMTP: `535 5.7.139 … security defaults policy` | the same |
+//! | [`TemporaryAuthFailure`](Fault::TemporaryAuthFailure) | SMTP: `454 4.7.0` | `Auth`, `Later` |
+//! | [`OneLineAuth555`](Fault::OneLineAuth555) | SMTP: `555-5.5.2` to AUTH in one line, and the end | nothing: AUTH goes in two lines |
+//! | [`ApplicationPasswordRequired`](Fault::ApplicationPasswordRequired) | SMTP: `534-5.7.9` | `Auth`, `Administrator` |
+//! | [`HveMalformed`](Fault::HveMalformed) | SMTP: `501 5.5.121` to `5.5.126` | `Auth`, `Never` |
+//! | [`HveInvalidAuthData`](Fault::HveInvalidAuthData) | SMTP: `501 5.5.124` | the same |
+//! | [`HveTokenExpiresSoon`](Fault::HveTokenExpiresSoon) | SMTP: `535 5.7.142` | `Auth`, `RefreshToken` |
+//! | [`HveTokenExpiresSoonPreview`](Fault::HveTokenExpiresSoonPreview) | SMTP: `501 5.5.127` | the same |
+//! | [`HveTokenExpired`](Fault::HveTokenExpired) | SMTP: `535 5.7.143` | the same |
+//! | [`HveInvalidPermissions`](Fault::HveInvalidPermissions) | SMTP: `535 5.7.144` | `Auth`, `Administrator` |
+//! | [`HveApplicationNotAllowed`](Fault::HveApplicationNotAllowed) | SMTP: `550 5.7.240` | the same |
+//! | [`HveNotAnAccount`](Fault::HveNotAnAccount) | SMTP: `550 5.2.240` | the same |
+//! | [`PopInUse`](Fault::PopInUse) | POP3: `-ERR [IN-USE]` | `Auth`, `Later`; the token is good |
+//! | [`PopLoginDelay`](Fault::PopLoginDelay) | POP3: `-ERR [LOGIN-DELAY]` | the same |
+//! | [`PopTemporaryFailure`](Fault::PopTemporaryFailure) | POP3: `-ERR [SYS/TEMP]` | the same |
+//! | [`PopPermanentFailure`](Fault::PopPermanentFailure) | POP3: `-ERR [SYS/PERM]` | `Auth`, `Administrator` |
+//! | [`PopProtocolError`](Fault::PopProtocolError) | POP3: `-ERR Protocol error. Connection is closed. 10` | `Auth`, `Never`, with the length of the token |
+//! | [`PopNotOpened`](Fault::PopNotOpened) | POP3: `+OK`, then `-ERR` to STAT | `Auth`, `Administrator` |
+//! | **Sending** | | |
+//! | [`SenderNotPermitted`](Fault::SenderNotPermitted) | `550 5.7.60` to MAIL | `Refused`, `Administrator` |
+//! | [`NotAuthenticated`](Fault::NotAuthenticated) | `530 5.7.57` to MAIL | `Refused`, `Never` |
+//! | [`HelloWanted`](Fault::HelloWanted) | `503 5.5.2` to MAIL | `Refused`, `Never` |
+//! | [`ServiceNotActive`](Fault::ServiceNotActive) | `421 4.3.2` to MAIL, and the end | `Closed`, `Later` |
+//! | [`TemporaryServerError`](Fault::TemporaryServerError) | `451 4.7.0` to MAIL | `Refused`, `Later` |
+//! | [`HveExternalRecipient`](Fault::HveExternalRecipient) | `550 5.5.105` to RCPT | the recipient refused, `Never` |
+//! | [`HveForeignSender`](Fault::HveForeignSender) | `550 5.7.62` to MAIL | `Refused`, `Never` |
+//! | [`HveForeignFrom`](Fault::HveForeignFrom) | `550 5.6.241` to the message | `Refused`, `Never` |
+//! | [`SendAsDenied`](Fault::SendAsDenied) | `554 5.2.252` to the message | `Refused`, `Administrator` |
+//! | [`SendAsDeniedOlder`](Fault::SendAsDeniedOlder) | `554 5.2.0 …SendAsDenied…` to the message | the same |
+//! | [`SenderThrottled`](Fault::SenderThrottled) | `550 5.2.252` to the message | `Refused`, `Later` |
+//! | [`MailboxLogonFailure`](Fault::MailboxLogonFailure) | `430 4.2.0` to the message | `Refused`, `Administrator`, though the code says it passes |
+//! | [`ConnectionLimit`](Fault::ConnectionLimit) | `432 4.3.2` to the message | `Refused`, `Later` |
+//! | [`SenderThreadLimit`](Fault::SenderThreadLimit) | `432 4.3.2` in other words | the same |
+//! | [`SubmissionQuotaExceeded`](Fault::SubmissionQuotaExceeded) | `554 5.2.0 …SubmissionQuotaExceeded…` | `Refused`, `Later`, though the code says never |
+//! | [`MailboxFull`](Fault::MailboxFull) | `554 5.2.2 mailbox full` | `Refused`, `Administrator` |
+//! | [`OutboundSenderBlocked`](Fault::OutboundSenderBlocked) | `550 5.1.8` | the same |
+//! | [`DropAfterData`](Fault::DropAfterData) | delivers, and ends the connection | `Unknown`, [`Retry::MayDuplicate`] |
+//! | **A session under way** | | |
+//! | [`Throttled`](Fault::Throttled) | IMAP: `BAD Request is throttled. Suggested Backoff Time: …` | `Refused`, `Later` with the time to wait |
+//! | [`AccessTokenExpired`](Fault::AccessTokenExpired) | IMAP: `* BYE Session invalidated - AccessTokenExpired` | `Closed`, `RefreshToken` |
+//! | [`ConnectionClosed`](Fault::ConnectionClosed) | IMAP: `* BYE Connection is closed.` and a number | `Closed`, `Reconnect` |
+//! | [`DropInIdle`](Fault::DropInIdle) | IMAP: the end of the connection in IDLE | `Closed`, `Reconnect` |
+//! | [`Reply`](Fault::Reply) | any reply to any command | what that reply means |
+//!
+//! Much goes wrong without a fault, as it does at the services: tokens that were never issued,
+//! [expire](Server::expire_token) or are [taken back](Server::reject_token); mailboxes that were not
+//! [lent](Server::allow); one-line AUTH and tokens over 4,096 characters at Exchange's POP3; long
+//! AUTH lines at Gmail's SMTP; tokens near their end at High Volume Email; and whatever the claims of
+//! a [`Jwt`] are not good for.
+//!
+//! | variant | what the server does | what the program sees |
+//! |---|---|---|
+//! | [`Current`](Variant::Current) | speaks as most of Exchange does in 2026 | |
+//! | [`Until2025`](Variant::Until2025) | offers `AUTH=PLAIN`, without `LOGINDISABLED` | nothing, if it brings a token |
+//! | [`TcpProxy`](Variant::TcpProxy) | greets otherwise, offers IMAP4rev2 and does not have it | nothing, if it does not enable it |
+//! | [`LowerCase`](Variant::LowerCase) | statuses and capabilities in lower case | nothing |
+//!
+//! [`Retry::Later`]: crate::Retry::Later
+//! [`Retry::Never`]: crate::Retry::Never
+//! [`Retry::Reconnect`]: crate::Retry::Reconnect
+//! [`Retry::RefreshToken`]: crate::Retry::RefreshToken
+//! [`Retry::Administrator`]: crate::Retry::Administrator
+//! [`Retry::MayDuplicate`]: crate::Retry::MayDuplicate
+//! [`Stage::Greeting`]: crate::Stage::Greeting
+//! [`Stage::Tls`]: crate::Stage::Tls
+//! [`Stage::StartTls`]: crate::Stage::StartTls
+//! [`Stage::Auth`]: crate::Stage::Auth
+//! [`AuthError`]: crate::AuthError
 
 mod date;
 mod fault;
 mod header;
 mod imap;
+mod jwt;
 mod line_io;
 mod listen;
 mod mime;
@@ -75,7 +180,8 @@ use tls::Identity;
 use world::{World, lock};
 
 pub use fault::Fault;
-pub use service::Service;
+pub use jwt::Jwt;
+pub use service::{Service, Variant};
 
 /// How long a token lives that was issued without saying so: one hour, as Microsoft's do at least.
 const LIFETIME: Duration = Duration::from_secs(3600);
@@ -95,6 +201,7 @@ pub struct Server {
 #[derive(Debug, Clone)]
 pub struct Builder {
     service: Service,
+    variant: Variant,
     faults: Vec<Fault>,
     token_length: usize,
 }
@@ -103,6 +210,12 @@ impl Builder {
     /// The service to behave like. Exchange Online unless said otherwise.
     pub const fn service(mut self, service: Service) -> Self {
         self.service = service;
+        self
+    }
+
+    /// How the service speaks, where its servers differ.
+    pub const fn variant(mut self, variant: Variant) -> Self {
+        self.variant = variant;
         self
     }
 
@@ -126,6 +239,7 @@ impl Builder {
     pub async fn start(self) -> io::Result<Server> {
         let world = Arc::new(World {
             service: self.service,
+            variant: self.variant,
             identity: Identity::generate()?,
             tokens: Default::default(),
             store: Default::default(),
@@ -155,7 +269,12 @@ impl Server {
 
     /// Starts with other settings.
     pub const fn builder() -> Builder {
-        Builder { service: Service::ExchangeOnline, faults: Vec::new(), token_length: TOKEN_LENGTH }
+        Builder {
+            service: Service::ExchangeOnline,
+            variant: Variant::Current,
+            faults: Vec::new(),
+            token_length: TOKEN_LENGTH,
+        }
     }
 
     /// Closes the listeners and all connections, and returns when they are gone.
@@ -201,13 +320,13 @@ impl Server {
             .with_profile(self.world.service.profile())
     }
 
-    /// The server's certificate, for `localhost` and 127.0.0.1, as PEM. It is signed by itself:
-    /// add it to the roots of the client.
+    /// The root that signs the server's certificate for `localhost` and 127.0.0.1, as PEM: add it to
+    /// the roots of the client.
     pub fn certificate_pem(&self) -> &str {
         &self.world.identity.pem
     }
 
-    /// The same certificate as DER.
+    /// The same root as DER.
     pub fn certificate_der(&self) -> &[u8] {
         &self.world.identity.der
     }
@@ -240,6 +359,20 @@ impl Server {
     /// one, and those named by [`allow`](Self::allow).
     pub fn issue_token(&self, user: &str) -> String {
         self.issue_token_with_lifetime(user, LIFETIME)
+    }
+
+    /// Issues a token with claims. It opens the mailbox of the user it names, if there is one and
+    /// the claims are right, and those named by [`allow`](Self::allow): for the user, or for the
+    /// object id of an application.
+    pub fn issue_jwt(&self, jwt: Jwt) -> String {
+        lock(&self.world.tokens).issue_jwt(jwt)
+    }
+
+    /// Registers an application with Exchange, as `New-ServicePrincipal -AppId … -ObjectId …` does.
+    /// Its tokens are refused before that, and also if the object id registered is another than the
+    /// `oid` in them: the classic mistake is to take that of the app registration.
+    pub fn register_service_principal(&self, application_id: &str, object_id: &str) {
+        lock(&self.world.tokens).register(application_id, object_id);
     }
 
     /// A new token of `user`, good for `lifetime` by the tokio clock.

@@ -8,23 +8,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
-use super::fault::Fault;
+use super::fault::{Fault, PROTOCOL_ERROR};
 use super::line_io::{LINE_LIMIT, Wire};
 use super::sasl::{self, Mechanism};
-use super::service::PopLines;
+use super::service::{PROXY_POP_GREETING, PopLines, Variant};
 use super::store::Message;
 use super::world::{Judgement, World, lock};
 use super::{Protocol, header};
 
-/// What Exchange says before it hangs up on what it does not understand.
-const PROTOCOL_ERROR: &str = "-ERR Protocol error. Connection is closed. 10";
 const WRONG_STATE: &str = "-ERR Command is not valid in this state.";
 
 /// Speaks POP3 until the client goes.
 pub(super) async fn serve(world: Arc<World>, wire: Wire, secure: bool) -> io::Result<()> {
     let lines = &world.lines().pop;
     let mut session = Pop { world, wire, lines, secure, drop: None };
-    session.wire.reply(lines.greeting).await?;
+    let greeting = match session.world.variant {
+        Variant::TcpProxy if session.world.service.is_exchange() => PROXY_POP_GREETING,
+        _ => lines.greeting,
+    };
+    session.wire.reply(greeting).await?;
     match session.run().await {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             session.wire.reply(PROTOCOL_ERROR).await?;
@@ -114,14 +116,18 @@ impl Pop {
     async fn capa(&mut self) -> io::Result<bool> {
         let list = if self.drop.is_some() { self.lines.after } else { self.lines.before };
         let mut reply = String::from("+OK\r\n");
+        let hidden = self.secure && self.world.strikes(&Fault::MechanismNotOffered);
         for capability in list {
             // No mechanism is offered in the clear.
-            if self.secure || !capability.starts_with("SASL") {
-                reply += capability;
+            if self.secure && !hidden || !capability.starts_with("SASL") {
+                reply += &self.world.spelt(capability);
                 reply += "\r\n";
             }
         }
-        reply += if self.secure { "." } else { "STLS\r\n." };
+        if !self.secure && !self.world.strikes(&Fault::StartTlsNotOffered) {
+            reply += &self.world.spelt("STLS\r\n");
+        }
+        reply += ".";
         self.say(&reply).await
     }
 
@@ -129,10 +135,13 @@ impl Pop {
         if self.secure {
             return self.say(WRONG_STATE).await;
         }
+        if self.world.strikes(&Fault::StartTlsRefused) {
+            return self.say("-ERR TLS is not available now.").await;
+        }
         let injected = self.world.strikes(&Fault::StartTlsInjection);
         let extra = if injected { "\r\n+OK injected" } else { "" };
         self.wire.reply(&format!("+OK Begin TLS negotiation now.{extra}")).await?;
-        self.wire.start_tls(&self.world.identity.acceptor).await?;
+        self.wire.start_tls(&self.world.acceptor()?).await?;
         self.secure = true;
         Ok(true)
     }
@@ -161,9 +170,15 @@ impl Pop {
             return self.say("-ERR Authentication cancelled.").await;
         }
         let limit = self.lines.token_limit;
-        let long = sasl::parse(mechanism, &response).is_ok_and(|known| known.token.len() > limit);
-        match self.world.judge(Protocol::Pop, mechanism, &response, long) {
-            _ if long => self.say(PROTOCOL_ERROR).await.map(|_| false),
+        let known = sasl::parse(mechanism, &response, false);
+        let long = known.is_ok_and(|known| known.token.len() > limit);
+        let fault =
+            long.then_some(PROTOCOL_ERROR).or_else(|| self.world.strike(Fault::pop_auth_reply));
+        let judgement = self.world.judge(Protocol::Pop, mechanism, &response, fault.is_some());
+        if let Some(reply) = fault {
+            return self.say(reply).await.map(|_| reply != PROTOCOL_ERROR);
+        }
+        match judgement {
             Judgement::Welcome(session) => {
                 let messages = self.inbox(&session.mailbox);
                 self.drop = Some(Maildrop { mailbox: session.mailbox, messages });
@@ -208,6 +223,9 @@ impl Pop {
             ("RSET", _) => {
                 drop.messages.iter_mut().for_each(|entry| entry.deleted = false);
                 reply.extend(b"+OK");
+            }
+            ("STAT", _) if self.world.strikes(&Fault::PopNotOpened) => {
+                reply.extend(b"-ERR The mailbox could not be opened.");
             }
             ("STAT", _) => {
                 let octets: usize = drop.kept().map(|(_, entry)| entry.bytes.len()).sum();

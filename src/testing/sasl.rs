@@ -60,7 +60,14 @@ pub(super) enum Malformed {
 }
 
 /// Takes an initial response apart.
-pub(super) fn parse(mechanism: Mechanism, line: &[u8]) -> Result<Credentials, Malformed> {
+///
+/// Microsoft's sample for High Volume Email spells the key `Auth`: it is taken in any case, unless
+/// `strict` says otherwise.
+pub(super) fn parse(
+    mechanism: Mechanism,
+    line: &[u8],
+    strict: bool,
+) -> Result<Credentials, Malformed> {
     let raw = STANDARD.decode(line).map_err(|_| Malformed::Encoding)?;
     let text = String::from_utf8(raw).map_err(|_| Malformed::Encoding)?;
     let fields = text.strip_suffix("\x01\x01").ok_or(Malformed::Encoding)?;
@@ -80,10 +87,9 @@ pub(super) fn parse(mechanism: Mechanism, line: &[u8]) -> Result<Credentials, Ma
     if !mailbox.contains('@') {
         return Err(Malformed::User);
     }
-    // Microsoft's sample for High Volume Email spells the key `Auth`: take it in any case.
     let auth = fields
         .filter_map(|field| field.split_once('='))
-        .find(|(key, _)| key.eq_ignore_ascii_case("auth"))
+        .find(|(key, _)| *key == "auth" || !strict && key.eq_ignore_ascii_case("auth"))
         .map(|(_, value)| value)
         .ok_or(Malformed::Auth)?;
     let (scheme, token) = auth.split_once(' ').ok_or(Malformed::Bearer)?;
@@ -98,7 +104,7 @@ mod tests {
     use super::*;
 
     fn xoauth2(line: &str) -> Result<(String, String), Malformed> {
-        parse(Mechanism::Xoauth2, line.as_bytes()).map(|known| (known.mailbox, known.token))
+        parse(Mechanism::Xoauth2, line.as_bytes(), false).map(|known| (known.mailbox, known.token))
     }
 
     #[test]
@@ -124,12 +130,14 @@ mod tests {
         let line = "dXNlcj1hcHBsaWNhdGlvbkBjb250b3NvLm9ubWljcm9zb2Z0LmNvbQFBdXRoPUJlYXJlciBFd0JBQ\
                     WwzQkFBVUZGcFVBbzdKM1ZlMGJqTEJXWldDY2xSQzNFb0FBAQE=";
         assert_eq!(xoauth2(line).unwrap().0, "application@contoso.onmicrosoft.com");
+        let strict = parse(Mechanism::Xoauth2, line.as_bytes(), true);
+        assert_eq!(strict.err(), Some(Malformed::Auth));
     }
 
     #[test]
     fn oauthbearer_names_are_unescaped() {
         let line = b"bixhPWE9M0RiPTJDY0BleGFtcGxlLmNvbSwBYXV0aD1CZWFyZXIgVAEB";
-        let known = parse(Mechanism::Oauthbearer, line).ok().unwrap();
+        let known = parse(Mechanism::Oauthbearer, line, true).ok().unwrap();
         assert_eq!((known.mailbox.as_str(), known.token.as_str()), ("a=b,c@example.com", "T"));
     }
 

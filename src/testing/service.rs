@@ -16,14 +16,39 @@ pub enum Service {
     /// Personal Microsoft accounts. The servers are those of Exchange Online.
     OutlookCom,
     /// High Volume Email for Microsoft 365: SMTP with its own refusals, tokens wanted that live at
-    /// least ten minutes more. It has no IMAP or POP3; here these answer as Exchange Online.
+    /// least ten minutes more, the account itself as the sender, 50 recipients, all in its domain.
+    /// It has no IMAP or POP3; here these answer as Exchange Online.
     HighVolumeEmail,
     /// Gmail: a JSON challenge ahead of each refusal, OAUTHBEARER, capabilities with the IMAP
-    /// login, one-line AUTH in POP3.
+    /// login, one-line AUTH in POP3, sessions that outlive their tokens. Its tokens are opaque: the
+    /// claims of a [`Jwt`](super::Jwt) are not looked at.
     Gmail,
 }
 
+/// How the servers of Exchange Online speak: they change, and not all at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Variant {
+    /// As most tenants see it in 2026: IMAP has `LOGINDISABLED`.
+    #[default]
+    Current,
+    /// As until 2025: IMAP offers `AUTH=PLAIN` before the login, which is refused.
+    Until2025,
+    /// As some tenants see it since September 2026: other greetings
+    /// (`Microsoft Exchange IMAP4 service ready. … (tcpproxy/…)`), and IMAP4rev2 behind ENABLE, in
+    /// which SEARCH and LSUB fail.
+    TcpProxy,
+    /// As most, with all that may be in any case in lower case: `* ok`, `auth=xoauth2`,
+    /// `250-auth xoauth2`. Any of the services can have it.
+    LowerCase,
+}
+
 impl Service {
+    /// Whether Exchange Online answers.
+    pub(super) const fn is_exchange(self) -> bool {
+        matches!(self, Self::ExchangeOnline | Self::OutlookCom | Self::HighVolumeEmail)
+    }
+
     pub(super) const fn lines(self) -> &'static Lines {
         match self {
             Self::ExchangeOnline | Self::OutlookCom => &EXCHANGE,
@@ -71,6 +96,14 @@ pub(super) struct SmtpLines {
     pub(super) bye: &'static str,
     /// The longest AUTH line taken; a longer one ends the connection.
     pub(super) auth_line_limit: usize,
+    pub(super) not_authenticated: &'static str,
+    pub(super) sender_ok: &'static str,
+    pub(super) recipient_ok: &'static str,
+    pub(super) go_ahead: &'static str,
+    /// The reply to a message; `{id}` is filled in.
+    pub(super) delivered: &'static str,
+    /// How many recipients a message may have.
+    pub(super) recipients: usize,
     /// Whether a sender other than the mailbox needs a right.
     pub(super) checks_sender: bool,
     /// Whether malformed credentials and tokens near their end have refusals of their own.
@@ -88,6 +121,8 @@ pub(super) struct ImapLines {
     pub(super) refused: &'static str,
     pub(super) login_refused: &'static str,
     pub(super) bye: &'static str,
+    /// What the server says of itself (RFC 2971).
+    pub(super) id: &'static str,
     /// Whether a session ends with the token that opened it.
     pub(super) ends_with_token: bool,
 }
@@ -130,6 +165,13 @@ const EXCHANGE: Lines = Lines {
         bye: "221 2.0.0 Service closing transmission channel",
         // RFC 4954 section 4 says 512, but nodemailer logs in with whole tokens on the line.
         auth_line_limit: super::line_io::LINE_LIMIT,
+        not_authenticated: "530 5.7.57 Client not authenticated to send mail. \
+                            [Hostname=TYCP286MB0001.JPNP286.PROD.OUTLOOK.COM]",
+        sender_ok: "250 2.1.0 Sender OK",
+        recipient_ok: "250 2.1.5 Recipient OK",
+        go_ahead: "354 Start mail input; end with <CRLF>.<CRLF>",
+        delivered: "250 2.0.0 OK {id} [Hostname=TYCP286MB0001.JPNP286.PROD.OUTLOOK.COM]",
+        recipients: 500,
         checks_sender: true,
         high_volume: false,
     },
@@ -149,6 +191,7 @@ const EXCHANGE: Lines = Lines {
         refused: "NO AUTHENTICATE failed.",
         login_refused: "NO Basic authentication is disabled.",
         bye: "* BYE Microsoft Exchange Server IMAP4 server signing off.",
+        id: r#"("name" "Microsoft.Exchange.Imap4.Imap4Server" "version" "15.20")"#,
         ends_with_token: true,
     },
     pop: PopLines {
@@ -168,7 +211,22 @@ const EXCHANGE: Lines = Lines {
 
 const HIGH_VOLUME: Lines = Lines {
     smtp: SmtpLines {
+        // The list is not known; what is different is the size.
+        extensions: &[
+            "SIZE 10485760",
+            "PIPELINING",
+            "DSN",
+            "ENHANCEDSTATUSCODES",
+            SECURITY,
+            "8BITMIME",
+            "BINARYMIME",
+            "CHUNKING",
+            "SMTPUTF8",
+        ],
+        size: 10_485_760,
         refused: "535 5.7.3 Authentication unsuccessful",
+        recipients: 50,
+        checks_sender: false,
         high_volume: true,
         ..EXCHANGE.smtp
     },
@@ -198,6 +256,14 @@ const GMAIL: Lines = Lines {
         bye: "221 2.0.0 closing connection g191mb175416382wmg.33 - gsmtp",
         // Tokens of more than 697 characters were refused on one line.
         auth_line_limit: 1000,
+        not_authenticated: "530-5.7.0 Authentication Required. For more information, go to\r\n\
+                            530 5.7.0  https://support.google.com/mail/?p=WantAuthError \
+                            g191mb175416382wmg.33 - gsmtp",
+        sender_ok: "250 2.1.0 OK g191mb175416382wmg.33 - gsmtp",
+        recipient_ok: "250 2.1.5 OK g191mb175416382wmg.33 - gsmtp",
+        go_ahead: "354 Go ahead g191mb175416382wmg.33 - gsmtp",
+        delivered: "250 2.0.0 OK {id} g191mb175416382wmg.33 - gsmtp",
+        recipients: 100,
         checks_sender: false,
         high_volume: false,
     },
@@ -213,6 +279,7 @@ const GMAIL: Lines = Lines {
         refused: "NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)",
         login_refused: "NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)",
         bye: "* BYE LOGOUT Requested",
+        id: r#"("name" "GImap" "vendor" "Google, Inc." "support-url" "https://support.google.com/mail")"#,
         ends_with_token: false,
     },
     pop: PopLines {
@@ -250,3 +317,17 @@ const GMAIL: Lines = Lines {
 /// Gmail's error challenge.
 pub(super) const JSON_CHALLENGE: &str =
     r#"{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}"#;
+
+/// The greetings and capabilities of [`Variant::TcpProxy`] and [`Variant::Until2025`].
+pub(super) const PROXY_IMAP_GREETING: &str = "* OK Microsoft Exchange IMAP4 service ready. 5f3c2f3e-7c8d-4a52-9c1b-2f5d1f0a9b11 \
+     (tcpproxy/15.21.0406.000 BACKENDAUTHENTICATE) \
+     [TQBXAEgAUABSADIAMQBDAEEAMAAwADYAMAAuAG4AYQBtAHAAcgBkADIAMQAuAHAAcgBvAGQALgBvAHUAdABsAG8AbwBrAC4\
+     AYwBvAG0A]";
+pub(super) const PROXY_POP_GREETING: &str = "+OK Microsoft Exchange POP3 server ready (tcpproxy/15.20.9137.005). \
+     [TQBXAEgAUABSADIAMQBDAEEAMAAwADYAMAAuAG4AYQBtAHAAcgBkADIAMQAuAHAAcgBvAGQALgBvAHUAdABsAG8AbwBrAC4\
+     AYwBvAG0A]";
+pub(super) const PROXY_IMAP_AFTER: &str = "IMAP4 IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR UIDPLUS MOVE ID UNSELECT ENABLE IMAP4rev2 \
+     CLIENTACCESSRULES CLIENTNETWORKPRESENCELOCATION BACKENDAUTHENTICATE BACKENDAUTHENTICATE-IR \
+     CHILDREN IDLE NAMESPACE LITERAL+";
+pub(super) const IMAP_BEFORE_2025: &str = "IMAP4 IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR UIDPLUS ID UNSELECT CHILDREN IDLE NAMESPACE \
+     LITERAL+";

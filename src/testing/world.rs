@@ -1,5 +1,6 @@
 //! What the sessions of one server share, and the one place where a login is judged.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,15 +8,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 
 use super::Login;
 use super::fault::{Fault, Faults};
 use super::line_io::Transcript;
 use super::sasl::{self, Malformed, Mechanism};
-use super::service::{JSON_CHALLENGE, Lines, Service};
+use super::service::{Lines, Service, Variant};
 use super::store::Store;
 use super::tls::Identity;
-use super::tokens::{Standing, Tokens};
+use super::tokens::{Occasion, Standing, Tokens};
 use crate::endpoint::Protocol;
 
 /// High Volume Email refuses tokens that live no longer than this.
@@ -29,6 +31,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The state of one server.
 pub(super) struct World {
     pub(super) service: Service,
+    pub(super) variant: Variant,
     pub(super) identity: Identity,
     pub(super) tokens: Mutex<Tokens>,
     pub(super) store: Mutex<Store>,
@@ -73,6 +76,7 @@ pub(super) enum Judgement {
 pub(super) enum Refusal {
     Malformed(Malformed),
     Token,
+    Permission,
     Expired,
     ExpiresSoon,
     Fault,
@@ -105,8 +109,33 @@ impl World {
 
     /// The JSON that goes ahead of a refusal now.
     pub(super) fn challenge(&self) -> Option<&'static str> {
-        let forced = self.strikes(&Fault::JsonChallenge).then_some(JSON_CHALLENGE);
-        self.lines().challenge.or(forced)
+        self.strike(Fault::challenge).or(self.lines().challenge)
+    }
+
+    /// The TLS settings of the next connection.
+    pub(super) fn acceptor(&self) -> io::Result<TlsAcceptor> {
+        let struck = self.strike(|fault| {
+            let own = matches!(
+                fault,
+                Fault::CertificateForOtherName
+                    | Fault::CertificateExpired
+                    | Fault::CertificateNotYetValid
+                    | Fault::CertificateOfUnknownIssuer
+            );
+            own.then(|| fault.clone())
+        });
+        match struck {
+            Some(fault) => self.identity.faulty(&fault),
+            None => Ok(self.identity.acceptor.clone()),
+        }
+    }
+
+    /// A word of the protocol, as this server spells such words.
+    pub(super) fn spelt(&self, word: &str) -> String {
+        match self.variant {
+            Variant::LowerCase => word.to_ascii_lowercase(),
+            _ => word.to_owned(),
+        }
     }
 
     /// Judges an initial response and writes the login down.
@@ -117,7 +146,11 @@ impl World {
         response: &[u8],
         fault: bool,
     ) -> Judgement {
-        let (mailbox, token, judgement) = match sasl::parse(mechanism, response) {
+        let capital = sasl::parse(mechanism, response, true).is_err()
+            && sasl::parse(mechanism, response, false).is_ok();
+        let strict = capital && self.strikes(&Fault::CapitalAuthRefused);
+        let fault = fault || self.strikes(&Fault::LoginRefused);
+        let (mailbox, token, judgement) = match sasl::parse(mechanism, response, strict) {
             Err(malformed) => {
                 (String::new(), String::new(), Judgement::Refused(Refusal::Malformed(malformed)))
             }
@@ -125,7 +158,7 @@ impl World {
                 let judgement = if fault {
                     Judgement::Refused(Refusal::Fault)
                 } else {
-                    self.judge_token(&known.mailbox, &known.token)
+                    self.judge_token(protocol, &known.mailbox, &known.token)
                 };
                 (known.mailbox, known.token, judgement)
             }
@@ -135,14 +168,21 @@ impl World {
         judgement
     }
 
-    fn judge_token(&self, mailbox: &str, token: &str) -> Judgement {
+    fn judge_token(&self, protocol: Protocol, mailbox: &str, token: &str) -> Judgement {
         let tokens = lock(&self.tokens);
+        let high_volume = self.lines().smtp.high_volume;
+        let occasion = Occasion { protocol, high_volume, reads_claims: self.service.is_exchange() };
         let (owner, remaining) = match tokens.standing(token) {
             Standing::Valid { owner, remaining } => (owner, remaining),
             Standing::Expired => return Judgement::Refused(Refusal::Expired),
-            Standing::Refused => return Judgement::Refused(Refusal::Token),
+            _ => return Judgement::Refused(Refusal::Token),
         };
-        if self.lines().smtp.high_volume && remaining < HIGH_VOLUME_LEAST_LIFETIME {
+        match tokens.claims(token, occasion) {
+            None => {}
+            Some(Standing::NoPermission) => return Judgement::Refused(Refusal::Permission),
+            Some(_) => return Judgement::Refused(Refusal::Token),
+        }
+        if high_volume && remaining < HIGH_VOLUME_LEAST_LIFETIME {
             return Judgement::Refused(Refusal::ExpiresSoon);
         }
         let open = lock(&self.store).holds(mailbox) && tokens.may_open(&owner, mailbox);

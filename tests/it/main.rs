@@ -4,6 +4,7 @@ mod api;
 mod embedded;
 #[cfg(feature = "oauth")]
 mod entra;
+mod faults;
 #[cfg(feature = "oauth")]
 mod grants;
 mod hostile;

@@ -39,10 +39,13 @@ impl Imap {
         if response == b"*" {
             return Ok(Err("BAD AUTHENTICATE cancelled."));
         }
-        let fault = self.world.strikes(&Fault::NotConnected);
-        let judgement = self.world.judge(Protocol::Imap, mechanism, &response, fault);
-        if fault {
-            return Ok(Err("NO User is authenticated but not connected"));
+        let fault = self.world.strike(Fault::imap_auth_reply);
+        let judgement = self.world.judge(Protocol::Imap, mechanism, &response, fault.is_some());
+        if let Some((untagged, reply)) = fault {
+            if let Some(line) = untagged {
+                self.wire.reply(line).await?;
+            }
+            return Ok(Err(reply));
         }
         match judgement {
             Judgement::Welcome(session) => {
@@ -60,6 +63,7 @@ impl Imap {
                         return Ok(Err("BAD Invalid SASL argument."));
                     }
                 }
+                self.last_refusal = self.world.strikes(&Fault::RefusedAndClosed);
                 return Ok(Err(self.lines.refused));
             }
         }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::super::fault::Fault;
 use super::super::world::Session;
 use super::{Imap, Raced, Reply, TOKEN_EXPIRED, race};
 
@@ -9,6 +10,9 @@ impl Imap {
     /// Idles until the client says DONE. Nothing if the connection ends instead.
     pub(super) async fn idle(&mut self) -> io::Result<Option<Reply>> {
         self.wire.reply("+ IDLE accepted, awaiting DONE command.").await?;
+        if self.world.strikes(&Fault::DropInIdle) {
+            return Ok(None);
+        }
         let expiry = self.login.as_ref().and_then(Session::expiry);
         let expiry = expiry.filter(|_| self.lines.ends_with_token);
         loop {

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use super::Protocol;
 use super::fault::Fault;
 use super::line_io::{LINE_LIMIT, Wire};
-use super::service::ImapLines;
+use super::service::{IMAP_BEFORE_2025, ImapLines, PROXY_IMAP_AFTER, PROXY_IMAP_GREETING, Variant};
 use super::world::{Session, World};
 use command::{Command, Segment};
 use selected::Selected;
@@ -39,9 +39,24 @@ const LITERAL_COUNT_LIMIT: usize = 100;
 pub(super) async fn serve(world: Arc<World>, wire: Wire, secure: bool) -> io::Result<()> {
     let lines = &world.lines().imap;
     let bell = world.bell.subscribe();
-    let mut imap =
-        Imap { world, wire, lines, bell, secure, login: None, connected: true, selected: None };
-    imap.wire.reply(lines.greeting).await?;
+    let mut imap = Imap {
+        world,
+        wire,
+        lines,
+        bell,
+        secure,
+        login: None,
+        connected: true,
+        last_refusal: false,
+        rev2: false,
+        selected: None,
+    };
+    let greeting = match imap.exchange_variant() {
+        Some(Variant::TcpProxy) => PROXY_IMAP_GREETING,
+        _ => lines.greeting,
+    };
+    let words = greeting.strip_prefix("* OK").unwrap_or_default();
+    imap.wire.reply(&format!("* {}{words}", imap.world.spelt("OK"))).await?;
     match imap.run().await {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             imap.wire.reply("* BYE Connection is closed. 10").await?;
@@ -62,6 +77,10 @@ struct Imap {
     login: Option<Session>,
     /// False after a login that was answered OK but did not open the mailbox.
     connected: bool,
+    /// Whether the connection ends behind the refusal of this login.
+    last_refusal: bool,
+    /// Whether IMAP4rev2 was enabled.
+    rev2: bool,
     selected: Option<Selected>,
 }
 
@@ -99,6 +118,9 @@ impl Imap {
                     self.wire.reply(&format!("{} {reply}", command.tag)).await?;
                     return self.wire.reply("* BYE Connection closed. 14").await;
                 }
+                if let Some(farewell) = self.world.strike(Fault::imap_farewell) {
+                    return self.wire.reply(&farewell).await;
+                }
                 if self.world.strikes(&Fault::Throttled) {
                     self.wire.reply(&format!("{} {THROTTLED}", command.tag)).await?;
                     continue;
@@ -133,24 +155,36 @@ impl Imap {
             command.by_uid || !matches!(command.verb.as_str(), "FETCH" | "STORE" | "SEARCH");
         self.catch_up(&mut out, shift);
         let reply = reply.unwrap_or_else(str::to_owned);
-        out.extend(format!("{} {reply}\r\n", command.tag).into_bytes());
+        let (status, words) = reply.split_once(' ').unwrap_or((&reply, ""));
+        let status = self.world.spelt(status);
+        out.extend(format!("{} {status} {words}\r\n", command.tag).into_bytes());
         self.wire.send(&out).await?;
-        Ok(true)
+        if self.last_refusal {
+            self.wire.reply("* BYE Connection is closed. 14").await?;
+        }
+        Ok(!self.last_refusal)
     }
 
     /// The commands that need no more from the client.
     fn answer(&mut self, command: &Command, out: &mut Vec<u8>) -> Reply {
         match command.verb.as_str() {
             "CAPABILITY" => {
+                let hidden = self.world.strikes(&Fault::MechanismNotOffered);
+                let unwanted =
+                    |word: &str| hidden && ["AUTH=XOAUTH2", "AUTH=OAUTHBEARER"].contains(&word);
                 let list = self.capabilities();
-                out.extend(format!("* CAPABILITY {list}\r\n").into_bytes());
+                let list: Vec<&str> = list.split(' ').filter(|word| !unwanted(word)).collect();
+                let line = format!("* CAPABILITY {}\r\n", list.join(" "));
+                out.extend(self.world.spelt(&line).into_bytes());
                 return Ok(self.lines.capability_done.to_owned());
             }
             "NOOP" => return Ok("OK NOOP completed.".to_owned()),
             "ID" => {
-                let name = r#"("name" "Microsoft.Exchange.Imap4.Imap4Server" "version" "15.20")"#;
-                out.extend(format!("* ID {name}\r\n").into_bytes());
+                out.extend(format!("* ID {}\r\n", self.lines.id).into_bytes());
                 return Ok("OK ID completed".to_owned());
+            }
+            "LOGIN" if self.world.strikes(&Fault::PasswordRefused) => {
+                return Err("NO LOGIN failed.");
             }
             "LOGIN" => return Err(self.lines.login_refused),
             _ => {}
@@ -163,6 +197,16 @@ impl Imap {
                 out.extend(b"* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
                 Ok("OK NAMESPACE completed.".to_owned())
             }
+            "ENABLE" if self.exchange_variant() == Some(Variant::TcpProxy) => {
+                self.rev2 |= command.text(0).is_some_and(|it| it.eq_ignore_ascii_case("IMAP4rev2"));
+                out.extend(if self.rev2 {
+                    b"* ENABLED IMAP4rev2\r\n"
+                } else {
+                    &b"* ENABLED\r\n"[..]
+                });
+                Ok("OK ENABLE completed.".to_owned())
+            }
+            "LSUB" | "SEARCH" if self.rev2 => Err(ARGUMENT_ERROR),
             "LIST" | "LSUB" => self.list(command, out),
             "STATUS" => self.status(command, out),
             "SELECT" | "EXAMINE" => self.select(command, out),
@@ -179,21 +223,35 @@ impl Imap {
     }
 
     fn capabilities(&self) -> String {
-        let list = if self.login.is_some() { self.lines.after } else { self.lines.before };
+        let list = match (self.exchange_variant(), self.login.is_some()) {
+            (Some(Variant::TcpProxy), true) => PROXY_IMAP_AFTER,
+            (Some(Variant::Until2025), false) => IMAP_BEFORE_2025,
+            (_, true) => self.lines.after,
+            (_, false) => self.lines.before,
+        };
         if self.secure {
             return list.to_owned();
         }
         // In the clear there is STARTTLS, and no mechanism.
         let safe = list.split(' ').filter(|word| !word.starts_with("AUTH=") && *word != "SASL-IR");
         let safe: Vec<&str> = safe.filter(|word| *word != "LOGINDISABLED").collect();
-        format!("{} STARTTLS LOGINDISABLED", safe.join(" "))
+        let offer = if self.world.strikes(&Fault::StartTlsNotOffered) { "" } else { " STARTTLS" };
+        format!("{}{offer} LOGINDISABLED", safe.join(" "))
+    }
+
+    /// How this server speaks, if it is one of Exchange.
+    fn exchange_variant(&self) -> Option<Variant> {
+        self.world.service.is_exchange().then_some(self.world.variant)
     }
 
     async fn start_tls(&mut self, tag: &str) -> io::Result<()> {
+        if self.world.strikes(&Fault::StartTlsRefused) {
+            return self.wire.reply(&format!("{tag} NO TLS is not available now.")).await;
+        }
         let injected = self.world.strikes(&Fault::StartTlsInjection);
         let extra = if injected { "\r\n* OK injected" } else { "" };
         self.wire.reply(&format!("{tag} OK Begin TLS negotiation now.{extra}")).await?;
-        self.wire.start_tls(&self.world.identity.acceptor).await?;
+        self.wire.start_tls(&self.world.acceptor()?).await?;
         self.secure = true;
         Ok(())
     }

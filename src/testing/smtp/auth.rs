@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::Protocol;
-use super::super::fault::{Fault, HVE_EXPIRED, HVE_EXPIRES_SOON};
+use super::super::fault::{Fault, HVE_EXPIRED, HVE_EXPIRES_SOON, HVE_PERMISSIONS};
 use super::super::sasl::{Malformed, Mechanism};
 use super::super::world::{Judgement, Refusal};
 use super::{Next, Smtp};
@@ -55,7 +55,7 @@ impl Smtp {
     }
 
     async fn decide(&mut self, mechanism: Mechanism, response: &[u8]) -> io::Result<Next> {
-        let fault = self.world.strike(Fault::auth_reply);
+        let fault = self.world.strike(Fault::smtp_auth_reply);
         let judgement = self.world.judge(Protocol::Smtp, mechanism, response, fault.is_some());
         if let Some(reply) = fault {
             return self.say(reply).await;
@@ -114,6 +114,7 @@ const fn high_volume_refusal(refusal: Refusal) -> Option<&'static str> {
         }
         Refusal::Expired => HVE_EXPIRED,
         Refusal::ExpiresSoon => HVE_EXPIRES_SOON,
+        Refusal::Permission => HVE_PERMISSIONS,
         Refusal::Token | Refusal::Fault => return None,
     })
 }

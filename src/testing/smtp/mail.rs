@@ -5,13 +5,10 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 
 use super::super::Protocol;
-use super::super::fault::{Fault, HVE_EXPIRED};
+use super::super::fault::{Fault, HVE_EXPIRED, HVE_EXTERNAL, HVE_FOREIGN_FROM, HVE_FOREIGN_SENDER};
 use super::super::header;
 use super::super::world::lock;
 use super::{HOSTNAME, Next, Smtp, clip};
-
-/// As many recipients as Exchange takes for one message.
-const RECIPIENT_LIMIT: usize = 500;
 
 const TOO_LARGE: &str = "552 5.3.4 Message size exceeds fixed maximum message size";
 
@@ -27,10 +24,11 @@ pub(super) struct Transaction {
 
 impl Smtp {
     pub(super) async fn mail_from(&mut self, argument: &str) -> io::Result<Next> {
+        if let Some(reply) = self.world.strike(Fault::mail_reply) {
+            return self.replaced(reply).await;
+        }
         let Some(login) = &self.login else {
-            return self
-                .say(&format!("530 5.7.57 Client not authenticated to send mail. {HOSTNAME}"))
-                .await;
+            return self.say(self.lines.not_authenticated).await;
         };
         if self.mail.is_some() {
             return self.say("503 5.5.2 Sender already specified").await;
@@ -57,8 +55,11 @@ impl Smtp {
             let line = "550 5.7.60 SMTP; Client does not have permissions to send as this sender";
             return self.say(&format!("{line} {HOSTNAME}")).await;
         }
+        if self.lines.high_volume && !sender.eq_ignore_ascii_case(&login.mailbox) {
+            return self.say(HVE_FOREIGN_SENDER).await;
+        }
         self.mail = Some(Transaction::default());
-        self.say("250 2.1.0 Sender OK").await
+        self.say(self.lines.sender_ok).await
     }
 
     pub(super) async fn rcpt_to(&mut self, argument: &str) -> io::Result<Next> {
@@ -69,8 +70,17 @@ impl Smtp {
         else {
             return self.say("501 5.5.4 Invalid arguments").await;
         };
-        if mail.recipients.len() >= RECIPIENT_LIMIT {
+        if let Some(reply) = self.world.strike(Fault::rcpt_reply) {
+            return self.say(reply).await;
+        }
+        if mail.recipients.len() >= self.lines.recipients {
             return self.say("452 4.5.3 Too many recipients").await;
+        }
+        let own = self.login.as_ref().map(|login| domain(&login.mailbox));
+        if self.lines.high_volume
+            && own.is_some_and(|own| !own.eq_ignore_ascii_case(domain(recipient)))
+        {
+            return self.say(HVE_EXTERNAL).await;
         }
         if !lock(&self.world.store).holds(recipient) {
             let line = "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP \
@@ -78,7 +88,7 @@ impl Smtp {
             return self.say(line).await;
         }
         mail.recipients.push(recipient.to_owned());
-        self.say("250 2.1.5 Recipient OK").await
+        self.say(self.lines.recipient_ok).await
     }
 
     pub(super) async fn data(&mut self) -> io::Result<Next> {
@@ -93,7 +103,7 @@ impl Smtp {
             }
             Some(_) => {}
         }
-        self.wire.reply("354 Start mail input; end with <CRLF>.<CRLF>").await?;
+        self.wire.reply(self.lines.go_ahead).await?;
         let message = self.wire.dotted(self.lines.size).await?;
         let mail = self.mail.take().unwrap_or_default();
         if let Some(reply) = self.world.replacement(Protocol::Smtp, ".") {
@@ -141,10 +151,8 @@ impl Smtp {
 
     /// Takes a whole message, or refuses it.
     async fn accept(&mut self, mail: Transaction, message: Bytes) -> io::Result<Next> {
-        if self.world.strikes(&Fault::ConnectionLimit) {
-            let line = "432 4.3.2 Concurrent connections limit exceeded. Visit \
-                        https://aka.ms/concurrent_sending for more information.";
-            return self.say(&format!("{line} {HOSTNAME}")).await;
+        if let Some(reply) = self.world.strike(Fault::message_reply) {
+            return self.say(reply).await;
         }
         if let Some(refusal) = self.denied(&message) {
             return self.say(&refusal).await;
@@ -159,13 +167,17 @@ impl Smtp {
         if self.world.strikes(&Fault::DropAfterData) {
             return Ok(Next::Close);
         }
-        self.say(&format!("250 2.0.0 OK {id} {HOSTNAME}")).await
+        self.say(&self.lines.delivered.replace("{id}", &id)).await
     }
 
     /// Exchange looks at the From field too, once it has the message.
     fn denied(&self, message: &[u8]) -> Option<String> {
-        let login = self.login.as_ref().filter(|_| self.lines.checks_sender)?;
+        let checks = self.lines.checks_sender || self.lines.high_volume;
+        let login = self.login.as_ref().filter(|_| checks)?;
         let from = header::addresses(&header::value(message, "From")?).first()?.spec();
+        if self.lines.high_volume {
+            return (!from.eq_ignore_ascii_case(&login.mailbox)).then(|| HVE_FOREIGN_FROM.into());
+        }
         if lock(&self.world.tokens).may_open(&login.owner, &from) {
             return None;
         }
@@ -178,6 +190,10 @@ impl Smtp {
             clip(&from)
         ))
     }
+}
+
+fn domain(address: &str) -> &str {
+    address.rsplit_once('@').map_or("", |(_, domain)| domain)
 }
 
 /// The size of the chunk that follows `BDAT argument`.

@@ -131,10 +131,19 @@ impl Smtp {
         if verb == "HELO" {
             return self.say(&format!("250 {}", self.lines.hello)).await;
         }
-        let security = if self.secure { self.lines.auth } else { "STARTTLS" };
-        let extensions = self.lines.extensions.iter().copied();
-        let extensions = extensions.map(|name| if name == SECURITY { security } else { name });
-        let list: Vec<&str> = [self.lines.hello].into_iter().chain(extensions).collect();
+        let (security, hidden) = if self.secure {
+            (self.lines.auth, Fault::MechanismNotOffered)
+        } else {
+            ("STARTTLS", Fault::StartTlsNotOffered)
+        };
+        let security = (!self.world.strikes(&hidden)).then_some(security);
+        let extensions = self
+            .lines
+            .extensions
+            .iter()
+            .filter_map(|name| if *name == SECURITY { security } else { Some(*name) });
+        let list = [self.lines.hello].into_iter().chain(extensions);
+        let list: Vec<String> = list.map(|line| self.world.spelt(line)).collect();
         let last = list.len() - 1;
         let mark = |at: usize| if at == last { ' ' } else { '-' };
         let reply: Vec<String> =
@@ -146,10 +155,13 @@ impl Smtp {
         if self.secure {
             return self.say("503 5.5.2 Only one STARTTLS command can be issued per session").await;
         }
+        if self.world.strikes(&Fault::StartTlsRefused) {
+            return self.say("454 4.7.0 TLS not available due to temporary reason").await;
+        }
         let injected = self.world.strikes(&Fault::StartTlsInjection);
         let extra = if injected { "\r\n250 2.0.0 injected" } else { "" };
         self.wire.reply(&format!("{}{extra}", self.lines.ready_for_tls)).await?;
-        self.wire.start_tls(&self.world.identity.acceptor).await?;
+        self.wire.start_tls(&self.world.acceptor()?).await?;
         // RFC 3207 section 4.2: both sides start anew.
         (self.secure, self.greeted, self.mail) = (true, false, None);
         Ok(Next::Command)

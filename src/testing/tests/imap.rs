@@ -10,7 +10,7 @@ pub(super) async fn open(server: &Server) -> Raw {
     raw
 }
 
-async fn logged_in(server: &Server) -> Raw {
+pub(super) async fn logged_in(server: &Server) -> Raw {
     let token = server.issue_token(USER);
     let mut raw = open(server).await;
     let reply = raw.ask(&format!("a AUTHENTICATE XOAUTH2 {}", xoauth2(USER, &token))).await;
@@ -26,7 +26,7 @@ async fn selected(server: &Server) -> Raw {
 }
 
 /// Sends a command with the tag `t` and reads up to its reply.
-async fn run(raw: &mut Raw, command: &str) -> Vec<String> {
+pub(super) async fn run(raw: &mut Raw, command: &str) -> Vec<String> {
     raw.send(&format!("t {command}")).await;
     raw.until("t ").await
 }

@@ -1,6 +1,7 @@
 //! The server as a client sees it: raw lines over real TLS, no code of the clients.
 
 mod imap;
+mod modes;
 mod pop;
 mod smtp;
 

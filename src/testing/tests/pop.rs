@@ -10,7 +10,7 @@ pub(super) async fn open(server: &Server) -> Raw {
     raw
 }
 
-async fn logged_in(server: &Server) -> Raw {
+pub(super) async fn logged_in(server: &Server) -> Raw {
     let mut raw = open(server).await;
     assert_eq!(raw.ask("AUTH XOAUTH2").await, "+ ");
     let reply = raw.ask(&xoauth2(USER, &server.issue_token(USER))).await;

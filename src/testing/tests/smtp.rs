@@ -3,7 +3,7 @@
 use super::*;
 
 /// Connects with TLS and reads up to the end of the EHLO reply.
-async fn open(server: &Server) -> Raw {
+pub(super) async fn open(server: &Server) -> Raw {
     let mut raw = Raw::open(server, &server.smtp_implicit()).await;
     raw.line().await;
     raw.send("EHLO [127.0.0.1]").await;
