@@ -109,7 +109,7 @@ impl World {
 
     /// The JSON that goes ahead of a refusal now.
     pub(super) fn challenge(&self) -> Option<&'static str> {
-        self.strike(Fault::challenge).or(self.lines().challenge)
+        self.strike(Fault::challenge).or_else(|| self.lines().challenge)
     }
 
     /// The TLS settings of the next connection.
