@@ -48,10 +48,10 @@ const FIGURES: &[Figure] = &[
     // The five up to AUTH, and one more than there are messages.
     figure("smtp/hundred_messages", RoundTrips, AtMost(106.0), round_trips::smtp_hundred),
     figure("smtp/hundred_messages_one_flight", RoundTrips, AtMost(10.0), round_trips::smtp_hundred_in_one_flight),
-    // Looking at a message of 10 KiB takes 4,600, copying it 1,000. What is to get there are replies
-    // that cost less.
-    figure("smtp/send_10_kib_instructions", Instructions, Goal(15_000.0), || instructions::each(&smtp::SEND_10_KIB, 100)),
-    figure("smtp/send_10_kib_to_ten_instructions", Instructions, Goal(15_000.0), || instructions::each(&smtp::SEND_10_KIB_TO_TEN, 100)),
+    // Looking at a message of 10 KiB takes 3,900, copying it 1,000, and each reply that is not the
+    // same as the one before some 900.
+    figure("smtp/send_10_kib_instructions", Instructions, AtMost(15_000.0), || instructions::each(&smtp::SEND_10_KIB, 100)),
+    figure("smtp/send_10_kib_to_ten_instructions", Instructions, AtMost(15_000.0), || instructions::each(&smtp::SEND_10_KIB_TO_TEN, 100)),
     figure("smtp/send_10_kib_allocations", Allocations, AtMost(2.0), || allocations::each(&smtp::SEND_10_KIB)),
     figure("smtp/send_10_kib_to_ten_allocations", Allocations, AtMost(2.0), || allocations::each(&smtp::SEND_10_KIB_TO_TEN)),
     figure("smtp/dot_stuffing_growth", Growth, AtMost(1.2), || growth(&smtp::DOTS_10_KIB, &smtp::DOTS_1_MIB)),

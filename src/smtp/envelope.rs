@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::smtp::address::{AddressFlaw, check, split};
 use crate::smtp::dsn::{Dsn, DsnError};
 use crate::smtp::extension::SessionLimits;
+use crate::smtp::recipients::Recipients;
 
 /// The sender and the recipients of one message, as the server hears them.
 ///
@@ -23,10 +24,9 @@ use crate::smtp::extension::SessionLimits;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// The reverse path and then the recipients, without separators.
-    text: String,
-    /// Where each address ends in `text`.
-    ends: Vec<usize>,
+    from: String,
+    /// In common with the receipts of the messages that were sent with it.
+    to: Arc<Recipients>,
     dsn: Option<Arc<Dsn>>,
     require_tls: bool,
     all_or_nothing: bool,
@@ -50,22 +50,21 @@ impl Envelope {
         if !from.is_empty() {
             check(from).map_err(|flaw| EnvelopeError::sender(from, flaw))?;
         }
-        let mut envelope = Self {
-            text: from.to_owned(),
-            ends: vec![from.len()],
+        let mut recipients = Recipients::default();
+        for address in to {
+            let address = address.as_ref();
+            recipients.push(address).map_err(|flaw| EnvelopeError::recipient(address, flaw))?;
+        }
+        if recipients.len() == 0 {
+            return Err(EnvelopeError::NoRecipients);
+        }
+        Ok(Self {
+            from: from.to_owned(),
+            to: Arc::new(recipients),
             dsn: None,
             require_tls: false,
             all_or_nothing: false,
-        };
-        for address in to {
-            let address = address.as_ref();
-            check(address).map_err(|flaw| EnvelopeError::recipient(address, flaw))?;
-            envelope.push(address);
-        }
-        if envelope.ends.len() == 1 {
-            return Err(EnvelopeError::NoRecipients);
-        }
-        Ok(envelope)
+        })
     }
 
     /// Asks for reports of the delivery (RFC 3461).
@@ -125,18 +124,18 @@ impl Envelope {
 
     /// Where failures are reported to; empty for nobody.
     pub fn reverse_path(&self) -> &str {
-        self.address(0)
+        &self.from
     }
 
     /// The recipients, in the order they were given. There is at least one.
     pub fn recipients(&self) -> impl ExactSizeIterator<Item = &str> {
-        (1..self.ends.len()).map(|n| self.address(n))
+        self.to.iter()
     }
 
     /// Whether an address has characters outside ASCII, so that only a server with SMTPUTF8
     /// (RFC 6531) can take it.
     pub fn needs_smtp_utf8(&self) -> bool {
-        !self.text.is_ascii()
+        !self.from.is_ascii() || self.to.are_beyond_ascii()
     }
 
     /// The same envelope, but only to those of its recipients that are named. `None` if none is.
@@ -153,11 +152,11 @@ impl Envelope {
     pub fn to_only<T: AsRef<str>>(&self, recipients: impl IntoIterator<Item = T>) -> Option<Self> {
         let named: Vec<T> = recipients.into_iter().collect();
         let named: HashSet<&str> = named.iter().map(AsRef::as_ref).collect();
-        let mut rest = self.to_nobody();
-        for address in self.recipients().filter(|address| named.contains(address)) {
-            rest.push(address);
+        let mut rest = Recipients::default();
+        for (n, _) in self.recipients().enumerate().filter(|(_, address)| named.contains(address)) {
+            rest.push_from(&self.to, n);
         }
-        (rest.ends.len() > 1).then_some(rest)
+        (rest.len() > 0).then(|| self.to_these(rest))
     }
 
     /// Envelopes with at most so many recipients each, which together have all of them, in their
@@ -176,53 +175,34 @@ impl Envelope {
     }
 
     fn divided(&self, most: usize, most_domains: usize) -> Vec<Self> {
-        let mut parts: Vec<(Self, HashSet<String>)> = Vec::new();
-        for address in self.recipients() {
+        let mut parts: Vec<(Recipients, HashSet<String>)> = Vec::new();
+        for (n, address) in self.recipients().enumerate() {
             let domain = split(address).1.to_ascii_lowercase();
             // The last part only: an order that was kept is worth more than one message saved.
             match parts.last_mut() {
                 Some((part, domains))
-                    if part.recipients().len() < most
+                    if part.len() < most
                         && (domains.contains(&domain) || domains.len() < most_domains) =>
                 {
-                    part.push(address);
+                    part.push_from(&self.to, n);
                     domains.insert(domain);
                 }
                 _ => {
-                    let mut part = self.to_nobody();
-                    part.push(address);
+                    let mut part = Recipients::default();
+                    part.push_from(&self.to, n);
                     parts.push((part, HashSet::from([domain])));
                 }
             }
         }
-        parts.into_iter().map(|(part, _)| part).collect()
+        parts.into_iter().map(|(part, _)| self.to_these(part)).collect()
     }
 
-    fn to_nobody(&self) -> Self {
-        let from = self.reverse_path();
-        Self {
-            text: from.to_owned(),
-            ends: vec![from.len()],
-            dsn: self.dsn.clone(),
-            require_tls: self.require_tls,
-            all_or_nothing: self.all_or_nothing,
-        }
+    fn to_these(&self, recipients: Recipients) -> Self {
+        Self { to: Arc::new(recipients), ..self.clone() }
     }
 
-    /// Octets of all addresses together.
-    pub(crate) const fn octets(&self) -> usize {
-        self.text.len()
-    }
-
-    fn push(&mut self, address: &str) {
-        self.text.push_str(address);
-        self.ends.push(self.text.len());
-    }
-
-    fn address(&self, n: usize) -> &str {
-        let end = |n| self.ends.get(n).copied();
-        let start = n.checked_sub(1).and_then(end).unwrap_or(0);
-        self.text.get(start..end(n).unwrap_or(start)).unwrap_or_default()
+    pub(crate) const fn to(&self) -> &Arc<Recipients> {
+        &self.to
     }
 }
 

@@ -339,12 +339,13 @@ mod tests {
 
     use super::*;
     use crate::smtp::Envelope;
-    use crate::smtp::reply::ReplyParser;
+    use crate::smtp::reply::{Arrival, ReplyParser};
+    use crate::smtp::words::Words;
 
     fn reply(line: &str) -> Reply<'static> {
-        let mut words = String::new();
+        let mut words = Words::default();
         let head = ReplyParser::default().line(line.as_bytes(), &mut words).unwrap().unwrap();
-        Reply::new(head, words)
+        Reply::new(head, words.take_since(0))
     }
 
     /// All recipients refused with these replies.
@@ -352,10 +353,10 @@ mod tests {
         let addresses: Vec<String> = (0..lines.len()).map(|n| format!("u{n}@b.example")).collect();
         let envelope = Envelope::new("a@b.example", &addresses).unwrap();
         let mut receipt = Receipt::for_envelope(&envelope);
-        for (n, line) in lines.iter().enumerate() {
+        for line in lines {
             let mark = receipt.words().len();
             let head = ReplyParser::default().line(line.as_bytes(), receipt.words()).unwrap();
-            receipt.answered(n, head.unwrap(), mark);
+            receipt.answered(Arrival { head: head.unwrap(), mark, times: 1 });
         }
         receipt.decided_by_first_refusal();
         let sent = Ended { receipt, refused: Some("RCPT TO"), at_rest: true };

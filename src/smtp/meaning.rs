@@ -133,11 +133,12 @@ fn by_code(code: u16) -> Meaning {
 mod tests {
     use super::*;
     use crate::smtp::reply::ReplyParser;
+    use crate::smtp::words::Words;
 
     fn reply(line: &str) -> Reply<'static> {
-        let mut words = String::new();
+        let mut words = Words::default();
         let head = ReplyParser::default().line(line.as_bytes(), &mut words).unwrap().unwrap();
-        Reply::new(head, words)
+        Reply::new(head, words.take_since(0))
     }
 
     fn of(line: &str) -> Meaning {

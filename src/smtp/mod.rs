@@ -54,7 +54,9 @@ mod needs;
 mod proto;
 mod queue_id;
 mod receipt;
+mod recipients;
 mod reply;
+mod words;
 
 pub use address::{Address, AddressFlaw};
 pub use body::{Body, BodyError, Progress};

@@ -1,33 +1,35 @@
 //! What became of a message: an answer for every recipient and one for the whole.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::smtp::envelope::Envelope;
 use crate::smtp::queue_id;
-use crate::smtp::reply::{EnhancedCode, Head, Reply};
+use crate::smtp::recipients::Recipients;
+use crate::smtp::reply::{Arrival, EnhancedCode, Head, Reply};
+use crate::smtp::words::Words;
 
 /// The server's answer to one message.
 ///
 /// SMTP accepts or refuses each recipient by itself, so a message that was sent may still have
 /// missed some: look at [`refused`](Self::refused). Acceptance is a promise to deliver or to report,
 /// not a delivery.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 #[must_use = "some recipients may have been refused"]
 pub struct Receipt {
-    /// Addresses and the words of replies, one after the other.
-    text: String,
     /// All recipients of the envelope.
-    entries: Vec<Entry>,
+    to: Arc<Recipients>,
+    /// To those of them that have been answered for.
+    answers: Vec<Answer>,
     last: Option<Answer>,
+    words: Words,
 }
 
 impl Receipt {
     /// The recipients the server answered for, in the order of the envelope.
     pub fn recipients(&self) -> impl Iterator<Item = RecipientReply<'_>> {
-        self.entries.iter().filter_map(|entry| {
-            let answer = entry.answer?;
-            Some(RecipientReply { text: &self.text, address: entry.address, answer })
-        })
+        let answered = self.to.iter().zip(&self.answers);
+        answered.map(|(address, answer)| RecipientReply { address, answer, words: &self.words })
     }
 
     /// The recipients the server accepted.
@@ -44,7 +46,7 @@ impl Receipt {
     /// The answer that decided on the message as a whole: to the end of its content, or to the
     /// command that was refused before. `None` if it never came.
     pub fn reply(&self) -> Option<Reply<'_>> {
-        self.last.map(|answer| answer.reply(&self.text))
+        self.last.map(|answer| answer.reply(&self.words))
     }
 
     /// The name the server gave the message in its queue, where it is one of the servers that say
@@ -66,78 +68,76 @@ impl Receipt {
     /// The words of the reply that accepted the message.
     fn last_words(&self) -> Option<&str> {
         let last = self.last.filter(|answer| answer.head.is_positive())?;
-        Some(last.words.of(&self.text))
+        Some(last.words(&self.words))
     }
 
     /// A receipt without answers, with room for what answers to this envelope usually take.
     pub(crate) fn for_envelope(envelope: &Envelope) -> Self {
-        let recipients = envelope.recipients();
-        let count = recipients.len();
-        let room = envelope.octets() + count * REPLY_ROOM + FINAL_ROOM;
-        let (mut text, mut entries) = (String::with_capacity(room), Vec::with_capacity(count));
-        for address in recipients {
-            let start = text.len();
-            text.push_str(address);
-            entries.push(Entry { address: Span { start, end: text.len() }, answer: None });
-        }
-        Self { text, entries, last: None }
+        let to = Arc::clone(envelope.to());
+        let words = Words::with_room(to.len() * REPLY_ROOM + FINAL_ROOM);
+        Self { answers: Vec::with_capacity(to.len()), to, last: None, words }
     }
 
     /// How many recipients the envelope has.
-    pub(crate) const fn asked(&self) -> usize {
-        self.entries.len()
+    pub(crate) fn asked(&self) -> usize {
+        self.to.len()
     }
 
     /// Where the reply that is being read puts its words.
-    pub(crate) const fn words(&mut self) -> &mut String {
-        &mut self.text
+    pub(crate) const fn words(&mut self) -> &mut Words {
+        &mut self.words
     }
 
-    /// The words since `mark` are the answer to the n-th recipient.
-    pub(crate) fn answered(&mut self, n: usize, head: Head, mark: usize) {
-        let answer = self.answer_since(mark, head);
-        if let Some(entry) = self.entries.get_mut(n) {
-            entry.answer = Some(answer);
-        }
+    /// The next recipient was answered, or as many of them as the reply came times.
+    pub(crate) fn answered(&mut self, reply: Arrival) {
+        let answered = self.answers.len() + reply.times;
+        self.answers.resize(answered.min(self.asked()), self.answer(reply));
     }
 
-    /// The words since `mark` refused the sender, and with it every recipient.
-    pub(crate) fn sender_refused(&mut self, head: Head, mark: usize) {
-        let answer = self.answer_since(mark, head);
-        for entry in &mut self.entries {
-            entry.answer = Some(answer);
-        }
-        self.last = Some(answer);
+    /// The sender was refused, and with it every recipient.
+    pub(crate) fn sender_refused(&mut self, reply: Arrival) {
+        self.decided(reply);
+        self.answers = vec![self.answer(reply); self.asked()];
     }
 
-    /// The words since `mark` decided on the message.
-    pub(crate) fn decided(&mut self, head: Head, mark: usize) {
-        self.last = Some(self.answer_since(mark, head));
+    /// The reply decided on the message.
+    pub(crate) fn decided(&mut self, reply: Arrival) {
+        self.last = Some(self.answer(reply));
     }
 
     /// The first refusal of a recipient decides on the message.
     pub(crate) fn decided_by_first_refusal(&mut self) {
-        let first = self.refused().next().map(|refused| refused.answer);
-        self.last = first;
+        self.last = self.answers.iter().find(|answer| !answer.head.is_positive()).copied();
     }
 
-    /// The words since `mark` matter to nobody.
-    pub(crate) fn forget(&mut self, mark: usize) {
-        self.text.truncate(mark);
+    /// The reply matters to nobody.
+    pub(crate) fn forget(&mut self, reply: Arrival) {
+        self.words.truncate(reply.mark);
     }
 
     pub(crate) fn any_accepted(&self) -> bool {
-        self.accepted().next().is_some()
+        self.answers.iter().any(|answer| answer.head.is_positive())
     }
 
     pub(crate) fn all_accepted(&self) -> bool {
-        self.accepted().count() == self.entries.len()
+        self.accepted().count() == self.asked()
     }
 
-    const fn answer_since(&self, mark: usize, head: Head) -> Answer {
-        Answer { head, words: Span { start: mark, end: self.text.len() } }
+    const fn answer(&self, reply: Arrival) -> Answer {
+        Answer { head: reply.head, start: reply.mark, end: self.words.len() }
     }
 }
+
+/// Receipts are the same if they say the same.
+impl PartialEq for Receipt {
+    fn eq(&self, other: &Self) -> bool {
+        self.to == other.to
+            && self.recipients().eq(other.recipients())
+            && self.reply() == other.reply()
+    }
+}
+
+impl Eq for Receipt {}
 
 /// What one reply takes, so that the buffer need not grow: `Ok`, `recipient ok`, and at most a
 /// quoted address or a line of reasons now and then.
@@ -154,22 +154,22 @@ impl fmt::Debug for Receipt {
 }
 
 /// One recipient and what the server said to it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct RecipientReply<'a> {
-    text: &'a str,
-    address: Span,
-    answer: Answer,
+    address: &'a str,
+    answer: &'a Answer,
+    words: &'a Words,
 }
 
 impl<'a> RecipientReply<'a> {
     /// The address, as the envelope had it.
-    pub fn recipient(&self) -> &'a str {
-        self.address.of(self.text)
+    pub const fn recipient(&self) -> &'a str {
+        self.address
     }
 
     /// The server's answer to it.
     pub fn reply(&self) -> Reply<'a> {
-        self.answer.reply(self.text)
+        self.answer.reply(self.words)
     }
 
     /// Whether the same recipient may be accepted later: 4xx, and 552, by which older servers mean
@@ -184,6 +184,14 @@ impl<'a> RecipientReply<'a> {
         head.code / 100 == 4 || head.code == 552 && too_many
     }
 }
+
+impl PartialEq for RecipientReply<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.recipient() == other.recipient() && self.reply() == other.reply()
+    }
+}
+
+impl Eq for RecipientReply<'_> {}
 
 impl AsRef<str> for RecipientReply<'_> {
     /// The address.
@@ -205,34 +213,21 @@ impl fmt::Display for RecipientReply<'_> {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Entry {
-    address: Span,
-    answer: Option<Answer>,
-}
-
-/// A reply whose words lie in the text of the receipt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A reply whose words lie among those of the receipt.
+#[derive(Clone, Copy)]
 struct Answer {
     head: Head,
-    words: Span,
-}
-
-impl Answer {
-    fn reply(self, text: &str) -> Reply<'_> {
-        Reply::new(self.head, self.words.of(text))
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
     start: usize,
     end: usize,
 }
 
-impl Span {
-    fn of(self, text: &str) -> &str {
-        text.get(self.start..self.end).unwrap_or_default()
+impl Answer {
+    fn reply(self, words: &Words) -> Reply<'_> {
+        Reply::new(self.head, self.words(words))
+    }
+
+    fn words(self, words: &Words) -> &str {
+        words.get(self.start..self.end)
     }
 }
 
@@ -246,23 +241,23 @@ mod tests {
             .unwrap()
     }
 
-    fn hear(receipt: &mut Receipt, line: &str) -> (Head, usize) {
+    fn hear(receipt: &mut Receipt, line: &str) -> Arrival {
         let mark = receipt.words().len();
         let head = ReplyParser::default().line(line.as_bytes(), receipt.words()).unwrap().unwrap();
-        (head, mark)
+        Arrival { head, mark, times: 1 }
     }
 
     fn mixed() -> Receipt {
         let mut receipt = Receipt::for_envelope(&envelope());
-        let (_, mark) = hear(&mut receipt, "250 2.1.0 Sender OK");
-        receipt.forget(mark);
+        let reply = hear(&mut receipt, "250 2.1.0 Sender OK");
+        receipt.forget(reply);
         let replies = ["250 2.1.5 Ok", "550 5.1.1 No such user", "451 4.7.1 Greylisted"];
-        for (n, line) in replies.into_iter().enumerate() {
-            let (head, mark) = hear(&mut receipt, line);
-            receipt.answered(n, head, mark);
+        for line in replies {
+            let reply = hear(&mut receipt, line);
+            receipt.answered(reply);
         }
-        let (head, mark) = hear(&mut receipt, "250 2.0.0 Ok: queued as 4XyZ1");
-        receipt.decided(head, mark);
+        let reply = hear(&mut receipt, "250 2.0.0 Ok: queued as 4XyZ1");
+        receipt.decided(reply);
         receipt
     }
 
@@ -299,8 +294,8 @@ mod tests {
     fn who_was_not_answered_is_not_on_the_receipt() {
         let mut receipt = Receipt::for_envelope(&envelope());
         assert_eq!((receipt.recipients().count(), receipt.reply()), (0, None));
-        let (head, mark) = hear(&mut receipt, "250 2.1.5 Ok");
-        receipt.answered(0, head, mark);
+        let reply = hear(&mut receipt, "250 2.1.5 Ok");
+        receipt.answered(reply);
         assert_eq!(
             receipt.recipients().map(|r| r.recipient()).collect::<Vec<_>>(),
             ["ann@a.example"]
@@ -311,9 +306,9 @@ mod tests {
     fn too_many_recipients_may_be_tried_later_though_the_code_says_5() {
         let mut receipt = Receipt::for_envelope(&envelope());
         let lines = ["552 Too many recipients", "552 5.2.2 Mailbox full", "552 5.5.3 Too many"];
-        for (n, line) in lines.into_iter().enumerate() {
-            let (head, mark) = hear(&mut receipt, line);
-            receipt.answered(n, head, mark);
+        for line in lines {
+            let reply = hear(&mut receipt, line);
+            receipt.answered(reply);
         }
         let transient: Vec<bool> = receipt.refused().map(|r| r.is_transient()).collect();
         assert_eq!(transient, [true, false, true]);
@@ -322,8 +317,8 @@ mod tests {
     #[test]
     fn a_refused_sender_refuses_every_recipient() {
         let mut receipt = Receipt::for_envelope(&envelope());
-        let (head, mark) = hear(&mut receipt, "451 4.7.1 Later");
-        receipt.sender_refused(head, mark);
+        let reply = hear(&mut receipt, "451 4.7.1 Later");
+        receipt.sender_refused(reply);
         assert_eq!(receipt.refused().count(), 3);
         assert!(!receipt.any_accepted());
         assert!(receipt.refused().all(|r| r.reply().to_string() == "451 4.7.1 Later"));
@@ -334,14 +329,31 @@ mod tests {
     fn only_a_message_that_was_accepted_has_a_name() {
         let told = |line: &str| {
             let mut receipt = Receipt::for_envelope(&envelope());
-            let (head, mark) = hear(&mut receipt, line);
-            receipt.decided(head, mark);
+            let reply = hear(&mut receipt, line);
+            receipt.decided(reply);
             (receipt.queue_id().map(str::to_owned), receipt.message_id().map(str::to_owned))
         };
         assert_eq!(told("250 2.0.0 Ok: queued as 4XyZ1"), (Some("4XyZ1".into()), None));
         let exchange = told("250 2.6.0 <a@b.example> [InternalId=7, Hostname=x] Queued mail");
         assert_eq!(exchange, (Some("7".into()), Some("a@b.example".into())));
         assert_eq!(told("554 5.0.0 not queued as X"), (None, None));
+    }
+
+    #[test]
+    fn receipts_that_say_the_same_are_the_same() {
+        let mut again = Receipt::for_envelope(&envelope());
+        for line in ["250 2.1.5 Ok", "250 2.1.5 Ok"] {
+            let reply = hear(&mut again, line);
+            again.answered(reply);
+        }
+        let mut at_once = Receipt::for_envelope(&envelope());
+        let reply = hear(&mut at_once, "250 2.1.5 Ok");
+        at_once.answered(Arrival { times: 2, ..reply });
+        assert_eq!(again, at_once);
+        assert!(again.recipients().eq(at_once.recipients()));
+        let reply = hear(&mut at_once, "250 2.1.5 Ok");
+        at_once.answered(reply);
+        assert_ne!(again, at_once);
     }
 
     #[test]
@@ -356,17 +368,17 @@ mod tests {
         let many: Vec<String> = (0..100).map(|n| format!("user{n}@example.com")).collect();
         let envelope = Envelope::new("me@contoso.example", &many).unwrap();
         let mut receipt = Receipt::for_envelope(&envelope);
-        let room = (receipt.text.capacity(), receipt.entries.capacity());
-        for n in 0..100 {
-            let (head, mark) = hear(&mut receipt, "250 2.1.5 Recipient OK");
-            receipt.answered(n, head, mark);
+        let room = (receipt.words.room(), receipt.answers.capacity());
+        for _ in 0..100 {
+            let reply = hear(&mut receipt, "250 2.1.5 Recipient OK");
+            receipt.answered(reply);
         }
-        let (head, mark) = hear(
+        let reply = hear(
             &mut receipt,
             "250 2.0.0 OK <AM0PR01MB1234@AM0PR01MB1234.eurprd01.prod.exchangelabs.com> \
              [Hostname=AM0PR01MB1234.eurprd01.prod.exchangelabs.com]",
         );
-        receipt.decided(head, mark);
-        assert_eq!((receipt.text.capacity(), receipt.entries.capacity()), room);
+        receipt.decided(reply);
+        assert_eq!((receipt.words.room(), receipt.answers.capacity()), room);
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::fault::Fault;
+use crate::smtp::words::Words;
 
 /// What the server answered, in its own words.
 ///
@@ -169,6 +170,16 @@ impl Head {
     }
 }
 
+/// A whole reply that came, whose words lie in a buffer with others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) head: Head,
+    /// Where its words begin. They go to the end of the buffer.
+    pub(crate) mark: usize,
+    /// How often it came in a row.
+    pub(crate) times: usize,
+}
+
 /// Makes replies of lines.
 ///
 /// The words go into a buffer of the caller's, so that a receipt for a hundred recipients is one
@@ -198,7 +209,7 @@ impl ReplyParser {
 
     /// Takes the next line, without its line end, and appends its words to `text`. After the last
     /// line of a reply that is its head; the next line then begins another reply.
-    pub(crate) fn line(&mut self, line: &[u8], text: &mut String) -> Result<Option<Head>, Fault> {
+    pub(crate) fn line(&mut self, line: &[u8], text: &mut Words) -> Result<Option<Head>, Fault> {
         self.octets += line.len();
         self.lines += 1;
         if self.octets > self.most_octets {
@@ -214,7 +225,7 @@ impl ReplyParser {
                 return Err(Fault::unexpected("the next line of a reply with the same code", line));
             }
             Some(head) => {
-                text.push('\n');
+                text.begin_line();
                 head
             }
             None => Head { code, enhanced: None },
@@ -229,10 +240,10 @@ impl ReplyParser {
         {
             words = rest;
         }
-        push_printable(text, words);
+        text.push(words);
 
         if last {
-            *self = Self { plain: self.plain, ..Self::new(self.most_octets, self.most_lines) };
+            (self.head, self.lines, self.octets) = (None, 0, 0);
             Ok(Some(head))
         } else {
             self.head = Some(head);
@@ -249,10 +260,11 @@ impl ReplyParser {
 /// The code, whether this line is the last, and the words. Exchange prompts with a bare `334`, so
 /// the space that RFC 5321 section 4.2 wants after the code of a last line may be missing.
 fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
-    let (code, rest) = number(line)?;
-    if !(200..600).contains(&code) {
+    let [hundreds @ b'2'..=b'5', tens @ b'0'..=b'9', ones @ b'0'..=b'9', rest @ ..] = line else {
         return None;
-    }
+    };
+    let code =
+        [hundreds, tens, ones].iter().fold(0, |code, digit| code * 10 + u16::from(**digit - b'0'));
     match rest {
         [] => Some((code, true, rest)),
         [b' ' | b'\t', words @ ..] => Some((code, true, words)),
@@ -280,19 +292,6 @@ fn number(text: &[u8]) -> Option<(u16, &[u8])> {
     Some((number, rest))
 }
 
-/// Appends words without control characters, which would garble the log they end up in.
-fn push_printable(text: &mut String, words: &[u8]) {
-    // Without a branch for each octet: this runs for every reply.
-    let plain = words.iter().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~'));
-    match std::str::from_utf8(words) {
-        Ok(words) if plain => text.push_str(words),
-        _ => {
-            let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-            text.extend(String::from_utf8_lossy(words).chars().map(visible));
-        }
-    }
-}
-
 #[cfg(test)]
 impl Default for ReplyParser {
     fn default() -> Self {
@@ -308,11 +307,11 @@ mod tests {
 
     fn parse(lines: &[&str]) -> Result<Reply<'static>, Fault> {
         let mut parser = ReplyParser::default();
-        let mut text = String::new();
+        let mut text = Words::default();
         for (n, line) in lines.iter().enumerate() {
             if let Some(head) = parser.line(line.as_bytes(), &mut text)? {
                 assert_eq!(n + 1, lines.len(), "the reply ended early");
-                return Ok(Reply::new(head, text));
+                return Ok(Reply::new(head, text.take_since(0)));
             }
             assert!(parser.within_reply());
         }
@@ -377,9 +376,9 @@ mod tests {
         let mut parser = ReplyParser::default();
         parser.leave_enhanced_codes();
         for _ in 0..2 {
-            let mut text = String::new();
+            let mut text = Words::default();
             let head = parser.line(b"250 2.1.5 Ok", &mut text).unwrap().unwrap();
-            assert_eq!((head.enhanced, text.as_str()), (None, "2.1.5 Ok"));
+            assert_eq!((head.enhanced, text.get(0..text.len())), (None, "2.1.5 Ok"));
         }
     }
 
@@ -420,7 +419,7 @@ mod tests {
     #[test]
     fn an_endless_reply_is_a_fault() {
         let mut parser = ReplyParser::default();
-        let mut text = String::new();
+        let mut text = Words::default();
         for _ in 0..1000 {
             assert_eq!(parser.line(b"250-x", &mut text), Ok(None));
         }
@@ -442,17 +441,17 @@ mod tests {
     fn the_limits_are_for_one_reply_and_not_for_the_session() {
         let mut parser = ReplyParser::default();
         for _ in 0..3000 {
-            let mut text = String::new();
+            let mut text = Words::default();
             assert!(parser.line(b"250 2.1.5 Ok", &mut text).unwrap().is_some());
-            assert_eq!(text, "Ok");
+            assert_eq!(text.take_since(0), "Ok");
         }
     }
 
     #[test]
     fn what_would_garble_a_log_is_replaced() {
-        let mut text = String::new();
+        let mut text = Words::default();
         ReplyParser::default().line(b"250 a\x1b[31mb\xff\rc", &mut text).unwrap();
-        assert_eq!(text, "a\u{fffd}[31mb\u{fffd}\u{fffd}c");
+        assert_eq!(text.take_since(0), "a\u{fffd}[31mb\u{fffd}\u{fffd}c");
     }
 
     proptest! {
@@ -461,11 +460,11 @@ mod tests {
             lines in prop::collection::vec("([0-9]{2,4}[- ]?)?([245]\\.[0-9.]{0,6})?[^\n]{0,20}", 1..4),
         ) {
             let mut parser = ReplyParser::default();
-            let mut text = String::new();
+            let mut text = Words::default();
             for line in lines {
                 let before = text.len();
                 match parser.line(line.as_bytes(), &mut text) {
-                    Ok(_) => prop_assert!(!text[before..].chars().any(|c| c.is_control() && c != '\n')),
+                    Ok(_) => prop_assert!(!text.get(before..text.len()).chars().any(|c| c.is_control() && c != '\n')),
                     Err(_) => return Ok(()),
                 }
             }

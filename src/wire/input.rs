@@ -140,11 +140,19 @@ impl Input {
         }
     }
 
-    /// Keeps the first octets of the buffer, which are a line, for the trace.
-    pub(crate) fn hear_line(&mut self, octets: usize) {
+    /// Keeps the first octets of the buffer, which are a line that came so many times, for the trace.
+    #[inline]
+    pub(crate) fn hear_line(&mut self, octets: usize, times: usize) {
+        if self.heard.is_some() {
+            self.keep_line(octets, times);
+        }
+    }
+
+    #[cold]
+    fn keep_line(&mut self, octets: usize, times: usize) {
+        let line = Heard::Line(self.buffer.get(..octets).unwrap_or_default().to_vec());
         if let Some(heard) = &mut self.heard {
-            let line = self.buffer.get(..octets).unwrap_or_default();
-            heard.push(Heard::Line(line.to_vec()));
+            heard.extend(std::iter::repeat_n(line, times));
         }
     }
 

@@ -53,7 +53,7 @@ impl Input {
         if text > limit {
             return Err(Fault::LineTooLong { limit });
         }
-        self.hear_line(text);
+        self.hear_line(text, 1);
         Ok(Some(LineSpan { text, whole: end + 1 }))
     }
 }

@@ -90,25 +90,29 @@ impl Lines {
 }
 
 /// Octets that are counted in one step. Of rows of this length the compiler makes vectors.
-const ROW: usize = 64;
+const ROW: usize = 128;
 
 /// Octets that are neither above 127 nor among the control characters up to CR: NUL and the ends
 /// of lines are not, and a tab, of which there are few, is not either.
 fn plain(block: &[u8]) -> usize {
-    let is_plain = |octet: &u8| octet.cast_signed() > b'\r'.cast_signed();
-    let (rows, rest) = block.as_chunks::<ROW>();
-    let mut count = rest.iter().filter(|octet| is_plain(octet)).count();
-    // As many as can be counted in an octet.
-    for rows in rows.chunks(usize::from(u8::MAX)) {
-        let mut columns = [0_u8; ROW];
-        for row in rows {
-            for (column, octet) in columns.iter_mut().zip(row) {
-                *column += u8::from(is_plain(octet));
-            }
+    let (rows, rest) = block.as_chunks();
+    // NUL is not counted.
+    let mut last = [0; ROW];
+    last[..rest.len()].copy_from_slice(rest);
+    // As many rows as can be counted in an octet.
+    let counted = rows.chunks(usize::from(u8::MAX)).map(plain_in);
+    counted.sum::<usize>() + plain_in(&[last])
+}
+
+/// Counts column by column.
+fn plain_in(rows: &[[u8; ROW]]) -> usize {
+    let mut columns = [0_u8; ROW];
+    for row in rows {
+        for (column, octet) in columns.iter_mut().zip(row) {
+            *column += u8::from(octet.cast_signed() > b'\r'.cast_signed());
         }
-        count += columns.iter().map(|column| usize::from(*column)).sum::<usize>();
     }
-    count
+    usize::from(columns.iter().fold(0, |sum, column| sum + u16::from(*column)))
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ pub(crate) mod dot;
 pub(crate) mod heard;
 mod input;
 mod line;
+#[cfg(feature = "smtp")]
+mod lines;
 pub(crate) mod literal;
 mod look;
 mod output;
@@ -12,5 +14,7 @@ pub(crate) use heard::{Heard, Said};
 pub(crate) use input::Input;
 #[cfg(feature = "smtp")]
 pub(crate) use line::LineSpan;
+#[cfg(feature = "smtp")]
+pub(crate) use lines::Lines;
 pub(crate) use look::Look;
 pub(crate) use output::Output;

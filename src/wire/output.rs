@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-#[cfg(feature = "smtp")]
-use memchr::memchr;
 use memchr::memchr3;
 use zeroize::Zeroize;
 
+#[cfg(feature = "smtp")]
+use super::Lines;
 use super::Said;
 use crate::fault::Unwritable;
 use crate::secret::Secret;
@@ -86,13 +86,22 @@ impl Output {
         Ok(())
     }
 
-    /// Moves the first command line of `lines` here. Nothing is moved if there is none.
+    /// Writes command lines.
     #[cfg(feature = "smtp")]
-    pub(crate) fn command_from(&mut self, lines: &mut Self) {
-        let Some(end) = memchr(b'\n', lines.unsent()) else { return };
-        self.make_room(end + 1);
-        self.buffer.expose_mut().extend_from_slice(&lines.unsent()[..=end]);
-        lines.sent(end + 1);
+    pub(crate) fn lines(&mut self, lines: &Lines) {
+        self.whole_lines(lines.with_ends());
+    }
+
+    /// Writes the n-th of them.
+    #[cfg(feature = "smtp")]
+    pub(crate) fn line_of(&mut self, lines: &Lines, n: usize) {
+        self.whole_lines(lines.with_end(n));
+    }
+
+    #[cfg(feature = "smtp")]
+    fn whole_lines(&mut self, lines: &str) {
+        self.make_room(lines.len());
+        self.buffer.expose_mut().extend_from_slice(lines.as_bytes());
     }
 
     /// Where the next line will begin, for [`take_back`](Self::take_back) and

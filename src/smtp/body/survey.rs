@@ -9,7 +9,7 @@ use crate::wire::Look;
 pub(super) const LONGEST_LINE: usize = 998;
 
 /// Octets that are looked at together, so that they are fetched from memory once.
-const BLOCK: usize = 8 * 1024;
+const BLOCK: usize = 16 * 1024;
 
 /// What there is to know of text that can be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

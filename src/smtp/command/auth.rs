@@ -227,10 +227,10 @@ mod tests {
     }
 
     fn cause_of(line: &str, challenge: Option<Option<&str>>) -> AuthCause {
-        let mut words = String::new();
+        let mut words = crate::smtp::words::Words::default();
         let mut parser = crate::smtp::reply::ReplyParser::default();
         let head = parser.line(line.as_bytes(), &mut words).unwrap().unwrap();
-        let reply = Reply::new(head, words);
+        let reply = Reply::new(head, words.take_since(0));
         cause(&reply, meaning(&reply), challenge)
     }
 

@@ -82,7 +82,7 @@ impl SmtpClient {
                 }
                 return flow.held.take().map(Err);
             }
-            if let Some(outcome) = self.proceed(flow).await.transpose() {
+            if let Some(outcome) = self.proceed(flow).await {
                 return Some(outcome);
             }
         }
@@ -130,7 +130,7 @@ impl SmtpClient {
 
     /// Goes on with what is in flight until something has changed; the outcome of the first message
     /// if it has one.
-    async fn proceed(&mut self, flow: &mut Flow<'_>) -> Result<Option<Receipt>, Error> {
+    async fn proceed(&mut self, flow: &mut Flow<'_>) -> Option<Result<Receipt, Error>> {
         let happened = match &mut flow.upload {
             Some(upload) if self.driver().core().takes_content() => self.upload(upload).await,
             Some(upload) if self.driver().core().content_is_over() => {
@@ -141,17 +141,17 @@ impl SmtpClient {
             _ => self.driver().event().await.map(Happened::Event),
         };
         match happened {
-            Ok(Happened::Nothing) => Ok(None),
+            Ok(Happened::Nothing) => None,
             Ok(Happened::Event(event)) => self.happened(flow, event),
             Ok(Happened::Unfit(why)) => {
                 flow.upload = None;
                 self.take_back(flow, why);
-                Ok(None)
+                None
             }
             Err(broken) => {
                 let stage = self.stage();
                 let error = Error::broken(self.driver(), stage, broken);
-                Err(self.lost(flow, error))
+                Some(Err(self.lost(flow, error)))
             }
         }
     }
@@ -197,22 +197,22 @@ impl SmtpClient {
         Ok(event.map_or(Happened::Nothing, Happened::Event))
     }
 
-    fn happened(&mut self, flow: &mut Flow<'_>, event: Event) -> Result<Option<Receipt>, Error> {
+    fn happened(&mut self, flow: &mut Flow<'_>, event: Event) -> Option<Result<Receipt, Error>> {
         match event {
-            Event::Sent(ended) => self.sent(flow, ended).map(Some),
+            Event::Sent(ended) => Some(self.sent(flow, ended)),
             Event::Closing => {
                 let stage = self.stage();
                 let error = Error::closed(self.driver().core(), stage);
                 self.driver().core_mut().lost();
-                Err(self.lost(flow, error))
+                Some(Err(self.lost(flow, error)))
             }
             Event::StopContent => {
                 flow.upload = None;
-                Ok(None)
+                None
             }
             // No other command is in flight, and no message has been abandoned.
             Event::SendContent | Event::Replied(_) | Event::Authenticated(..) | Event::Settled => {
-                Ok(None)
+                None
             }
         }
     }

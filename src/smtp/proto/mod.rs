@@ -19,14 +19,14 @@ pub(crate) mod script;
 pub(crate) mod sending;
 pub(crate) mod transaction;
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use crate::fault::{Fault, Unwritable};
 use crate::machine::{Abandon, Machine, Wait};
 use crate::secret::Scrubber;
 use crate::smtp::receipt::Receipt;
-use crate::smtp::reply::{Head, Reply, ReplyParser};
+use crate::smtp::reply::{Arrival, Head, Reply, ReplyParser};
+use crate::smtp::words::Words;
 use crate::wire::{Input, LineSpan, Output};
 use crate::{Limits, sasl};
 use transaction::{Next, Transaction};
@@ -38,7 +38,7 @@ pub(crate) struct Core {
     output: Output,
     parser: ReplyParser,
     /// The words of the reply that is being read, but for those that go into a receipt.
-    words: String,
+    words: Words,
     /// Where in its buffer that reply began.
     mark: usize,
     in_flight: InFlight,
@@ -117,7 +117,7 @@ impl Core {
             input: Input::default(),
             output: Output::new(confidential),
             parser: ReplyParser::new(limits.line, limits.lines),
-            words: String::new(),
+            words: Words::default(),
             mark: 0,
             in_flight: InFlight::Rest,
             transactions: 0,
@@ -213,8 +213,34 @@ impl Core {
         }
     }
 
-    /// Reads the line at the start of the input: the head of a reply if it is the last one of it.
-    fn heard(&mut self, line: LineSpan) -> Result<Option<Head>, Fault> {
+    /// What the lines that have come lead to.
+    fn hear(&mut self) -> Result<Option<Event>, Fault> {
+        while let Some(line) = self.input.line_span(self.longest_line)? {
+            if let Some(reply) = self.heard(line)?
+                && let Some(event) = self.answered(reply)?
+            {
+                return Ok(Some(event));
+            }
+        }
+        if !self.eof {
+            return Ok(None);
+        }
+        // A refusal is believed without its line end, an acceptance is not.
+        let whole = self.input.unread().len();
+        if matches!(self.input.unread(), [b'4' | b'5', _, _, b' ', ..])
+            && let Some(reply) = self.heard(LineSpan { text: whole, whole })?
+        {
+            return self.answered(reply);
+        }
+        self.input.skip(whole);
+        // The refusal of the message is known already; only the way back to rest is cut off.
+        let next = self.sending.front().map_or(Next::Wait, Transaction::cut_off);
+        Ok(self.after_transaction(next))
+    }
+
+    /// Reads the line at the start of the input: a reply if it is the last line of one. Those that
+    /// follow and say the same to the next recipients are not read again.
+    fn heard(&mut self, line: LineSpan) -> Result<Option<Arrival>, Fault> {
         let text = self.input.unread().get(..line.text).unwrap_or_default();
         let (words, most) = match self.sending.front_mut() {
             Some(transaction) => {
@@ -223,26 +249,40 @@ impl Core {
             }
             None => (&mut self.words, usize::MAX),
         };
-        if !self.parser.within_reply() {
+        let first = !self.parser.within_reply();
+        if first {
             self.mark = words.len();
         }
-        let head =
-            self.parser.line(text, words).map_err(|fault| scrubbed(fault, &self.scrubber))?;
+        let head = self.parser.line(text, words)?;
         if words.len() > most {
             return Err(Fault::ResponseTooLong { limit: most as u64, unit: "octets" });
         }
-        self.input.skip(line.whole);
-        Ok(head)
+        let times = match head {
+            Some(head) if first && head.is_positive() => self.in_a_row(line),
+            _ => 1,
+        };
+        self.input.skip(times * line.whole);
+        Ok(head.map(|head| Arrival { head, mark: self.mark, times }))
     }
 
-    /// What a whole reply leads to; the words of a fault without echoes of the credential.
-    fn answered(&mut self, head: Head) -> Result<Option<Event>, Fault> {
-        self.replies = self.replies.wrapping_add(1);
-        let event = match self.is_sending() {
-            true => self.transaction_replied(head),
-            false => self.replied(head),
-        };
-        event.map_err(|fault| scrubbed(fault, &self.scrubber))
+    /// How often the line at the start of the input comes there in a row, as an answer to one
+    /// recipient each.
+    fn in_a_row(&mut self, line: LineSpan) -> usize {
+        let most = self.sending.front().map_or(1, Transaction::recipients_in_flight);
+        let mut lines = self.input.unread().chunks_exact(line.whole);
+        let first = lines.next();
+        let again = lines.take(most - 1).take_while(|line| Some(*line) == first).count();
+        self.input.hear_line(line.text, again);
+        1 + again
+    }
+
+    /// What a whole reply leads to.
+    fn answered(&mut self, reply: Arrival) -> Result<Option<Event>, Fault> {
+        self.replies = self.replies.wrapping_add(reply.times as u32);
+        match self.is_sending() {
+            true => self.transaction_replied(reply),
+            false => self.replied(reply.head),
+        }
     }
 
     fn replied(&mut self, head: Head) -> Result<Option<Event>, Fault> {
@@ -252,7 +292,7 @@ impl Core {
                 Ok(Some(self.closing(reply)))
             }
             InFlight::Auth(session) if head.code == 334 => {
-                let challenge = std::mem::take(&mut self.words);
+                let challenge = self.words.take_since(0);
                 let answer =
                     session.respond(challenge.as_bytes()).map_err(|_| Fault::EndlessChallenge)?;
                 // Base64 on a connection that took AUTH: it can be written.
@@ -297,8 +337,8 @@ impl Core {
     }
 
     fn take_reply(&mut self, head: Head) -> Reply<'static> {
-        scrub(&mut self.words, 0, &self.scrubber);
-        Reply::new(head, std::mem::take(&mut self.words))
+        self.words.scrub_since(0, &self.scrubber);
+        Reply::new(head, self.words.take_since(0))
     }
 }
 
@@ -309,15 +349,6 @@ fn scrubbed(fault: Fault, scrubber: &Scrubber) -> Fault {
             Fault::Unexpected { expected, got: scrubber.clean_str(got.as_bytes()) }
         }
         fault => fault,
-    }
-}
-
-/// Takes echoes of the credential out of the words since `mark`.
-fn scrub(words: &mut String, mark: usize, scrubber: &Scrubber) {
-    let Some(since) = words.get(mark..) else { return };
-    if let Cow::Owned(clean) = scrubber.clean(since.as_bytes()) {
-        words.truncate(mark);
-        words.push_str(&String::from_utf8_lossy(&clean));
     }
 }
 
@@ -333,27 +364,7 @@ impl Machine for Core {
     }
 
     fn poll(&mut self) -> Result<Option<Event>, Fault> {
-        while let Some(line) = self.input.line_span(self.longest_line)? {
-            if let Some(head) = self.heard(line)?
-                && let Some(event) = self.answered(head)?
-            {
-                return Ok(Some(event));
-            }
-        }
-        if !self.eof {
-            return Ok(None);
-        }
-        // A refusal is believed without its line end, an acceptance is not.
-        let whole = self.input.unread().len();
-        if matches!(self.input.unread(), [b'4' | b'5', _, _, b' ', ..])
-            && let Some(head) = self.heard(LineSpan { text: whole, whole })?
-        {
-            return self.answered(head);
-        }
-        self.input.skip(whole);
-        // The refusal of the message is known already; only the way back to rest is cut off.
-        let next = self.sending.front().map_or(Next::Wait, Transaction::cut_off);
-        Ok(self.after_transaction(next))
+        self.hear().map_err(|fault| scrubbed(fault, &self.scrubber))
     }
 
     fn eof(&mut self) {

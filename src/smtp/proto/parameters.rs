@@ -13,7 +13,7 @@ use crate::fault::Unwritable;
 use crate::smtp::dsn::Dsn;
 use crate::smtp::envelope::Envelope;
 use crate::smtp::idn;
-use crate::wire::Output;
+use crate::wire::{Lines, Output};
 
 /// What MAIL says about the message besides its sender.
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,24 +74,23 @@ pub(super) fn mail(
     ])
 }
 
-/// Writes RCPT for every recipient.
+/// RCPT for every recipient.
 pub(super) fn recipients(
     envelope: &Envelope,
     parameters: Parameters,
-    output: &mut Output,
-) -> Result<(), Unwritable> {
+) -> Result<Cow<'_, Lines>, Unwritable> {
     let dsn = asked(envelope, parameters);
+    if dsn.is_none() && !parameters.a_labels {
+        return Ok(Cow::Borrowed(envelope.to().lines()));
+    }
+    let mut lines = Lines::default();
     for address in envelope.recipients() {
         let path = path(address, parameters);
-        match dsn {
-            None => output.command_of(&["RCPT TO:<", &path, ">"])?,
-            Some(dsn) => {
-                let (notify, original) = dsn.of_recipient(address, parameters.utf8);
-                output.command_of(&["RCPT TO:<", &path, ">", notify, &original])?;
-            }
-        }
+        let said = dsn.map(|dsn| dsn.of_recipient(address, parameters.utf8));
+        let (notify, original) = said.unwrap_or_default();
+        lines.push(&["RCPT TO:<", &path, ">", notify, &original])?;
     }
-    Ok(())
+    Ok(Cow::Owned(lines))
 }
 
 /// What is to be reported, if the server is to be told.
@@ -159,7 +158,7 @@ mod tests {
     fn lines(envelope: &Envelope, parameters: Parameters) -> String {
         let mut output = Output::new(true);
         mail(envelope, parameters, &mut output).unwrap();
-        recipients(envelope, parameters, &mut output).unwrap();
+        output.lines(&recipients(envelope, parameters).unwrap());
         String::from_utf8(output.unsent().to_vec()).unwrap()
     }
 

@@ -4,10 +4,10 @@ use crate::fault::{Fault, Unwritable};
 use crate::machine::Abandon;
 use crate::smtp::Envelope;
 use crate::smtp::receipt::Receipt;
-use crate::smtp::reply::Head;
+use crate::smtp::reply::Arrival;
 
 use super::transaction::{Next, Plan, Transaction};
-use super::{Core, Ended, Event, scrub};
+use super::{Core, Ended, Event};
 
 /// Transactions that may be in flight at a time, so that their receipts are bounded.
 const MOST_IN_FLIGHT: usize = 64;
@@ -128,15 +128,15 @@ impl Core {
         self.half_way
     }
 
-    /// The whole reply whose words begin at the mark came for the first message in flight.
-    pub(super) fn transaction_replied(&mut self, head: Head) -> Result<Option<Event>, Fault> {
+    /// A whole reply came for the first message in flight.
+    pub(super) fn transaction_replied(&mut self, reply: Arrival) -> Result<Option<Event>, Fault> {
         let alone = self.sending.len() == 1;
         let Some(transaction) = self.sending.front_mut() else { return Ok(None) };
         self.step = transaction.stage();
-        if transaction.keeps_words(head) {
-            scrub(transaction.words(), self.mark, &self.scrubber);
+        if transaction.keeps_words(reply.head) {
+            transaction.words().scrub_since(reply.mark, &self.scrubber);
         }
-        let next = transaction.replied(head, self.mark, alone, &mut self.output)?;
+        let next = transaction.replied(reply, alone, &mut self.output)?;
         // Nothing is owed when the first chunk is asked for. Whatever else came would be taken for
         // the answer to it.
         if matches!(next, Next::Content) && transaction.begins_with_chunks() {

@@ -18,9 +18,10 @@ use crate::machine::Wait;
 use crate::smtp::envelope::Envelope;
 use crate::smtp::proto::parameters::{self, Parameters};
 use crate::smtp::receipt::Receipt;
-use crate::smtp::reply::{Head, Reply};
-use crate::wire::Output;
+use crate::smtp::reply::{Arrival, Head, Reply};
+use crate::smtp::words::Words;
 use crate::wire::dot::Stuffer;
+use crate::wire::{Lines, Output};
 
 /// A transaction in flight.
 #[derive(Debug)]
@@ -30,8 +31,8 @@ pub(crate) struct Transaction {
     transfer: Transfer,
     pipelining: bool,
     all_or_nothing: bool,
-    /// Without PIPELINING: the lines of the recipients that have not been asked for.
-    later: Output,
+    /// Without PIPELINING: the lines of the recipients, each of which is written when it is its turn.
+    later: Lines,
     sender_accepted: bool,
     content: Content,
     /// None: content goes out as it is.
@@ -152,7 +153,7 @@ impl Transaction {
             transfer,
             pipelining,
             all_or_nothing,
-            later: Output::new(false),
+            later: Lines::default(),
             sender_accepted: false,
             content: Content::NotYet,
             stuffer,
@@ -172,11 +173,12 @@ impl Transaction {
         if !clear {
             transaction.begun_at = output.mark();
         }
+        let recipients = parameters::recipients(envelope, parameters)?;
         if !pipelining {
-            parameters::recipients(envelope, parameters, &mut transaction.later)?;
+            transaction.later = recipients.into_owned();
             return Ok(transaction);
         }
-        parameters::recipients(envelope, parameters, output)?;
+        output.lines(&recipients);
         match transfer {
             Transfer::Data if !all_or_nothing => transaction.write_data(output)?,
             Transfer::OneFlight => transaction.content = Content::Open,
@@ -186,13 +188,21 @@ impl Transaction {
     }
 
     /// Where the words of replies go.
-    pub(crate) const fn words(&mut self) -> &mut String {
+    pub(crate) const fn words(&mut self) -> &mut Words {
         self.receipt.words()
     }
 
     /// Octets that all words together may take besides those of one long reply.
-    pub(crate) const fn most_words(&self) -> usize {
+    pub(crate) fn most_words(&self) -> usize {
         self.receipt.asked().saturating_mul(MOST_PER_RECIPIENT)
+    }
+
+    /// Recipients whose replies come next, one behind the other; at least one.
+    pub(crate) fn recipients_in_flight(&self) -> usize {
+        match self.step {
+            Step::Rcpt(n) if self.pipelining => self.receipt.asked().saturating_sub(n).max(1),
+            _ => 1,
+        }
     }
 
     /// Whether anybody will see the words of a reply that comes now: those of a go-ahead, of an
@@ -260,21 +270,19 @@ impl Transaction {
         self.ends_at = output.mark();
     }
 
-    /// The reply whose words begin at `mark` came. `alone`: no other transaction was written behind
-    /// this one.
+    /// A reply came. `alone`: no other transaction was written behind this one.
     pub(crate) fn replied(
         &mut self,
-        head: Head,
-        mark: usize,
+        reply: Arrival,
         alone: bool,
         output: &mut Output,
     ) -> Result<Next, Fault> {
-        if head.code == 421 {
-            return Ok(self.closing(head, mark));
+        if reply.head.code == 421 {
+            return Ok(self.closing(reply));
         }
         // RFC 5321 section 4.3.2: 3xx answers DATA and nothing else here.
-        if head.is_intermediate() && self.step != Step::Data {
-            return Err(self.unexpected("an SMTP reply other than 3xx", head, mark));
+        if reply.head.is_intermediate() && self.step != Step::Data {
+            return Err(self.unexpected("an SMTP reply other than 3xx", reply));
         }
         let unsent = !output.is_empty();
         match self.step {
@@ -282,37 +290,35 @@ impl Transaction {
             Step::Clear | Step::Mail | Step::Rcpt(_)
                 if unsent && !self.pipelining || !output.has_left(self.begun_at) =>
             {
-                Err(self.unexpected("no reply before the command was sent", head, mark))
+                Err(self.unexpected("no reply before the command was sent", reply))
             }
-            Step::Data if unsent => {
-                Err(self.unexpected("no reply before DATA was sent", head, mark))
-            }
+            Step::Data if unsent => Err(self.unexpected("no reply before DATA was sent", reply)),
             Step::Clear => {
-                self.receipt.forget(mark);
+                self.receipt.forget(reply);
                 self.step = Step::Mail;
                 Ok(Next::Wait)
             }
-            Step::Mail => self.sender_answered(head, mark, output),
-            Step::Rcpt(n) => self.recipient_answered(n, head, mark, output),
-            Step::Data => self.data_answered(head, mark, output),
-            Step::Content => self.interrupted(head, mark),
-            Step::Chunks => self.chunk_answered(head, mark, alone, output),
-            Step::End if !output.has_left(self.ends_at) && head.is_positive() => {
-                Err(self.unexpected("no reply before the message ended", head, mark))
+            Step::Mail => self.sender_answered(reply, output),
+            Step::Rcpt(n) => self.recipients_answered(n, reply, output),
+            Step::Data => self.data_answered(reply, output),
+            Step::Content => self.interrupted(reply),
+            Step::Chunks => self.chunk_answered(reply, alone, output),
+            Step::End if !output.has_left(self.ends_at) && reply.head.is_positive() => {
+                Err(self.unexpected("no reply before the message ended", reply))
             }
             Step::End => {
-                self.receipt.decided(head, mark);
+                self.receipt.decided(reply);
                 let at_rest = output.has_left(self.ends_at);
-                let refused = if head.is_positive() { None } else { Some(MESSAGE) };
+                let refused = if reply.head.is_positive() { None } else { Some(MESSAGE) };
                 Ok(Next::Over { refused, at_rest })
             }
             Step::LoneDot => {
-                self.receipt.forget(mark);
+                self.receipt.forget(reply);
                 Ok(self.over(output.has_left(self.ends_at)))
             }
             Step::Reset => {
-                self.receipt.forget(mark);
-                Ok(self.over(head.is_positive() && output.has_left(self.ends_at)))
+                self.receipt.forget(reply);
+                Ok(self.over(reply.head.is_positive() && output.has_left(self.ends_at)))
             }
         }
     }
@@ -419,17 +425,12 @@ impl Transaction {
         self.receipt
     }
 
-    fn sender_answered(
-        &mut self,
-        head: Head,
-        mark: usize,
-        output: &mut Output,
-    ) -> Result<Next, Fault> {
-        self.sender_accepted = head.is_positive();
+    fn sender_answered(&mut self, reply: Arrival, output: &mut Output) -> Result<Next, Fault> {
+        self.sender_accepted = reply.head.is_positive();
         if self.sender_accepted {
-            self.receipt.forget(mark);
+            self.receipt.forget(reply);
         } else {
-            self.receipt.sender_refused(head, mark);
+            self.receipt.sender_refused(reply);
             self.refused = Some(MAIL);
             if !self.pipelining {
                 // There is no transaction to be taken back.
@@ -439,20 +440,19 @@ impl Transaction {
         self.ask_recipient(0, output)
     }
 
-    fn recipient_answered(
+    fn recipients_answered(
         &mut self,
         n: usize,
-        head: Head,
-        mark: usize,
+        reply: Arrival,
         output: &mut Output,
     ) -> Result<Next, Fault> {
         if self.sender_accepted {
-            self.receipt.answered(n, head, mark);
+            self.receipt.answered(reply);
         } else {
             // Says only that there was no MAIL.
-            self.receipt.forget(mark);
+            self.receipt.forget(reply);
         }
-        self.ask_recipient(n + 1, output)
+        self.ask_recipient(n + reply.times, output)
     }
 
     /// Goes on to the n-th recipient, or to the content behind the last.
@@ -463,7 +463,7 @@ impl Transaction {
             } else if self.abandoned {
                 return self.reset(output);
             } else {
-                output.command_from(&mut self.later);
+                output.line_of(&self.later, n);
                 self.step = Step::Rcpt(n);
             }
             return Ok(Next::Wait);
@@ -523,21 +523,16 @@ impl Transaction {
         self.sender_accepted && wanted
     }
 
-    fn data_answered(
-        &mut self,
-        head: Head,
-        mark: usize,
-        output: &mut Output,
-    ) -> Result<Next, Fault> {
-        if head.is_positive() {
-            return Err(self.unexpected("354 or a refusal of DATA", head, mark));
+    fn data_answered(&mut self, reply: Arrival, output: &mut Output) -> Result<Next, Fault> {
+        if reply.head.is_positive() {
+            return Err(self.unexpected("354 or a refusal of DATA", reply));
         }
-        let go_ahead = head.is_intermediate();
+        let go_ahead = reply.head.is_intermediate();
         let somebody = self.is_wanted();
         if go_ahead || !somebody {
-            self.receipt.forget(mark);
+            self.receipt.forget(reply);
         } else {
-            self.receipt.decided(head, mark);
+            self.receipt.decided(reply);
             self.refused = Some(DATA);
         }
         match (go_ahead, somebody) {
@@ -560,36 +555,35 @@ impl Transaction {
 
     fn chunk_answered(
         &mut self,
-        head: Head,
-        mark: usize,
+        reply: Arrival,
         alone: bool,
         output: &mut Output,
     ) -> Result<Next, Fault> {
         let last = self.waits_for_last_chunk();
         let Some(others) = self.chunks.checked_sub(1) else {
-            return self.interrupted(head, mark);
+            return self.interrupted(reply);
         };
         let had_room = self.has_chunk_room();
         self.chunks = others;
         if self.refused.is_some() {
             // Says only what follows from it.
-            self.receipt.forget(mark);
+            self.receipt.forget(reply);
             return if others == 0 { self.clear_up(alone, output) } else { Ok(Next::Wait) };
         }
-        if head.is_positive() {
+        if reply.head.is_positive() {
             if !last {
-                self.receipt.forget(mark);
+                self.receipt.forget(reply);
                 let room = !had_room && self.content == Content::Open;
                 return Ok(if room { Next::Content } else { Next::Wait });
             }
             if !output.has_left(self.ends_at) {
-                return Err(self.unexpected("no reply before the message ended", head, mark));
+                return Err(self.unexpected("no reply before the message ended", reply));
             }
-            self.receipt.decided(head, mark);
+            self.receipt.decided(reply);
             return Ok(self.over(true));
         }
         // RFC 3030 section 2: the message failed, and no other chunk may be sent.
-        self.receipt.decided(head, mark);
+        self.receipt.decided(reply);
         self.refused = Some(MESSAGE);
         let open = self.content == Content::Open;
         if open {
@@ -612,12 +606,12 @@ impl Transaction {
     }
 
     /// A reply in the middle of the content, which nothing had asked for.
-    fn interrupted(&mut self, head: Head, mark: usize) -> Result<Next, Fault> {
-        if head.is_positive() {
-            return Err(self.unexpected("no reply before the message ended", head, mark));
+    fn interrupted(&mut self, reply: Arrival) -> Result<Next, Fault> {
+        if reply.head.is_positive() {
+            return Err(self.unexpected("no reply before the message ended", reply));
         }
         // The server will not have it. What it makes of the rest of the content is anybody's guess.
-        self.receipt.decided(head, mark);
+        self.receipt.decided(reply);
         Ok(Next::Over { refused: Some(MESSAGE), at_rest: false })
     }
 
@@ -654,29 +648,28 @@ impl Transaction {
     }
 
     /// A 421. If it is known already that the message was refused, that is the news.
-    fn closing(&mut self, head: Head, mark: usize) -> Next {
+    fn closing(&mut self, reply: Arrival) -> Next {
         match self.cut_off() {
             // For whoever asks later what became of it.
             Next::Wait if self.abandoned && self.has_outcome() => {
-                self.receipt.decided(head, mark);
+                self.receipt.decided(reply);
                 Next::Over { refused: Some(MESSAGE), at_rest: false }
             }
-            Next::Wait => Next::Closing(self.take_reply(head, mark)),
+            Next::Wait => Next::Closing(self.take_reply(reply)),
             over => {
-                self.receipt.forget(mark);
+                self.receipt.forget(reply);
                 over
             }
         }
     }
 
-    fn unexpected(&mut self, expected: &'static str, head: Head, mark: usize) -> Fault {
-        let reply = self.take_reply(head, mark).to_string();
+    fn unexpected(&mut self, expected: &'static str, reply: Arrival) -> Fault {
+        let reply = self.take_reply(reply).to_string();
         Fault::unexpected(expected, reply.as_bytes())
     }
 
-    fn take_reply(&mut self, head: Head, mark: usize) -> Reply<'static> {
-        let words = self.words();
-        Reply::new(head, words.split_off(mark.min(words.len())))
+    fn take_reply(&mut self, reply: Arrival) -> Reply<'static> {
+        Reply::new(reply.head, self.words().take_since(reply.mark))
     }
 }
 

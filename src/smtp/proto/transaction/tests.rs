@@ -98,6 +98,55 @@ fn with_pipelining_everything_up_to_data_is_one_flight() {
 }
 
 #[test]
+fn a_reply_that_comes_again_and_again_answers_one_command_each_time() {
+    let envelope = "C: MAIL FROM:<me@contoso.example>
+         C: RCPT TO:<ann@a.example>
+         C: RCPT TO:<bob@b.example>
+         C: RCPT TO:<eve@c.example>
+         C: DATA\n";
+    let end = "S: 354 Go on
+         C: hi
+         C: .
+         S: 250 OK";
+    for (replies, codes) in [
+        ("S: 250 OK\n S: 250 OK\n S: 250 OK\n S: 250 OK\n", "[250, 250, 250]"),
+        ("S: 250 OK\n S: 250 OK\n S: 250 OK\n S: 250 ok\n", "[250, 250, 250]"),
+        ("S: 250 OK\n S: 250 Ok\n S: 251 Ok\n S: 251 Ok\n", "[250, 251, 251]"),
+        ("S: 250 OK\n S: 550 No\n S: 550 No\n S: 250 OK\n", "[550, 550, 250]"),
+        // Of many lines, of which the last is no other than the first of the next.
+        (
+            "S: 250 OK\n S: 250-OK\n S: 250-OK\n S: 250 OK\n S: 250 OK\n S: 250 OK\n",
+            "[250, 250, 250]",
+        ),
+    ] {
+        let told = events(true, "hi", &format!("{envelope}{replies}{end}"));
+        assert_eq!(told, format!("accepted {codes} 250 OK at rest"), "{replies}");
+    }
+    let one_more = "S: 250 OK\n".repeat(5);
+    let told = events(true, "hi", &format!("{envelope}{one_more}"));
+    assert!(told.contains("expected 354 or a refusal of DATA"), "{told}");
+}
+
+#[test]
+fn what_is_said_again_is_given_to_each_recipient() {
+    let mut core = begun(true);
+    let octets = core.output().unsent().len();
+    core.output().sent(octets);
+    let said = "250 OK\r\n250 2.1.5 Ok\r\n250 2.1.5 Ok\r\n250 2.1.5 Ok\r\n354 Go on\r\n";
+    core.input().push(said.as_bytes());
+    assert!(matches!(core.poll(), Ok(Some(Event::SendContent))));
+    core.end_content();
+    let octets = core.output().unsent().len();
+    core.output().sent(octets);
+    core.input().push(b"250 2.0.0 Ok\r\n");
+    let Ok(Some(Event::Sent(sent))) = core.poll() else { panic!("not sent") };
+    let told: Vec<String> = sent.receipt.recipients().map(|r| r.to_string()).collect();
+    let expected = TO_THREE.map(|address| format!("<{address}>: 250 2.1.5 Ok"));
+    assert_eq!(told, expected);
+    assert_eq!(sent.receipt.reply().unwrap().to_string(), "250 2.0.0 Ok");
+}
+
+#[test]
 fn without_pipelining_each_command_waits_for_its_reply() {
     let told = events(
         false,
