@@ -6,11 +6,12 @@ use super::finding::{Confidence, Evidence};
 use super::line::Line;
 use super::service::Service;
 use super::{Cause, Context};
-use crate::provider::Cloud;
+use crate::provider::{Cloud, Kind, Provider};
 use crate::token::Claims;
 use crate::{Protocol, Stage};
 
 /// What the rules ask.
+#[derive(Clone)]
 pub(super) struct Case<'a> {
     pub(super) context: &'a Context,
     pub(super) protocol: Option<Protocol>,
@@ -24,11 +25,19 @@ pub(super) struct Case<'a> {
     /// What the server said of the token before its final answer: status and scope.
     pub(super) challenge: Option<(Option<&'a str>, Option<&'a str>)>,
     pub(super) credential_octets: Option<usize>,
+    /// The address that may not be sent as, if the server names it.
+    pub(super) refused_sender: Option<String>,
 }
 
 impl<'a> Case<'a> {
     pub(super) fn of(context: &'a Context, protocol: Option<Protocol>) -> Self {
-        let service = Service::of(context.endpoint.as_ref());
+        let service = match Service::of(context.endpoint.as_ref()) {
+            // Personal accounts share the servers of the others.
+            Service::Exchange { .. } if context.mailbox.as_deref().is_some_and(is_personal) => {
+                Service::Exchange { personal: true }
+            }
+            service => service,
+        };
         Self {
             context,
             protocol: protocol.or_else(|| context.endpoint.as_ref().map(|at| at.protocol())),
@@ -39,7 +48,17 @@ impl<'a> Case<'a> {
             refreshed: false,
             challenge: None,
             credential_octets: None,
+            refused_sender: None,
         }
+    }
+
+    /// The same, where the words are Exchange's though nothing is known of the server.
+    pub(super) fn at_exchange(&self) -> Self {
+        let service = match self.service {
+            Service::Unknown => Service::Exchange { personal: false },
+            known => known,
+        };
+        Self { service, ..self.clone() }
     }
 
     pub(super) const fn claims(&self) -> Option<&'a Claims> {
@@ -88,6 +107,12 @@ impl<'a> Case<'a> {
     pub(super) const fn in_session(&self) -> bool {
         matches!(self.stage, Some(Stage::Command(_)))
     }
+}
+
+/// An address of a domain that is Outlook.com's.
+fn is_personal(mailbox: &str) -> bool {
+    let domain = mailbox.rsplit_once('@').map_or("", |(_, domain)| domain);
+    Provider::of_mailbox_domain(domain).is_some_and(|provider| provider.kind() == Kind::OutlookCom)
 }
 
 /// A cause that is thought of, before it is told in full.

@@ -15,7 +15,7 @@ use crate::token::Claims;
 pub(super) fn of(cause: Cause, case: &Case<'_>) -> Vec<Command> {
     let app_only = case.claims().is_none_or(Claims::app_only);
     match cause {
-        Cause::ServicePrincipalNotRegistered => vec![register(case), list(case)],
+        Cause::ServicePrincipalNotRegistered => vec![register(case), list()],
         Cause::MailboxPermissionMissing if app_only => {
             let mut commands = vec![open(case)];
             commands.extend(send(case));
@@ -23,11 +23,14 @@ pub(super) fn of(cause: Cause, case: &Case<'_>) -> Vec<Command> {
         }
         Cause::MailboxPermissionMissing | Cause::TokenOfOtherUser if !app_only => {
             match case.protocol {
-                Some(Protocol::Smtp) => vec![send_as(case)],
+                Some(Protocol::Smtp) => vec![send_as(&mailbox(case), case)],
                 _ => vec![open(case)],
             }
         }
-        Cause::SendAsDenied => vec![send_as(case)],
+        Cause::SendAsDenied => {
+            let sender = powershell(case.refused_sender.as_deref(), "<SENDER_ADDRESS>");
+            vec![send_as(&sender, case)]
+        }
         Cause::ProtocolDisabled => switch_on(case).into_iter().collect(),
         Cause::SmtpAuthDisabledForMailbox => vec![smtp_for_mailbox(case)],
         Cause::SmtpAuthDisabledForTenant => vec![
@@ -111,7 +114,7 @@ fn register(case: &Case<'_>) -> Command {
     line(format!("New-ServicePrincipal -AppId {} -ObjectId {}", application(case), object(case)))
 }
 
-fn list(_: &Case<'_>) -> Command {
+fn list() -> Command {
     line("Get-ServicePrincipal | Format-List AppId,ObjectId,DisplayName".into())
 }
 
@@ -124,18 +127,13 @@ fn open(case: &Case<'_>) -> Command {
 }
 
 fn send(case: &Case<'_>) -> Option<Command> {
-    (case.protocol == Some(Protocol::Smtp)).then(|| send_as(case))
+    (case.protocol == Some(Protocol::Smtp)).then(|| send_as(&mailbox(case), case))
 }
 
-fn send_as(case: &Case<'_>) -> Command {
+fn send_as(sender: &str, case: &Case<'_>) -> Command {
+    let trustee = grantee(case);
     line(format!(
-        "Add-RecipientPermission -Identity {} -Trustee {} -AccessRights SendAs",
-        // The address that was refused is not always the one that logged in.
-        match case.in_session() {
-            true => "<SENDER_ADDRESS>".into(),
-            false => mailbox(case),
-        },
-        grantee(case)
+        "Add-RecipientPermission -Identity {sender} -Trustee {trustee} -AccessRights SendAs"
     ))
 }
 

@@ -148,6 +148,13 @@ impl Line {
         self.code.as_deref() == Some(code)
     }
 
+    /// Whom one may not send as: `SendAsDenied; a@x not allowed to send as b@y; …`.
+    pub(super) fn refused_sender(&self) -> Option<String> {
+        let (_, rest) = self.words.split_once("not allowed to send as ")?;
+        let address = rest.split([';', ' ']).next()?.trim_end_matches(['.', ',']);
+        address.contains('@').then(|| address.to_owned())
+    }
+
     /// Marks that only Exchange leaves in its replies: the name of a server of Microsoft's at the end,
     /// a component's name, the pages it sends people to.
     pub(super) fn is_exchanges(&self) -> bool {

@@ -56,7 +56,7 @@ mod remedy;
 mod rules;
 mod service;
 mod symptom;
-#[cfg(test)]
+#[cfg(all(test, feature = "smtp", feature = "imap", feature = "pop"))]
 mod tests;
 
 use std::error::Error;

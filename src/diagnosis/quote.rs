@@ -27,7 +27,9 @@ pub(super) fn powershell(value: Option<&str>, placeholder: &str) -> String {
 
 /// A part of a URL: all but the unreserved characters of RFC 3986 section 2.3 by their octets.
 pub(super) fn url(value: Option<&str>, placeholder: &str) -> String {
-    let Some(value) = shown(value) else { return placeholder.to_owned() };
+    // Dots alone would lead elsewhere in a path.
+    let value = shown(value).filter(|value| value.chars().any(|c| c != '.'));
+    let Some(value) = value else { return placeholder.to_owned() };
     let mut quoted = String::new();
     for octet in value.bytes() {
         match octet {
@@ -108,6 +110,7 @@ mod tests {
 
     #[test]
     fn a_url_gets_nothing_but_octets() {
+        assert_eq!(url(Some(".."), "<TENANT>"), "<TENANT>");
         assert_eq!(url(Some("a/../?b=c&d#é"), "<X>"), "a%2F..%2F%3Fb%3Dc%26d%23%C3%A9");
     }
 

@@ -6,6 +6,7 @@ use super::finding::Who;
 use super::rules::claims::wanted;
 use super::service::Service;
 use crate::Protocol;
+use crate::token::Claims;
 
 /// Who acts, and how.
 pub(super) fn of(cause: Cause, case: &Case<'_>) -> (Who, String) {
@@ -56,14 +57,16 @@ fn scopes(case: &Case<'_>) -> String {
     if case.service == Service::HighVolumeEmail {
         return "For High Volume Email that is https://outlook.office.com/.default.".into();
     }
-    let (user, app) = (cloud.delegated_resource(), cloud.application_resource());
-    let permission = match case.protocol {
-        Some(_) => wanted(case).map_or("", |(scope, _)| scope),
-        None => "…",
-    };
-    format!(
-        "An application for itself asks for {app}/.default, one for a user for {user}/{permission}."
-    )
+    let application = format!("{}/.default", cloud.application_resource());
+    let permission = wanted(case).map_or("…", |(scope, _)| scope);
+    let user = format!("{}/{permission}", cloud.delegated_resource());
+    match case.claims().map(Claims::app_only) {
+        Some(true) => format!("This application asks for {application}."),
+        Some(false) => format!("This application asks for {user}."),
+        None => {
+            format!("An application for itself asks for {application}, one for a user for {user}.")
+        }
+    }
 }
 
 /// What holds whatever the service.

@@ -182,8 +182,9 @@ pub(super) fn refused(
 ) -> Vec<Finding> {
     let mut case = Case::of(known, Some(protocol));
     case.stage = Some(stage);
-    let line = Line::read(protocol, reply);
-    tell(line.map(|line| rules::said(&line, &case)).unwrap_or_default(), &case)
+    let Some(line) = Line::read(protocol, reply) else { return Vec::new() };
+    case.refused_sender = line.refused_sender();
+    tell(rules::said(&line, &case), &case)
 }
 
 fn closed(

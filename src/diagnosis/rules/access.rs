@@ -15,6 +15,7 @@ use crate::token::Claims;
 /// The refusal that stands for all: `535 5.7.3`, `NO AUTHENTICATE failed.`, `-ERR Authentication
 /// failure`.
 pub(crate) fn refused(case: &Case<'_>) -> Vec<Guess> {
+    let case = &case.at_exchange();
     if case.by_password {
         return passwords(case);
     }
@@ -71,6 +72,9 @@ pub(crate) fn refused(case: &Case<'_>) -> Vec<Guess> {
             guesses.push(Guess::possible(Cause::ServicePrincipalNotRegistered));
             guesses.push(Guess::possible(Cause::MailboxPermissionMissing));
             guesses.push(Guess::possible(Cause::TokenOfOtherUser));
+            if !case.refreshed && case.context.expiry().is_none() {
+                guesses.push(Guess::possible(Cause::TokenExpired));
+            }
             if reading {
                 guesses.push(Guess::possible(Cause::ProtocolDisabled));
             } else {
@@ -92,6 +96,7 @@ pub(crate) fn most_telling(mut guesses: Vec<Guess>) -> Vec<Guess> {
 
 /// The token is good, and the mailbox did not open for it.
 pub(crate) fn not_opened(case: &Case<'_>) -> Vec<Guess> {
+    let case = &case.at_exchange();
     if case.by_password {
         return vec![Guess::likely(Cause::WrongPassword), Guess::possible(Cause::NoMailbox)];
     }

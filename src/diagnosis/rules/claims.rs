@@ -10,7 +10,7 @@ use super::super::case::{Case, Guess};
 use super::super::service::Service;
 use crate::Protocol;
 use crate::diagnosis::Cause;
-use crate::provider::{Cloud, Kind, OnBehalf, Provider, microsoft365};
+use crate::provider::{Cloud, OnBehalf, Provider, microsoft365};
 use crate::token::Claims;
 
 /// Exchange Online, as an application of Entra's.
@@ -178,8 +178,7 @@ fn user(case: &Case<'_>, claims: &Claims) -> Vec<Guess> {
     if let Some(tenant) =
         claims.tenant().filter(|tenant| tenant.eq_ignore_ascii_case(PERSONAL_TENANT))
     {
-        let at_home = matches!(case.service, Service::Exchange { personal: true })
-            || case.mailbox().is_some_and(is_personal);
+        let at_home = matches!(case.service, Service::Exchange { personal: true });
         if !at_home {
             guesses.push(Guess::likely(Cause::PersonalAccount).claim("tid", tenant));
         }
@@ -196,10 +195,4 @@ fn user(case: &Case<'_>, claims: &Claims) -> Vec<Guess> {
 
 pub(crate) fn is_same(mailbox: &str, user: &str) -> bool {
     mailbox.trim().to_lowercase() == user.trim().to_lowercase()
-}
-
-/// An address of a domain that is Outlook.com's.
-fn is_personal(mailbox: &str) -> bool {
-    let domain = mailbox.rsplit_once('@').map_or("", |(_, domain)| domain);
-    Provider::of_mailbox_domain(domain).is_some_and(|provider| provider.kind() == Kind::OutlookCom)
 }

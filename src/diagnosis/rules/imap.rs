@@ -18,6 +18,16 @@ pub(super) const RULES: &[Rule] = &[
         then: Then::Ask(access::not_opened),
     },
     Rule {
+        name: "imap-error-in-code",
+        source: "observed at Exchange Online (net-imap#597)",
+        when: |line, case| case.service.may_be_microsofts() && super::is_error_in_code(line),
+        then: Then::OneOf(&[
+            (Cause::MailboxNotOpened, LIKELY),
+            (Cause::NoMailbox, POSSIBLE),
+            (Cause::ServerBusy, POSSIBLE),
+        ]),
+    },
+    Rule {
         name: "imap-session-token-expired",
         source: "observed at Exchange Online (aioimaplib#83)",
         when: |line, case| {
@@ -109,6 +119,21 @@ pub(super) const RULES: &[Rule] = &[
         then: Then::Is(Cause::ServerBusy, CERTAIN),
     },
     Rule {
+        name: "imap-expired",
+        source: "RFC 5530 section 3",
+        when: |line, case| case.at_login() && !case.by_password && line.coded("EXPIRED"),
+        then: Then::Is(Cause::TokenExpired, LIKELY),
+    },
+    Rule {
+        name: "imap-authorization-failed",
+        source: "RFC 5530 section 3",
+        when: |line, case| case.at_login() && line.coded("AUTHORIZATIONFAILED"),
+        then: Then::OneOf(&[
+            (Cause::MailboxPermissionMissing, LIKELY),
+            (Cause::TokenOfOtherUser, POSSIBLE),
+        ]),
+    },
+    Rule {
         name: "imap-in-use",
         source: "RFC 5530 section 3",
         when: |line, _| line.coded("INUSE"),
@@ -159,6 +184,11 @@ mod tests {
                 "A1 OK [Error=\"AuthFailed:User is authenticated but not connected\"] done",
                 Cause::MailboxPermissionMissing,
             ),
+            (
+                Stage::Auth,
+                "OK [Error=\"ProxyNotAuthenticated\" Proxy=x] AUTHENTICATE completed.",
+                Cause::MailboxNotOpened,
+            ),
             (NOOP, "* BYE Session invalidated - AccessTokenExpired", Cause::TokenExpired),
             (Stage::Auth, "NO Basic authentication is disabled.", Cause::BasicAuthDisabled),
             (
@@ -177,6 +207,8 @@ mod tests {
         let own = at(Endpoint::imap("mail.example"));
         for (line, cause) in [
             ("NO [UNAVAILABLE] Temporary authentication failure.", Cause::ServerBusy),
+            ("NO [EXPIRED] Your access is over", Cause::TokenExpired),
+            ("NO [AUTHORIZATIONFAILED] Not yours", Cause::MailboxPermissionMissing),
             ("NO [INUSE] Mailbox is locked", Cause::MailboxInUse),
             ("NO [LIMIT] Maximum number of connections exceeded", Cause::TooManyConnections),
         ] {

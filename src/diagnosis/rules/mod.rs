@@ -74,7 +74,11 @@ pub(super) fn said(line: &Line, case: &Case<'_>) -> Vec<Guess> {
 /// What is to be said to the final answer to a login: by its words, else by the reason that the
 /// server gave before it in the words of RFC 6750 (RFC 7628 section 3.2.2).
 pub(super) fn login(line: &Line, case: &Case<'_>) -> Vec<Guess> {
-    let said = said(line, case);
+    let mut said = said(line, case);
+    if let Some(first) = said.first_mut().filter(|_| case.refreshed) {
+        let fact = Evidence::Fact("a newly obtained token was refused, too".into());
+        first.evidence.insert(1, fact);
+    }
     if !said.is_empty() {
         return said;
     }
@@ -93,7 +97,13 @@ pub(super) fn login(line: &Line, case: &Case<'_>) -> Vec<Guess> {
 
 /// A success that is none: Exchange may say OK to the login of a mailbox that does not open.
 fn connected_in_words_only(line: &Line, case: &Case<'_>) -> bool {
-    case.at_login() && is_not_connected(line)
+    case.at_login() && (is_not_connected(line) || is_error_in_code(line))
+}
+
+/// `OK [Error="…"] AUTHENTICATE completed.`, from a proxy of Exchange's that did not reach the
+/// mailbox (net-imap#597).
+fn is_error_in_code(line: &Line) -> bool {
+    !line.refuses() && line.code.as_deref().is_some_and(|code| code.starts_with("ERROR="))
 }
 
 /// In any status, at the login or behind it, in all three protocols.

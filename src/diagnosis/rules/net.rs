@@ -121,10 +121,19 @@ pub(crate) fn closed(case: &Case<'_>) -> Vec<Guess> {
             guesses.into_iter().filter(|guess| guess.confidence >= LIKELY).collect()
         }
         Some(Stage::Auth) => {
-            let long = super::claims::length(case).filter(|_| {
-                case.protocol == Some(Protocol::Pop) && case.service.may_be_microsofts()
-            });
-            long.into_iter().collect()
+            let octets = case.credential_octets.unwrap_or_default();
+            let confidence = match case.protocol {
+                Some(Protocol::Pop) if case.service.is_microsofts() => LIKELY,
+                _ => POSSIBLE,
+            };
+            // Exchange's POP3 takes 4,096 octets; Dovecot 8 KiB in base64, which is a quarter less.
+            let pop = case.protocol == Some(Protocol::Pop) && case.service.may_be_microsofts();
+            let limit = if pop { 4096 } else { 6000 };
+            let guess = Guess::new(Cause::TokenTooLong, confidence);
+            let guess = guess.fact(format!(
+                "the server closed the connection after a credential of {octets} octets"
+            ));
+            (octets > limit).then_some(guess).into_iter().collect()
         }
         _ => Vec::new(),
     }
@@ -191,4 +200,122 @@ pub(crate) fn proxy(error: &net::proxy::Error, case: &Case<'_>) -> Vec<Guess> {
         }
         _ => Guess::likely(Cause::ProxyFailed),
     }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::{Context, Diagnosis};
+    use crate::{Endpoint, provider};
+
+    fn first(error: &net::Error, stage: Stage, endpoint: Endpoint) -> Option<Cause> {
+        let context = Context::new().with_endpoint(endpoint);
+        let mut case = Case::of(&context, None);
+        case.stage = Some(stage);
+        broke(error, &case).first().map(|guess| guess.cause)
+    }
+
+    #[test]
+    fn a_host_that_is_not_reached_says_why() {
+        let dns =
+            io::Error::other("failed to lookup address information: Name or service not known");
+        for (source, cause) in [
+            (dns, Cause::HostNotFound),
+            (
+                io::Error::new(io::ErrorKind::NotFound, "the host has no address"),
+                Cause::HostNotFound,
+            ),
+            (io::ErrorKind::ConnectionRefused.into(), Cause::ConnectionRefused),
+            (io::ErrorKind::TimedOut.into(), Cause::ConnectTimeout),
+            (io::ErrorKind::NetworkUnreachable.into(), Cause::HostUnreachable),
+        ] {
+            let error = net::Error::Dial { host: "mail.example".into(), port: 993, source };
+            assert_eq!(Diagnosis::of(&error).unwrap().first().cause(), cause, "{error}");
+        }
+    }
+
+    #[test]
+    fn the_rule_that_a_certificate_fails_is_named() {
+        for (reason, cause) in [
+            (
+                "invalid peer certificate: certificate not valid for name \"a\"; certificate is only \
+              valid for DnsName(\"b\")",
+                Cause::CertificateName,
+            ),
+            ("invalid peer certificate: NotValidForName", Cause::CertificateName),
+            (
+                "invalid peer certificate: certificate expired: verification time 2 (UNIX), but \
+              certificate is not valid after 1 (1 seconds ago)",
+                Cause::CertificateExpired,
+            ),
+            ("invalid peer certificate: Expired", Cause::CertificateExpired),
+            (
+                "invalid peer certificate: certificate not valid yet: verification time 1 (UNIX)",
+                Cause::CertificateNotYetValid,
+            ),
+            ("invalid peer certificate: UnknownIssuer", Cause::CertificateUntrusted),
+            (
+                "invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))",
+                Cause::CertificateUntrusted,
+            ),
+            ("invalid peer certificate: Revoked", Cause::CertificateRevoked),
+            ("invalid peer certificate: BadEncoding", Cause::CertificateRefused),
+        ] {
+            assert_eq!(certificate(reason).cause, cause, "{reason}");
+        }
+    }
+
+    #[test]
+    fn clear_text_where_tls_is_expected_is_told_from_the_reverse() {
+        let plain = rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType);
+        let tls = net::Error::Tls { host: "h".into(), source: io::Error::other(plain) };
+        let found = Diagnosis::of(&tls).unwrap();
+        assert_eq!(found.first().cause(), Cause::PlainTextOnTlsPort);
+        let silent = net::Error::Deadline { after: std::time::Duration::from_secs(30) };
+        let wrong = Endpoint::imap_starttls("mail.example").with_port(993);
+        assert_eq!(first(&silent, Stage::Greeting, wrong), Some(Cause::TlsOnPlainPort));
+        let right = provider::microsoft365::imap();
+        assert_eq!(first(&silent, Stage::Greeting, right.clone()), Some(Cause::NoAnswer));
+        assert_eq!(first(&silent, Stage::Dial, right), Some(Cause::ConnectTimeout));
+        let old = rustls::Error::AlertReceived(AlertDescription::ProtocolVersion);
+        let tls = net::Error::Tls { host: "h".into(), source: io::Error::other(old) };
+        assert_eq!(Diagnosis::of(&tls).unwrap().first().cause(), Cause::TlsVersion);
+    }
+
+    #[test]
+    fn another_protocol_at_the_port_is_recognised() {
+        let context = Context::new().with_endpoint(Endpoint::imap("mail.example"));
+        let mut case = Case::of(&context, None);
+        case.stage = Some(Stage::Greeting);
+        let unexpected = |got: &str| Fault::Unexpected { expected: "a greeting", got: got.into() };
+        assert_eq!(fault(&unexpected("220 mail ESMTP"), &case)[0].cause, Cause::WrongProtocol);
+        assert!(fault(&unexpected("* hello"), &case).is_empty());
+        assert_eq!(fault(&Fault::PreauthInClearText, &case)[0].cause, Cause::StartTlsInjected);
+        assert_eq!(lacks("STLS", "TOP")[0].cause, Cause::StartTlsMissing);
+        assert_eq!(lacks("AUTH=XOAUTH2", "AUTH=PLAIN")[0].cause, Cause::MechanismNotOffered);
+        assert!(lacks("MOVE or UIDPLUS", "").is_empty());
+    }
+
+    #[cfg(feature = "proxy")]
+    #[test]
+    fn a_proxy_is_blamed_for_what_is_its_own() {
+        use crate::net::proxy::{Error, SocksReply};
+        for (source, cause) in [
+            (Error::CredentialsRequired, Cause::ProxyLogin),
+            (Error::Socks(SocksReply::NotAllowed), Cause::ProxyForbids),
+            (Error::Closed, Cause::ProxyUnreachable),
+            (
+                Error::Http { status: 502, reason: String::new(), retry_after: None },
+                Cause::ProxyFailed,
+            ),
+        ] {
+            let error = net::Error::Proxy {
+                proxy: "socks5://p:1080".into(),
+                host: "h".into(),
+                port: 993,
+                source: Box::new(source),
+            };
+            assert_eq!(Diagnosis::of(&error).unwrap().first().cause(), cause, "{error}");
+        }
+    }
 }

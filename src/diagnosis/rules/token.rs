@@ -119,7 +119,14 @@ pub(crate) fn refused(error: &TokenEndpointError, case: &Case<'_>) -> Vec<Findin
     };
     let sure = if numbered.is_some() { CERTAIN } else { LIKELY };
     let Some((cause, who)) = numbered.or_else(named).or_else(by_kind) else { return Vec::new() };
+    // A user can consent by signing in; an application for itself cannot.
+    let who = match cause {
+        Cause::ConsentMissing if error.of_user() => User,
+        _ => who,
+    };
     let text = error.hint().or_else(|| remedy(cause)).unwrap_or_default();
+    let delegation = cause == Cause::ApplicationNotAuthorized && is_google(error.url());
+    let (who, text) = if delegation { (Administrator, DELEGATION) } else { (who, text) };
     vec![Finding {
         cause,
         confidence: sure,
@@ -133,9 +140,18 @@ pub(crate) fn refused(error: &TokenEndpointError, case: &Case<'_>) -> Vec<Findin
         ],
         remedy: sentence(text).into(),
         who,
-        commands: pages(cause, error, case),
+        commands: match delegation {
+            true => vec![Command::Url(DELEGATION_PAGE.into())],
+            false => pages(cause, error, case),
+        },
     }]
 }
+
+/// Google, "Control API access with domain-wide delegation" (read 2026-11).
+const DELEGATION: &str = "let an administrator of Google Workspace authorise the service account's \
+                          client id, with the scope https://mail.google.com/, for domain-wide \
+                          delegation";
+const DELEGATION_PAGE: &str = "https://admin.google.com/ac/owl/domainwidedelegation";
 
 /// Its own words, without the hint that is told as the remedy.
 fn words(error: &TokenEndpointError) -> String {
@@ -167,8 +183,15 @@ fn pages(cause: Cause, error: &TokenEndpointError, case: &Case<'_>) -> Vec<Comma
 }
 
 fn is_entra(url: &str) -> bool {
+    is_within(url, &["microsoftonline.com", "microsoftonline.us", "microsoftonline.cn"])
+}
+
+fn is_google(url: &str) -> bool {
+    is_within(url, &["googleapis.com", "google.com"])
+}
+
+fn is_within(url: &str, domains: &[&str]) -> bool {
     let host = url.split("://").nth(1).unwrap_or_default().split(['/', ':']).next();
-    let domains = ["microsoftonline.com", "microsoftonline.us", "microsoftonline.cn"];
     host.is_some_and(|host| domains.iter().any(|domain| crate::provider::within(host, domain)))
 }
 
@@ -217,5 +240,119 @@ fn unanswered(no_answer: &NoAnswer, case: &Case<'_>) -> Vec<Guess> {
         NoAnswer::Unreadable { .. } | NoAnswer::NotBearer { .. } => {
             vec![Guess::certain(Cause::TokenAnswerUnusable)]
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AccessToken;
+    use crate::diagnosis::{Confidence, Context, Diagnosis};
+    use crate::secret::Scrubber;
+    use crate::token::http::HttpResponse;
+
+    const ENTRA: &str = "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token";
+
+    fn answer(url: &str, of_user: bool, status: u16, body: &str) -> TokenEndpointError {
+        let response = HttpResponse::new(status).with_body(body);
+        TokenEndpointError::read(url.into(), &response, of_user, &Scrubber::default())
+    }
+
+    fn of(error: TokenEndpointError) -> Finding {
+        // As a provider wraps it.
+        let error = TokenError::from(error);
+        Diagnosis::of(&error).unwrap().first().clone()
+    }
+
+    #[test]
+    fn each_number_is_its_own_cause_and_has_its_words() {
+        for (numbers, cause, who) in BY_NUMBER {
+            for number in *numbers {
+                let body = format!(
+                    r#"{{"error":"invalid_grant","error_codes":[{number}],
+                        "error_description":"AADSTS{number}: It did not work."}}"#
+                );
+                let finding = of(answer(ENTRA, false, 400, &body));
+                assert_eq!((finding.cause(), finding.who()), (*cause, *who), "{number}");
+                assert_eq!(finding.confidence(), Confidence::Certain);
+                assert!(finding.remedy().len() > 20 && finding.remedy().ends_with('.'), "{number}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_name_is_understood_without_a_number() {
+        for (name, cause, _) in BY_NAME {
+            let finding =
+                of(answer("https://idp.example/t", true, 400, &format!(r#"{{"error":"{name}"}}"#)));
+            assert_eq!(finding.cause(), *cause, "{name}");
+            assert!(finding.remedy().len() > 15, "{name}");
+            assert!(finding.commands().is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn missing_consent_leads_to_the_page_with_its_ids() {
+        let body = r#"{"error":"invalid_grant","suberror":"consent_required",
+            "error_description":"AADSTS65001: The user or administrator has not consented to use the application with ID '11112222-bbbb-3333-cccc-4444dddd5555' named 'Mailer'."}"#;
+        let asks = |of_user| of(answer(ENTRA, of_user, 400, body));
+        assert_eq!((asks(true).who(), asks(false).who()), (User, Administrator));
+        assert_eq!(
+            asks(false).commands()[0].as_str(),
+            "https://login.microsoftonline.com/contoso.example/v2.0/adminconsent\
+             ?client_id=11112222-bbbb-3333-cccc-4444dddd5555&redirect_uri=<REDIRECT_URI>\
+             &scope=<SCOPE>"
+        );
+        let imap = Context::new().with_endpoint(crate::provider::microsoft365::imap());
+        let error = answer(ENTRA, false, 400, body);
+        let diagnosis = Diagnosis::with(&error, &imap).unwrap();
+        let page = diagnosis.first().commands()[0].as_str();
+        assert!(page.ends_with("&scope=https%3A%2F%2Fps.outlook.com%2F.default"), "{page}");
+        // Words that are no id do not get into the page.
+        let hostile =
+            body.replace("11112222-bbbb-3333-cccc-4444dddd5555", "x&redirect_uri=https://evil");
+        let page = of(answer(ENTRA, false, 400, &hostile)).commands()[0].to_string();
+        assert!(page.contains("client_id=<CLIENT_ID>&") && !page.contains("evil"), "{page}");
+    }
+
+    #[test]
+    fn a_service_account_without_delegation_is_the_administrators_affair() {
+        let body =
+            r#"{"error":"unauthorized_client","error_description":"Client is unauthorized"}"#;
+        let finding = of(answer("https://oauth2.googleapis.com/token", false, 401, body));
+        assert_eq!(finding.who(), Administrator);
+        assert!(finding.commands()[0].as_str().starts_with("https://admin.google.com/"));
+    }
+
+    #[test]
+    fn a_throttle_and_a_dead_grant_are_known_without_a_number() {
+        for (status, body, cause) in [
+            (429, "{}", Cause::TokenServerBusy),
+            (503, "<html>", Cause::TokenServerBusy),
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"Token has been expired or revoked."}"#,
+                Cause::SignInRequired,
+            ),
+        ] {
+            assert_eq!(
+                of(answer("https://idp.example/t", true, status, body)).cause(),
+                cause,
+                "{body}"
+            );
+        }
+        let nothing = answer("https://idp.example/t", true, 400, r#"{"error":"teapot"}"#);
+        assert_eq!(Diagnosis::of(&nothing), None);
+    }
+
+    #[test]
+    fn a_token_server_that_is_not_there_is_the_networks_affair() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let cause = net::Error::Dial { host: "idp.example".into(), port: 443, source: refused };
+        let error = TokenError::from(NoAnswer::Http { url: ENTRA.into(), cause: Box::new(cause) });
+        assert_eq!(Diagnosis::of(&error).unwrap().first().cause(), Cause::ConnectionRefused);
+        let malformed = AccessToken::new("Bearer x").check().unwrap_err();
+        let error = TokenError::from(malformed);
+        assert_eq!(Diagnosis::of(&error).unwrap().first().cause(), Cause::TokenMalformed);
     }
 }

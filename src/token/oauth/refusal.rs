@@ -108,6 +108,12 @@ impl TokenEndpointError {
         hint(&self.codes, self.error())
     }
 
+    /// Whether a user took part, so that signing in again can help.
+    #[cfg(feature = "diagnosis")]
+    pub(crate) const fn of_user(&self) -> bool {
+        self.of_user
+    }
+
     /// What kind of failure it is.
     ///
     /// Decided by `error` and `suberror` where they are clear, and by Microsoft's numbers where
