@@ -41,13 +41,21 @@ pub struct SmtpClient {
     outcomes: VecDeque<Result<Receipt, Error>>,
     /// Of messages that were in flight when the connection was lost, while somebody asks for them.
     untold: VecDeque<Error>,
+    /// A sender was named that is to be taken back; see [`rehearse`](Self::rehearse).
+    rehearsing: bool,
 }
 
 ways_in!(SmtpClient, Error);
 
 impl SmtpClient {
     pub(crate) const fn new(driver: Driver<Core>, extensions: Extensions) -> Self {
-        Self { driver, extensions, outcomes: VecDeque::new(), untold: VecDeque::new() }
+        Self {
+            driver,
+            extensions,
+            outcomes: VecDeque::new(),
+            untold: VecDeque::new(),
+            rehearsing: false,
+        }
     }
 
     /// Whether a command can still be sent, as far as is known without asking the server: for pools
@@ -81,9 +89,7 @@ impl SmtpClient {
     pub(crate) async fn command(&mut self, name: &'static str) -> Result<Reply<'static>, Error> {
         let stage = Stage::Command(name);
         self.rest(stage).await?;
-        let started = self.driver.core_mut().command(name);
-        started.map_err(|error| Error::unwritable(name, error))?;
-        let reply = reply(&mut self.driver, stage).await?;
+        let reply = self.ask(name, name).await?;
         if reply.is_positive() { Ok(reply) } else { Err(Error::refused(stage, reply)) }
     }
 
@@ -113,7 +119,30 @@ impl SmtpClient {
         }
         let core = self.driver.core_mut();
         core.check_quiet().map_err(|fault| Error::Protocol { stage, fault })?;
-        if core.takes_commands() { Ok(()) } else { Err(Error::closed(core, stage)) }
+        if !core.takes_commands() {
+            return Err(Error::closed(core, stage));
+        }
+        if self.rehearsing {
+            self.ask("RSET", "RSET").await?;
+            self.rehearsing = false;
+        }
+        Ok(())
+    }
+
+    /// What is said from here on has to be taken back before anything else.
+    pub(crate) const fn set_rehearsing(&mut self) {
+        self.rehearsing = true;
+    }
+
+    /// A command and its reply, whatever it is. The connection must be at rest.
+    pub(crate) async fn ask(
+        &mut self,
+        name: &'static str,
+        line: &str,
+    ) -> Result<Reply<'static>, Error> {
+        let started = self.driver.core_mut().command(line);
+        started.map_err(|error| Error::unwritable(name, error))?;
+        reply(&mut self.driver, Stage::Command(name)).await
     }
 
     /// Messages that were begun over this connection.

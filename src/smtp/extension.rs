@@ -34,7 +34,7 @@ pub enum Extension {
 }
 
 impl Extension {
-    const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Pipelining,
         Self::Size,
         Self::EightBitMime,

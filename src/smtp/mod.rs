@@ -23,6 +23,7 @@
 //! | send to all recipients or to none | [`Envelope::all_or_nothing`] |
 //! | again, to those who were refused for now | [`Envelope::to_only`] |
 //! | a report of what became of the message | [`Envelope::with_dsn`] |
+//! | know whether sender and recipients would be refused, and send nothing | [`SmtpClient::rehearse`] |
 //! | do without an extension that a server has wrong | [`Endpoint::without`](crate::Endpoint::without) |
 //!
 //! | room | what lives there |
@@ -61,6 +62,7 @@ mod words;
 pub use address::{Address, AddressFlaw};
 pub use body::{Body, BodyError, Progress};
 pub use client::SmtpClient;
+pub use command::rehearse::Rehearsal;
 pub use command::send_all::{Pipeline, SendAll, Sent};
 pub use dsn::{Dsn, DsnError, Notify, Ret};
 pub use envelope::{Envelope, EnvelopeError};

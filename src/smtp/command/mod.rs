@@ -10,6 +10,7 @@ mod flow;
 pub(crate) mod noop;
 mod plan;
 pub(crate) mod quit;
+pub(crate) mod rehearse;
 pub(crate) mod rset;
 pub(crate) mod send;
 pub(crate) mod send_all;

@@ -74,6 +74,19 @@ pub(super) fn mail(
     ])
 }
 
+/// MAIL and every RCPT as lines, to be sent one by one.
+pub(crate) fn lines(
+    envelope: &Envelope,
+    parameters: Parameters,
+) -> Result<Vec<String>, Unwritable> {
+    let mut output = Output::new(false);
+    mail(envelope, parameters, &mut output)?;
+    let recipients = recipients(envelope, parameters)?;
+    let mail = String::from_utf8_lossy(output.unsent()).trim_end().to_owned();
+    let recipients = (0..recipients.len()).map(|n| recipients.get(n).to_owned());
+    Ok(std::iter::once(mail).chain(recipients).collect())
+}
+
 /// RCPT for every recipient.
 pub(super) fn recipients(
     envelope: &Envelope,

@@ -1,26 +1,24 @@
 //! SMTP as transcripts speak of it.
 
 use mailbearer::smtp::{self, Body, Dsn, Envelope, Notify, Receipt, Ret, Sent};
-use mailbearer::{Auth, Challenge, Endpoint, Failure, SmtpClient};
+use mailbearer::{Challenge, Connector, Endpoint, Failure, SmtpClient};
 
 use super::play::Session;
 use super::script::Call;
 use super::server::Aftermath;
-use crate::support::dial::PipeDial;
-use crate::support::tls;
 
 pub(crate) struct Smtp(SmtpClient);
 
 impl Session for Smtp {
     type Error = smtp::Error;
+    type Client = SmtpClient;
 
-    async fn connect(endpoint: Endpoint, auth: Auth, dial: PipeDial) -> Result<Self, smtp::Error> {
-        let connector = SmtpClient::builder(endpoint)
-            .auth(auth)
-            .dial(dial)
-            .tls(tls::client())
-            .ehlo_name("client.example");
-        connector.connect().await.map(Self)
+    fn connector(endpoint: Endpoint) -> Connector<SmtpClient> {
+        SmtpClient::builder(endpoint)
+    }
+
+    fn of(client: SmtpClient) -> Self {
+        Self(client)
     }
 
     async fn call(session: &mut Option<Self>, call: &Call) -> Result<String, smtp::Error> {
@@ -66,6 +64,14 @@ impl Session for Smtp {
             "send_for_id" => {
                 let receipt = client.send(&envelope(call), text(call, 2)).await?;
                 receipt.queue_id().unwrap_or("no name").to_owned()
+            }
+            // From and to, but no message.
+            "rehearse" => {
+                let rehearsal = client.rehearse(&envelope(call)).await?;
+                let refused: Vec<_> =
+                    rehearsal.refused().map(|(to, reply)| format!("{to} ({reply})")).collect();
+                let accepted: Vec<_> = rehearsal.accepted().map(|(to, _)| to).collect();
+                format!("to {}; not to {}", accepted.join(" "), refused.join(" "))
             }
             // Not a text, but how many octets.
             "send_octets" => {
