@@ -174,6 +174,15 @@ fn described(endpoint: &Endpoint) -> String {
     if profile.demands_id() {
         text.push_str(" id");
     }
+    #[cfg(feature = "smtp")]
+    {
+        let off = crate::smtp::Extension::ALL.into_iter();
+        let off = off.filter(|extension| profile.is_without(*extension));
+        let off: Vec<_> = off.map(|extension| format!("{extension:?}").to_lowercase()).collect();
+        if !off.is_empty() {
+            text.push_str(&format!(" without={}", off.join(",")));
+        }
+    }
     text
 }
 

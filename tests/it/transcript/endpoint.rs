@@ -5,7 +5,8 @@ use mailbearer::provider::{gmail, hve, microsoft365, outlook};
 use mailbearer::smtp::Extension;
 
 /// `microsoft365 pop`, `generic smtp_starttls`, and behind that what is changed on it: `inline`
-/// for a service that takes the initial response on the AUTH line, `host=…`, or
+/// for a service that takes the initial response on the AUTH line, `id` for one that demands ID,
+/// `host=…`, or
 /// `without=size,codes` for extensions of SMTP that are not used.
 pub(crate) fn endpoint(words: &[String]) -> Endpoint {
     let words: Vec<_> = words.iter().map(String::as_str).collect();
@@ -38,6 +39,10 @@ pub(crate) fn endpoint(words: &[String]) -> Endpoint {
             let profile = endpoint.profile().clone().with_inline_auth(true);
             endpoint.with_profile(profile)
         }
+        None if *change == "id" => {
+            let profile = endpoint.profile().clone().with_id_demanded(true);
+            endpoint.with_profile(profile)
+        }
         Some(("host", host)) => endpoint.with_host(host),
         Some(("without", extensions)) => {
             extensions.split(',').fold(endpoint, |endpoint, name| endpoint.without(extension(name)))
@@ -50,7 +55,7 @@ fn extension(name: &str) -> Extension {
     match name {
         "pipelining" => Extension::Pipelining,
         "size" => Extension::Size,
-        "codes" => Extension::EnhancedStatusCodes,
+        "codes" | "enhancedstatuscodes" => Extension::EnhancedStatusCodes,
         _ => panic!("no extension `{name}`"),
     }
 }

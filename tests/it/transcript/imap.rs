@@ -6,28 +6,24 @@ use mailbearer::imap::{self, AppendOptions, Event, Fetch, Flag, Mailbox, Message
 use mailbearer::imap::{BodyPart, Date, Extension, FetchItems, ListedMailbox, Mailboxes, Messages};
 use mailbearer::imap::{MailboxStatus, Part, Parts, Role, Search, SearchResult, SearchReturn};
 use mailbearer::imap::{Section, SeqSet, StatusItem, Text, Uid, UidSet, Upload};
-use mailbearer::{Auth, Challenge, Endpoint, Failure, ImapClient};
+use mailbearer::{Challenge, Connector, Endpoint, Failure, ImapClient};
 
 use super::play::Session;
 use super::script::Call;
 use super::server::Aftermath;
-use crate::support::dial::PipeDial;
-use crate::support::tls;
 
 pub(crate) struct Imap(ImapClient);
 
-impl Imap {
-    pub(crate) const fn of(client: ImapClient) -> Self {
-        Self(client)
-    }
-}
-
 impl Session for Imap {
     type Error = imap::Error;
+    type Client = ImapClient;
 
-    async fn connect(endpoint: Endpoint, auth: Auth, dial: PipeDial) -> Result<Self, imap::Error> {
-        let connector = ImapClient::builder(endpoint).auth(auth).dial(dial).tls(tls::client());
-        connector.connect().await.map(Self)
+    fn connector(endpoint: Endpoint) -> Connector<ImapClient> {
+        ImapClient::builder(endpoint)
+    }
+
+    fn of(client: ImapClient) -> Self {
+        Self(client)
     }
 
     async fn call(session: &mut Option<Self>, call: &Call) -> Result<String, imap::Error> {

@@ -30,6 +30,8 @@
 //! Further fields are `message`, `reply` and `challenge`. An `# or-error:` is also right where
 //! octets come late, as those behind the answer to STARTTLS may.
 //!
+//! What a `wirelog::Recorder` wrote is a transcript as well; `recorded` says what else may be in it.
+//!
 //! Each transcript is played whole, when its trace must show none of the secrets; octet by octet; with the connection closing at every flight
 //! and, in those up to 2 KiB, at every octet; and with the client's future dropped at the same
 //! places. Time is virtual: a play in which anybody waits in vain fails at once.
@@ -39,6 +41,7 @@ mod harness;
 pub(crate) mod imap;
 pub(crate) mod play;
 mod pop;
+pub(crate) mod recorded;
 pub(crate) mod script;
 mod server;
 mod smtp;
@@ -50,7 +53,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use mailbearer::wirelog::Recorder;
 use play::play;
+use recorded::{NOT_DERIVED, NOT_REPLAYABLE};
 use script::{Step, Transcript};
 use server::{Cut, Mode};
 
@@ -84,6 +89,42 @@ fn after_a_dropped_future_the_next_command_gets_its_own_answer() {
             cuts(transcript).into_iter().filter(|cut| before_the_client_goes_on(transcript, *cut));
         seen.map(Mode::Drop).collect()
     });
+}
+
+#[test]
+fn what_is_recorded_of_any_dialogue_replays_and_shows_nothing_private() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let mut problems = Vec::new();
+    let mut replayed = 0;
+    for path in files(&root) {
+        let transcript = Transcript::read(&path).expect("the transcript is read elsewhere");
+        let recording = match play_recorded(&transcript, Mode::Whole) {
+            Ok(recorder) => recorder.to_string(),
+            Err(problem) => panic!("{}: {problem}", transcript.name),
+        };
+        let mut problem = |what: String| {
+            problems.push(format!("{}: {what}\n{recording}", transcript.name));
+        };
+        let user = transcript.auth[1].split('@').next().unwrap_or_default();
+        if let Some(shown) = transcript.secrets().iter().find(|it| recording.contains(*it)) {
+            problem(format!("shows the secret {shown}"));
+        }
+        if recording.contains(&format!("{user}@")) {
+            problem(format!("shows the local part {user}"));
+        }
+        for replay in recorded::transcripts(&transcript.name, &recording) {
+            match replay {
+                Err(why) if why.contains(NOT_DERIVED) || why.contains(NOT_REPLAYABLE) => {}
+                Err(why) => problem(why),
+                Ok(replay) => match play_any(&replay, Mode::Whole) {
+                    Ok(()) => replayed += 1,
+                    Err(why) => problem(why),
+                },
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+    assert!(replayed > 150, "{replayed} recordings were replayed");
 }
 
 /// Before and after every flight of the server; in short transcripts, also within.
@@ -168,13 +209,20 @@ fn past(transcript: &Transcript, cut: Cut) -> u64 {
     hasher.finish()
 }
 
+/// Plays it, and records it if it is played whole.
 fn play_any(transcript: &Transcript, mode: Mode) -> Result<(), String> {
+    play_recorded(transcript, mode).map(drop)
+}
+
+fn play_recorded(transcript: &Transcript, mode: Mode) -> Result<Recorder, String> {
+    let recorder = Recorder::new();
     match transcript.protocol() {
-        "imap" => play::<imap::Imap>(transcript, mode),
-        "pop" => play::<pop::Pop>(transcript, mode),
-        "smtp" => play::<smtp::Smtp>(transcript, mode),
+        "imap" => play::<imap::Imap>(transcript, mode, &recorder),
+        "pop" => play::<pop::Pop>(transcript, mode, &recorder),
+        "smtp" => play::<smtp::Smtp>(transcript, mode, &recorder),
         other => Err(format!("no protocol `{other}`")),
     }
+    .map(|()| recorder)
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {

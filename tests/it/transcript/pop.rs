@@ -1,21 +1,23 @@
 //! POP3 as transcripts speak of it.
 
-use mailbearer::{Auth, Challenge, Endpoint, Failure as _, PopClient, pop};
+use mailbearer::{Challenge, Connector, Endpoint, Failure as _, PopClient, pop};
 
 use super::play::Session;
 use super::script::Call;
 use super::server::Aftermath;
-use crate::support::dial::PipeDial;
-use crate::support::tls;
 
 pub(crate) struct Pop(PopClient);
 
 impl Session for Pop {
     type Error = pop::Error;
+    type Client = PopClient;
 
-    async fn connect(endpoint: Endpoint, auth: Auth, dial: PipeDial) -> Result<Self, pop::Error> {
-        let connector = PopClient::builder(endpoint).auth(auth).dial(dial).tls(tls::client());
-        connector.connect().await.map(Self)
+    fn connector(endpoint: Endpoint) -> Connector<PopClient> {
+        PopClient::builder(endpoint)
+    }
+
+    fn of(client: PopClient) -> Self {
+        Self(client)
     }
 
     async fn call(session: &mut Option<Self>, call: &Call) -> Result<String, pop::Error> {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use super::recorded;
+
 /// One file under `tests/transcripts`.
 pub(crate) struct Transcript {
     /// Directory and file name.
@@ -17,6 +19,8 @@ pub(crate) struct Transcript {
     /// Other endings that are right when the octets come one by one.
     pub(crate) alternatives: Vec<Ending>,
     pub(crate) steps: Vec<Step>,
+    /// Calls may fail: what a recording says of them is their lines.
+    pub(crate) calls_may_fail: bool,
 }
 
 /// One call of the API: `uid_fetch 1:* envelope => …`.
@@ -68,6 +72,9 @@ impl Transcript {
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
         let tail: Vec<_> = path.iter().rev().take(2).map(|part| part.to_string_lossy()).collect();
         let name = tail.into_iter().rev().collect::<Vec<_>>().join("/");
+        if recorded::is_one(&text) {
+            return recorded::transcripts(&name, &text).swap_remove(0);
+        }
         Self::parse(name, &text)
     }
 
@@ -80,6 +87,7 @@ impl Transcript {
             ending: Ending::Ok,
             alternatives: Vec::new(),
             steps: vec![Step::Dial],
+            calls_may_fail: false,
         };
         let mut endings = Vec::new();
         for (number, line) in (1..).zip(text.split_terminator('\n')) {
@@ -107,16 +115,20 @@ impl Transcript {
         Ok(())
     }
 
-    /// Lines of one side that follow each other are one flight.
     fn says(&mut self, said: &str, client: bool) {
         // An empty line may have lost the space that ends `C: `.
         let said = said.strip_prefix(' ').unwrap_or(said);
+        self.says_octets(octets(said), client);
+    }
+
+    /// Lines of one side that follow each other are one flight.
+    pub(super) fn says_octets(&mut self, said: Vec<u8>, client: bool) {
         match (self.steps.last_mut(), client) {
             (Some(Step::Client(flight)), true) | (Some(Step::Server(flight)), false) => {
-                flight.extend(octets(said));
+                flight.extend(said);
             }
-            (_, true) => self.steps.push(Step::Client(octets(said))),
-            (_, false) => self.steps.push(Step::Server(octets(said))),
+            (_, true) => self.steps.push(Step::Client(said)),
+            (_, false) => self.steps.push(Step::Server(said)),
         }
     }
 
@@ -142,6 +154,17 @@ impl Transcript {
         service.split('_').next().unwrap_or_default()
     }
 
+    /// The name that the client gives of itself in SMTP.
+    pub(crate) fn ehlo_name(&self) -> Option<String> {
+        self.steps.iter().find_map(|step| match step {
+            Step::Client(flight) => {
+                let line = flight.strip_prefix(b"EHLO ")?.strip_suffix(b"\r\n")?;
+                Some(String::from_utf8_lossy(line).into_owned())
+            }
+            _ => None,
+        })
+    }
+
     /// Everything secret in the file: tokens and passwords.
     pub(crate) fn secrets(&self) -> &[String] {
         self.auth.get(2..).unwrap_or_default()
@@ -155,7 +178,7 @@ impl Transcript {
 }
 
 /// The octets of a line, with its CRLF. `\x` and two digits are any octet; nothing else is escaped.
-fn octets(said: &str) -> Vec<u8> {
+pub(super) fn octets(said: &str) -> Vec<u8> {
     let mut octets = Vec::with_capacity(said.len() + 2);
     let mut rest = said;
     while let Some(at) = rest.find("\\x") {
@@ -178,7 +201,7 @@ fn octets(said: &str) -> Vec<u8> {
 }
 
 /// Words at spaces; what stands in double or single quotes may contain them.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = None::<String>;
     let mut quote = None;
