@@ -148,6 +148,10 @@ mod documents {
     #[doc = include_str!("../docs/design.md")]
     struct Design;
 
+    #[cfg(feature = "diagnosis")]
+    #[doc = include_str!("../docs/setup/checks.md")]
+    struct Checks;
+
     #[doc = include_str!("../docs/setup/gmail.md")]
     struct Gmail;
 
