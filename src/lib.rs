@@ -60,6 +60,7 @@
 //! | connect again and again, with one's own roots, deadlines and limits | [`Connector`] |
 //! | go through a SOCKS5 or HTTP proxy | `net::proxy` (feature `proxy`) |
 //! | name a server, or take a known one | [`Endpoint`], [`provider`] |
+//! | find the servers of a domain | `discover` (feature `discover`) |
 //! | decide what to do after a failure | [`Failure`], [`Retry`] |
 //! | learn why it failed, and who can change it | `Diagnosis`, `diagnosis` (feature `diagnosis`) |
 //! | test a program | `testing` (feature `testing`) |
@@ -85,6 +86,9 @@ pub mod danger;
 #[cfg(feature = "diagnosis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "diagnosis")))]
 pub mod diagnosis;
+#[cfg(feature = "discover")]
+#[cfg_attr(docsrs, doc(cfg(feature = "discover")))]
+pub mod discover;
 mod endpoint;
 mod failure;
 mod fault;
