@@ -33,7 +33,7 @@ impl Mailbox {
         self.session.run(command, Stage::Command(C::NAME)).await
     }
 
-    fn state(&self) -> &Selected {
+    pub(super) fn state(&self) -> &Selected {
         self.session.core().selected().unwrap_or(&NOWHERE)
     }
 

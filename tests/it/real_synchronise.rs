@@ -1,7 +1,9 @@
 //! Modification sequences, resynchronising and searching by them, at a real server.
 
+use std::time::Duration;
+
 use mailbearer::imap::{
-    AppendOptions, Error, Event, Extension, Fetch, Flag, Mailbox, Message, QResync, Search,
+    AppendOptions, Date, Error, Event, Extension, Fetch, Flag, Mailbox, Message, QResync, Search,
     SelectOptions, StatusItem, StoreFlags, Uid, UidSet,
 };
 use mailbearer::{Failure, ImapClient};
@@ -153,5 +155,48 @@ async fn what_is_expunged_and_moved_after_qresync_is_told_by_uid() {
     }
     assert_eq!(gone, [UidSet::from(all[0]), UidSet::from(all[1])]);
     assert_eq!(inbox.exists(), 1);
+    imap.logout().await.expect("LOGOUT");
+}
+
+#[tokio::test]
+async fn save_dates_previews_and_ages_are_told_and_searched() {
+    let mut imap = Person::new("synchronise").imap().await;
+    let all = fill(&mut imap, &["one", "two"]).await;
+    let inbox = imap.select("INBOX").await.expect("SELECT");
+    let items = Fetch::internal_date().save_date().preview();
+    let messages = inbox.uid_fetch(UidSet::all(), items).await.expect("UID FETCH");
+    let messages = messages.collect().await.expect("UID FETCH");
+    assert_eq!(uids(&messages), all);
+    for (message, word) in messages.iter().zip(["one", "two"]) {
+        let preview = message.preview().expect("a preview").to_str_lossy().into_owned();
+        assert_eq!(preview, format!("hello {word}"));
+        let saved = message.save_date().and_then(|date| date.to_system_time());
+        let received = message.internal_date().and_then(|date| date.to_system_time());
+        let since = saved.expect("a save date").duration_since(received.expect("a date"));
+        assert!(since.expect("it was saved once it was here").as_secs() < 3600);
+    }
+    let items = Fetch::uid().preview_if_ready();
+    let lazy = inbox.uid_fetch(all[0], items).await.expect("UID FETCH").collect().await;
+    assert_eq!(lazy.expect("UID FETCH").len(), 1);
+
+    let every = Search::all;
+    let hour = Duration::from_secs(3600);
+    let long_ago = Date::new(1999, 1, 1).expect("a day");
+    for (search, found) in [
+        (every().younger(hour), 2),
+        (every().older(hour), 0),
+        (every().not(every().older(hour)).unseen(), 2),
+        (every().saved_since(long_ago), 2),
+        (every().saved_before(long_ago), 0),
+        (every().saved_on(long_ago), 0),
+        (every().save_date_supported(), 2),
+    ] {
+        let result = inbox.uid_search(search.clone()).await;
+        assert_eq!(result.expect("UID SEARCH").count(), found, "{search:?}");
+    }
+    // Dovecot 2.3 has no OBJECTID.
+    let items = Fetch::uid().email_id();
+    let error = inbox.uid_fetch(UidSet::all(), items).await.expect_err("it is not offered");
+    assert!(matches!(error, Error::Unsupported { .. }), "{error}");
     imap.logout().await.expect("LOGOUT");
 }

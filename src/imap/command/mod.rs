@@ -31,9 +31,12 @@ pub(crate) mod modifier;
 pub(crate) mod r#move;
 pub(crate) mod namespace;
 pub(crate) mod noop;
+pub(crate) mod object_id;
+pub(crate) mod preview;
 pub(crate) mod qresync;
 pub(crate) mod raw;
 pub(crate) mod rename;
+pub(crate) mod save_date;
 #[cfg(test)]
 pub(crate) mod script;
 pub(crate) mod search;
@@ -43,6 +46,7 @@ pub(crate) mod starttls;
 pub(crate) mod status;
 pub(crate) mod store;
 pub(crate) mod subscribe;
+pub(crate) mod within;
 
 use bytes::Bytes;
 

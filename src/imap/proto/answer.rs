@@ -178,6 +178,11 @@ impl Core {
                     state.apply(code);
                 }
             }
+            // CREATE tells that of another mailbox.
+            Some(code @ Code::MailboxId(_)) => match &mut self.entering {
+                Some(entering) => entering.apply(code),
+                None => return false,
+            },
             Some(Code::Closed) => {}
             _ => return false,
         }

@@ -50,6 +50,8 @@ pub enum Code {
     InUse,
     /// `LIMIT`: a limit of the server was reached.
     Limit,
+    /// `MAILBOXID`: an identifier of the mailbox that renaming does not change (RFC 8474).
+    MailboxId(String),
     /// `MODIFIED`: these messages had changed, and were not changed.
     Modified(Modified),
     /// `NOMODSEQ`: the mailbox keeps no modification sequences.
@@ -204,6 +206,7 @@ impl Code {
             Self::HighestModSeq(_) => "HIGHESTMODSEQ",
             Self::InUse => "INUSE",
             Self::Limit => "LIMIT",
+            Self::MailboxId(_) => "MAILBOXID",
             Self::Modified(_) => "MODIFIED",
             Self::NoModSeq => "NOMODSEQ",
             Self::NonExistent => "NONEXISTENT",
@@ -252,6 +255,7 @@ impl Code {
             ),
             b"INUSE" => Self::InUse,
             b"LIMIT" => Self::Limit,
+            b"MAILBOXID" => Self::MailboxId(object_id(arguments)?.to_owned()),
             b"MODIFIED" => {
                 Self::Modified(Modified(NumberSet::of_ranges(NumberSet::parse_closed(arguments)?)))
             }
@@ -277,6 +281,15 @@ impl Code {
             _ => return None,
         })
     }
+}
+
+/// An identifier in parentheses (RFC 8474 section 7).
+pub(crate) fn object_id(value: &[u8]) -> Option<&str> {
+    let list = value.strip_prefix(b"(").and_then(|list| list.strip_suffix(b")"));
+    let id = std::str::from_utf8(list.unwrap_or(value).trim_ascii()).ok()?;
+    let is_id = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'-');
+    let is_nil = list.is_none() && id.eq_ignore_ascii_case("NIL");
+    (matches!(id.len(), 1..=255) && id.bytes().all(is_id) && !is_nil).then_some(id)
 }
 
 /// A list of strings, with or without parentheses (RFC 9051 section 7.1, BADCHARSET).

@@ -23,6 +23,7 @@ pub(crate) struct Selected {
     pub(crate) highest_mod_seq: Option<u64>,
     /// It keeps no modification sequences.
     pub(crate) no_mod_seq: bool,
+    pub(crate) mailbox_id: Option<String>,
 }
 
 impl Selected {
@@ -40,6 +41,7 @@ impl Selected {
             first_unseen: None,
             highest_mod_seq: None,
             no_mod_seq: false,
+            mailbox_id: None,
         }
     }
 
@@ -71,6 +73,7 @@ impl Selected {
                 (self.highest_mod_seq, self.no_mod_seq) = (Some(*mod_seq), false);
             }
             Code::NoModSeq => (self.highest_mod_seq, self.no_mod_seq) = (None, true),
+            Code::MailboxId(id) => self.mailbox_id = Some(id.clone()),
             Code::ReadOnly => self.read_only = true,
             Code::ReadWrite => self.read_only = false,
             _ => {}

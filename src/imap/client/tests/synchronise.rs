@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::*;
-use crate::imap::{QResync, Search, SelectOptions};
+use crate::imap::{Date, QResync, Search, SelectOptions, StatusItem};
 
 const BOTH: &str = "IMAP4rev1 ENABLE CONDSTORE QRESYNC ESEARCH";
 
@@ -239,6 +239,60 @@ async fn a_long_conditional_change_is_joined_from_its_pieces() {
     let stored = inbox.uid_store_unchanged_since(uids, 5, done).await.unwrap();
     assert_eq!(stored.modified().to_string(), "3,5,5999");
     assert_eq!(stored.messages().len(), 1);
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_extensions_ask_for_is_written_as_their_rfcs_say() {
+    let (mut client, server) = client_of(
+        "IMAP4rev1 OBJECTID SAVEDATE PREVIEW WITHIN",
+        r"
+        C: A1 SELECT foo
+        S: * OK [MAILBOXID (F2212ea87-6097-4256-9d51-71338625)] Ok
+        S: A1 OK done
+        C: A2 CREATE bar
+        S: A2 OK [MAILBOXID (F6352ae03-b7f5-463c-896f-d8b48ee3)] Completed
+        C: A3 STATUS bar (MAILBOXID)
+        S: * STATUS bar (MAILBOXID (F6352ae03-b7f5-463c-896f-d8b48ee3))
+        S: A3 OK Completed
+        C: A4 UID FETCH 1:* (EMAILID THREADID SAVEDATE PREVIEW (LAZY) PREVIEW)
+        S: A4 OK Completed
+        C: A5 UID SEARCH EMAILID M6d99ac3275bb4e OR THREADID T64b478a75b7ea9 SAVEDATESUPPORTED
+        S: * SEARCH 1
+        S: A5 OK Completed
+        C: A6 UID SEARCH SAVEDBEFORE 28-Dec-2014 SAVEDON 28-Dec-2014 NOT SAVEDSINCE 28-Dec-2014
+        S: * SEARCH
+        S: A6 OK Completed
+        C: A7 UID SEARCH UNSEEN YOUNGER 259200 OLDER 60
+        S: * SEARCH 4 8
+        S: A7 OK Completed
+        ",
+    )
+    .await;
+    client.select("foo").await.unwrap();
+    client.create("bar").await.unwrap();
+    let foo = "F2212ea87-6097-4256-9d51-71338625";
+    assert_eq!(client.selected().unwrap().mailbox_id(), Some(foo));
+    let status = client.status("bar", [StatusItem::MailboxId]).await.unwrap();
+    assert_eq!(status.mailbox_id(), Some("F6352ae03-b7f5-463c-896f-d8b48ee3"));
+    let inbox = client.selected().unwrap();
+    let items = Fetch::uid().email_id().thread_id().save_date().preview_if_ready().preview();
+    let messages = inbox.uid_fetch(UidSet::all(), items).await.unwrap();
+    assert!(messages.collect().await.unwrap().is_empty());
+    let all = Search::all;
+    let either = (all().thread_id("T64b478a75b7ea9"), all().save_date_supported());
+    let ids = all().email_id("M6d99ac3275bb4e").or(either.0, either.1);
+    assert_eq!(inbox.uid_search(ids).await.unwrap().count(), 1);
+    let day = Date::new(2014, 12, 28).unwrap();
+    let saved = all().saved_before(day).saved_on(day).not(all().saved_since(day));
+    assert!(inbox.uid_search(saved).await.unwrap().is_empty());
+    let (young, old) = (Duration::from_secs(259_200), Duration::from_secs(60));
+    let ages = all().unseen().younger(young).older(old);
+    assert_eq!(inbox.uid_search(ages).await.unwrap().count(), 2);
+    for bad in ["", "a b", "a\r\nA9 LOGOUT"] {
+        assert!(matches!(inbox.uid_search(all().email_id(bad)).await, Err(Error::Misuse(_))));
+    }
     drop(client);
     server.await.unwrap();
 }

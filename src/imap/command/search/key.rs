@@ -41,6 +41,7 @@ enum Token {
     /// An argument of an extension: a number, a word of our own, a string that needs no charset.
     Number(u64),
     Argument(&'static str),
+    Atom(String),
     Quoted(String),
     Uids(UidSet),
     Numbers(SeqSet),
@@ -334,7 +335,17 @@ impl Search {
         self.with(Token::Number(number))
     }
 
-    /// A word as an argument.
+    /// A day as an argument.
+    pub(in crate::imap::command) fn day(self, day: Date) -> Self {
+        self.with(Token::Day(day))
+    }
+
+    /// A word from outside as an argument.
+    pub(in crate::imap::command) fn atom(self, word: String) -> Self {
+        self.with(Token::Atom(word))
+    }
+
+    /// A word of our own as an argument.
     pub(in crate::imap::command) fn argument(self, word: &'static str) -> Self {
         self.with(Token::Argument(word))
     }
@@ -370,6 +381,7 @@ impl Search {
                 Token::Octets(octets) => line.raw(octets),
                 Token::Number(number) => line.raw(number),
                 Token::Argument(word) => line.raw(word),
+                Token::Atom(word) => line.atom("what is sought", word)?,
                 Token::Quoted(string) => line.string("what is sought", string.as_bytes())?,
                 Token::Uids(set) => line.raw(set),
                 Token::Numbers(set) => line.raw(set),
