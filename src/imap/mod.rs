@@ -81,6 +81,7 @@ pub use command::namespace::{NamespacePrefix, Namespaces};
 pub use command::qresync::{QResync, Resynced};
 pub use command::raw::{RawCommand, RawOutcome};
 pub use command::search::{Search, SearchResult, SearchReturn};
+pub use command::search_res::SavedSearch;
 pub use command::select::SelectOptions;
 pub use command::status::{MailboxStatus, StatusItem};
 pub use command::store::StoreFlags;

@@ -3,6 +3,7 @@ mod flights;
 mod idle;
 mod lists;
 mod parts;
+mod saved;
 mod synchronise;
 mod upload;
 

@@ -7,7 +7,6 @@
 //!
 //! COPYUID may also come untagged, and at Exchange even without `* OK`.
 
-use std::fmt;
 use std::num::NonZeroU32;
 
 use bytes::Bytes;
@@ -57,6 +56,8 @@ impl CopyResult {
 pub(super) struct Tally {
     /// The messages that the other mailbox has now, as far as commands were granted.
     granted: UidSet,
+    /// Of what a search had left at the server, nobody knows which they are.
+    granted_saved: bool,
     pub(super) copied: CopyResult,
     pub(super) expunged: Vec<u32>,
 }
@@ -65,8 +66,10 @@ impl Tally {
     /// A command was granted.
     pub(super) fn grant(mut self, which: Which, reply: &Reply) -> Self {
         self.copied.take(reply.code());
-        if let Which::Uids(uids) = which {
-            self.granted.add(&uids);
+        match which {
+            Which::Uids(uids) if uids.saved_by() != 0 => self.granted_saved = true,
+            Which::Uids(uids) => self.granted.add(&uids),
+            Which::Numbers(_) => {}
         }
         self
     }
@@ -76,7 +79,7 @@ impl Tally {
         self.copied.take(error.code());
         let mut done = self.granted;
         self.copied.copied.iter().for_each(|told| done.add(&told.sources()));
-        if done.is_empty() && self.expunged.is_empty() {
+        if done.is_empty() && self.expunged.is_empty() && !self.granted_saved {
             return error;
         }
         let Self { copied, expunged, .. } = self;
@@ -145,21 +148,16 @@ pub(super) enum Which {
     Numbers(SeqSet),
 }
 
-impl fmt::Display for Which {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Uids(set) => set.fmt(f),
-            Self::Numbers(set) => set.fmt(f),
-        }
-    }
-}
-
 impl Which {
-    /// What a command begins with.
-    pub(super) const fn prefix(&self) -> &'static str {
+    /// Begins a command with this verb.
+    pub(super) fn encode<'a>(
+        &self,
+        line: &'a mut Line,
+        verb: &'static str,
+    ) -> Result<&'a mut Line, Misuse> {
         match self {
-            Self::Uids(_) => "UID ",
-            Self::Numbers(_) => "",
+            Self::Uids(set) => line.raw(format_args!("UID {verb} ")).uids(set),
+            Self::Numbers(set) => Ok(line.raw(format_args!("{verb} {set}"))),
         }
     }
 }
@@ -182,8 +180,7 @@ impl Command for Copy {
     type Output = Tally;
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
-        let (prefix, which) = (self.which.prefix(), &self.which);
-        line.raw(format_args!("{prefix}COPY {which} ")).mailbox(&self.to)?;
+        self.which.encode(line, "COPY")?.raw(" ").mailbox(&self.to)?;
         Ok(())
     }
 

@@ -71,7 +71,7 @@ impl Command for Expunge {
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         match &self.uids {
             None => line.raw("EXPUNGE"),
-            Some(uids) => line.raw("UID EXPUNGE ").raw(uids),
+            Some(uids) => line.raw("UID EXPUNGE ").uids(uids)?,
         };
         Ok(())
     }

@@ -115,7 +115,7 @@ impl Command for UidFetch {
     type Output = ();
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
-        self.items.encode(line.raw(format_args!("UID FETCH {} ", self.uids)))
+        self.items.encode(line.raw("UID FETCH ").uids(&self.uids)?.raw(" "))
     }
 
     fn needs(&self) -> &[Need] {

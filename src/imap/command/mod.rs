@@ -40,6 +40,7 @@ pub(crate) mod save_date;
 #[cfg(test)]
 pub(crate) mod script;
 pub(crate) mod search;
+pub(crate) mod search_res;
 pub(crate) mod select;
 pub(crate) mod select_if;
 pub(crate) mod starttls;

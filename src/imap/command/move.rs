@@ -206,8 +206,7 @@ impl Command for Move {
     type Output = Tally;
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
-        let (prefix, which) = (self.which.prefix(), &self.which);
-        line.raw(format_args!("{prefix}MOVE {which} ")).mailbox(&self.to)?;
+        self.which.encode(line, "MOVE")?.raw(" ").mailbox(&self.to)?;
         Ok(())
     }
 

@@ -111,6 +111,8 @@ impl ImapClient {
     /// # Cancel safety
     /// See [`ImapClient`].
     pub async fn raw(&mut self, command: RawCommand) -> Result<RawOutcome, Error> {
+        // It may be a search.
+        self.mailbox.session.core_mut().forget_saved();
         self.run(Raw { command, untagged: Vec::new() }).await
     }
 }

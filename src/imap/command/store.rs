@@ -144,8 +144,7 @@ impl Command for Store<'_> {
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         let StoreFlags { item, silent, flags, modifiers, .. } = &self.change;
         let silent = if *silent { ".SILENT" } else { "" };
-        let (prefix, which) = (self.which.prefix(), &self.which);
-        modifiers.encode(line.raw(format_args!("{prefix}STORE {which}")))?;
+        modifiers.encode(self.which.encode(line, "STORE")?)?;
         line.raw(format_args!(" {item}{silent} ")).flags(flags)?;
         Ok(())
     }

@@ -174,6 +174,10 @@ impl Core {
                 | Code::ReadOnly
                 | Code::ReadWrite),
             ) => {
+                if matches!(code, Code::UidValidity(_)) {
+                    // RFC 5182 section 2.1.
+                    self.forget_saved();
+                }
                 if let Some(state) = self.state() {
                     state.apply(code);
                 }
@@ -306,7 +310,10 @@ impl Core {
             }
             Claims::Nothing | Claims::Data(_) => return false,
         };
-        message.uid().is_some_and(|uid| set.contains(uid) || set.names_the_last() && is_last())
+        let is_saved = set.saved_by() != 0;
+        message
+            .uid()
+            .is_some_and(|uid| is_saved || set.contains(uid) || set.names_the_last() && is_last())
     }
 
     /// The tagged answer has come: what it means for the session.
@@ -325,6 +332,9 @@ impl Core {
             // A SELECT that fails leaves no mailbox selected (RFC 9051 section 6.3.2).
             Effect::Select { .. } => self.selected = self.entering.take().filter(|_| granted),
             Effect::Unselect => self.selected = self.leaving.take().filter(|_| !granted),
+            // RFC 5182 section 2.1; by its example 5 a refused search empties it in any case.
+            Effect::Search { saves: true } if granted => self.saved = pending.tag,
+            Effect::Search { .. } if !granted => self.forget_saved(),
             _ => {}
         }
         Ok(match pending.abandoned {

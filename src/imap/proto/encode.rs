@@ -7,7 +7,8 @@ use bytes::Bytes;
 use memchr::memchr3;
 
 use crate::Misuse;
-use crate::imap::types::{Capabilities, Flag, MailboxName};
+use crate::imap::proto::Tag;
+use crate::imap::types::{Capabilities, Flag, MailboxName, UidSet};
 
 /// Which literals need not wait for the server (RFC 7888).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,19 +66,44 @@ pub(crate) struct Line {
     literals: Literals,
     /// The server takes UTF-8 in quotes, and names in UTF-8 (RFC 6855).
     utf8: bool,
+    /// The search of which the server keeps what it has found.
+    saved: Tag,
     pieces: Vec<Piece>,
     text: Vec<u8>,
 }
 
 impl Line {
     pub(crate) const fn new(literals: Literals) -> Self {
-        Self { literals, utf8: false, pieces: Vec::new(), text: Vec::new() }
+        Self { literals, utf8: false, saved: Tag::NONE, pieces: Vec::new(), text: Vec::new() }
     }
 
     /// For a server that has been told `ENABLE UTF8=ACCEPT`.
     pub(crate) const fn utf8(mut self, utf8: bool) -> Self {
         self.utf8 = utf8;
         self
+    }
+
+    /// For a server that keeps what this search has found.
+    pub(crate) const fn saved(mut self, saved: Tag) -> Self {
+        self.saved = saved;
+        self
+    }
+
+    /// A set of UIDs. What the server was to keep must be what it keeps: else `$` would name other
+    /// messages (RFC 5182).
+    pub(crate) fn uids(&mut self, set: &UidSet) -> Result<&mut Self, Misuse> {
+        let refuse = |why: &str| Err(Misuse::Argument { what: "set of UIDs", why: why.to_owned() });
+        match set.saved_by() {
+            0 => {}
+            _ if set.names_others() => {
+                return refuse("what a search has left at the server cannot be joined with others");
+            }
+            by if by != self.saved.number() => {
+                return refuse("what it stands for is no longer kept by the server");
+            }
+            _ => {}
+        }
+        Ok(self.raw(set))
     }
 
     /// Text of our own: verbs, numbers, parentheses, spaces. Never an argument from outside.

@@ -55,6 +55,11 @@ impl Tag {
     /// That of no command.
     pub(crate) const NONE: Self = Self(0);
 
+    /// Its number; 0 for that of no command.
+    pub(crate) const fn number(self) -> u32 {
+        self.0
+    }
+
     /// That of the command so many behind this one.
     pub(crate) const fn next(self, commands: u32) -> Self {
         Self(self.0.wrapping_add(commands))
@@ -119,6 +124,10 @@ pub(crate) enum Effect {
     Unselect,
     /// Makes the server do what it does on demand only: these words may be confirmed.
     Enable(Vec<&'static str>),
+    /// Searches, and the server may keep what it finds.
+    Search {
+        saves: bool,
+    },
     /// Asks for TLS.
     StartTls,
     /// Logs in.
@@ -176,6 +185,8 @@ pub(crate) struct Core {
     entering: Option<Selected>,
     /// The mailbox that a CLOSE in flight will leave.
     leaving: Option<Selected>,
+    /// The search of which the server keeps what it has found (RFC 5182).
+    saved: Tag,
     events: Events,
     /// What the last [`Step::Fetched`] is about. It is large, and steps are passed on with every
     /// octet that comes.
@@ -236,6 +247,7 @@ impl Core {
             selected: None,
             entering: None,
             leaving: None,
+            saved: Tag::NONE,
             events: Events::new(limits.events, limits.response),
             fetched: None,
             dividing: false,
@@ -257,7 +269,8 @@ impl Core {
 
     /// A command to be written and given to [`start`](Self::start).
     pub(crate) fn line(&self) -> Line {
-        Line::new(Literals::of(&self.capabilities)).utf8(self.takes_utf8())
+        let line = Line::new(Literals::of(&self.capabilities)).utf8(self.takes_utf8());
+        line.saved(self.saved)
     }
 
     /// Sends a command.
@@ -357,6 +370,12 @@ impl Core {
             }
             _ => {}
         }
+        if matches!(
+            effect,
+            Effect::Select { .. } | Effect::Unselect | Effect::Search { saves: true }
+        ) {
+            self.forget_saved();
+        }
         self.watched = matches!(effect, Effect::Idle | Effect::Poll);
         let tag = Tag(self.tags);
         self.queue.push_back(Pending {
@@ -368,6 +387,11 @@ impl Core {
             handed: 0,
         });
         tag
+    }
+
+    /// The server may keep something else now than it did.
+    pub(crate) const fn forget_saved(&mut self) {
+        self.saved = Tag::NONE;
     }
 
     /// The login of this connection, to tell why it failed.
@@ -572,7 +596,10 @@ impl Core {
     fn forget_unbegun(&mut self) {
         let forgets = |pending: &Pending| {
             !pending.begun
-                && matches!(pending.effect, Effect::None | Effect::Stream | Effect::Parts)
+                && matches!(
+                    pending.effect,
+                    Effect::None | Effect::Stream | Effect::Parts | Effect::Search { saves: false }
+                )
         };
         let queue = &self.queue;
         self.pieces.retain(|(tag, _)| {

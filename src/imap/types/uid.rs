@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use crate::imap::proto::Tag;
+
 /// The unique identifier of a message within its mailbox (RFC 9051 section 2.3.1.1), good for as
 /// long as the mailbox keeps its UIDVALIDITY.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,12 +103,28 @@ impl UidSet {
         Self(set)
     }
 
+    /// What the server keeps of the search with this tag.
+    pub(crate) const fn saved(by: Tag) -> Self {
+        Self(NumberSet { closed: Vec::new(), open: None, saved: by.number() })
+    }
+
+    /// The tag of the search of which the server keeps what this set names; 0 for none.
+    pub(crate) const fn saved_by(&self) -> u32 {
+        self.0.saved
+    }
+
+    /// Whether other UIDs are in it besides those that the server keeps.
+    pub(crate) const fn names_others(&self) -> bool {
+        !self.0.closed.is_empty() || self.0.open.is_some()
+    }
+
     /// Whether it names no message.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether this UID is in it. What `*` stands for is not known here: `7:*` holds 7 and above.
+    /// Whether this UID is in it. What `*` stands for is not known here: `7:*` holds 7 and above;
+    /// nor is what a server keeps ([`SavedSearch`](crate::imap::SavedSearch)).
     pub fn contains(&self, uid: Uid) -> bool {
         self.0.contains(uid.get())
     }
@@ -135,7 +153,10 @@ impl UidSet {
     pub(crate) fn split(&self, octets: usize) -> Vec<Self> {
         let mut sets: Vec<Self> = Vec::new();
         let mut room = 0;
-        let open = self.0.open.map(|first| NumberSet { closed: Vec::new(), open: Some(first) });
+        if self.0.saved != 0 {
+            return vec![self.clone()];
+        }
+        let open = self.0.open.map(NumberSet::from_on);
         let closed = self.0.closed.iter().map(|(first, last)| NumberSet::range(*first, *last));
         for range in closed.chain(open) {
             // The comma counts too, before the first as well.
@@ -268,7 +289,7 @@ impl Extend<Uid> for UidSet {
     fn extend<I: IntoIterator<Item = Uid>>(&mut self, uids: I) {
         let mut closed = std::mem::take(&mut self.0.closed);
         closed.extend(uids.into_iter().map(|uid| (uid.get(), uid.get())));
-        self.0 = NumberSet::normal(closed, self.0.open);
+        self.0 = NumberSet { saved: self.0.saved, ..NumberSet::normal(closed, self.0.open) };
     }
 }
 
@@ -285,15 +306,17 @@ pub(crate) struct NumberSet {
     closed: Vec<(u32, u32)>,
     /// `Some(n)` is `n:*`; `Some(0)` is `*` alone, the last message.
     open: Option<u32>,
+    /// What the server keeps of the search with this tag (RFC 5182); 0 for nothing.
+    saved: u32,
 }
 
 impl NumberSet {
     const fn from_on(first: u32) -> Self {
-        Self { closed: Vec::new(), open: Some(first) }
+        Self { closed: Vec::new(), open: Some(first), saved: 0 }
     }
 
     fn range(one: u32, other: u32) -> Self {
-        Self { closed: vec![(one.min(other), one.max(other))], open: None }
+        Self { closed: vec![(one.min(other), one.max(other))], open: None, saved: 0 }
     }
 
     /// Of ranges in any order; the first number of each is its lowest.
@@ -312,7 +335,8 @@ impl NumberSet {
             (Some(one), Some(other)) => Some(lower(one, other)),
             (one, other) => one.or(other),
         };
-        *self = Self::normal(closed, open);
+        let saved = self.saved.max(other.saved);
+        *self = Self { saved, ..Self::normal(closed, open) };
     }
 
     /// The ranges of a set without `*`.
@@ -361,7 +385,7 @@ impl NumberSet {
     }
 
     const fn is_empty(&self) -> bool {
-        self.closed.is_empty() && self.open.is_none()
+        self.closed.is_empty() && self.open.is_none() && self.saved == 0
     }
 
     fn contains(&self, number: u32) -> bool {
@@ -401,7 +425,7 @@ impl NumberSet {
             joined
         });
         let Some(mut first) = open.filter(|first| *first != 0) else {
-            return Self { closed, open };
+            return Self { closed, open, saved: 0 };
         };
         while let Some((from, to)) = closed.last().copied() {
             if to.saturating_add(1) < first {
@@ -410,13 +434,17 @@ impl NumberSet {
             first = first.min(from);
             closed.pop();
         }
-        Self { closed, open: Some(first) }
+        Self { closed, open: Some(first), saved: 0 }
     }
 }
 
 impl fmt::Display for NumberSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
+        if self.saved != 0 {
+            f.write_str("$")?;
+            separator = ",";
+        }
         for (first, last) in &self.closed {
             match first == last {
                 true => write!(f, "{separator}{first}")?,

@@ -283,7 +283,7 @@ impl Search {
     }
 
     /// Whether it needs no charset.
-    pub(super) fn is_ascii(&self) -> bool {
+    pub(in crate::imap::command) fn is_ascii(&self) -> bool {
         self.tokens.iter().all(|token| match token {
             Token::Text(text) => text.is_ascii(),
             _ => true,
@@ -360,7 +360,7 @@ impl Search {
         &self.needs
     }
 
-    pub(super) fn encode(&self, line: &mut Line) -> Result<(), Misuse> {
+    pub(in crate::imap::command) fn encode(&self, line: &mut Line) -> Result<(), Misuse> {
         if self.keys == 0 {
             line.raw("ALL");
         }
@@ -383,7 +383,7 @@ impl Search {
                 Token::Argument(word) => line.raw(word),
                 Token::Atom(word) => line.atom("what is sought", word)?,
                 Token::Quoted(string) => line.string("what is sought", string.as_bytes())?,
-                Token::Uids(set) => line.raw(set),
+                Token::Uids(set) => line.uids(set)?,
                 Token::Numbers(set) => line.raw(set),
                 Token::Open => line.raw("("),
                 Token::Close => line.raw(")"),

@@ -32,7 +32,7 @@ use super::{Command, Piecewise, is_data};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
-use crate::imap::proto::{Claims, Tag};
+use crate::imap::proto::{Claims, Effect, Tag};
 use crate::imap::{Capabilities, Code, Error, Mailbox, Reply, Status, Uid, UidSet};
 use crate::{Failure, Misuse, Retry, Stage};
 
@@ -192,7 +192,7 @@ impl Mailbox {
 
 /// Whether the same search may succeed without a charset. Exchange says `NO [BADCHARSET
 /// (US-ASCII)]`; a server that does not know CHARSET says BAD.
-fn is_about_charset(error: &Error) -> bool {
+pub(super) fn is_about_charset(error: &Error) -> bool {
     let Error::Refused { reply, usable: true, .. } = error else { return false };
     match reply.code() {
         Some(Code::BadCharset(_)) => true,
@@ -264,6 +264,10 @@ impl<N: Number> Command for Find<'_, N> {
 
     fn started(&mut self, tag: Tag, _: bool) {
         self.tag = Some(tag);
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Search { saves: false }
     }
 
     fn claims(&self) -> Claims {

@@ -1,0 +1,149 @@
+//! SEARCHRES, RFC 5182: what a search has found stays at the server, and the next command names it.
+//!
+//! ```text
+//! C: A4 UID SEARCH RETURN (SAVE) FLAGGED SINCE 1-Feb-1994 NOT FROM "Smith"
+//! S: A4 OK SEARCH completed, result saved
+//! C: A5 UID FETCH $ (FLAGS)
+//! S: * 2 FETCH (UID 14 FLAGS (\Flagged))
+//! S: A5 OK completed
+//! ```
+//!
+//! A server keeps one result at a time, and `$` would silently mean the next one. So each set knows
+//! which search it stands for, and is not written once that is not the last.
+
+use super::Command;
+use super::modifier::Need;
+use super::search::{Search, is_about_charset};
+use crate::imap::proto::encode::Line;
+use crate::imap::proto::{Effect, Tag};
+use crate::imap::{Capabilities, Code, Error, Mailbox, Reply, UidSet};
+use crate::{Misuse, Stage};
+
+/// What a search has found, kept by the server if it can.
+#[derive(Debug, Clone)]
+pub struct SavedSearch {
+    set: UidSet,
+    at_server: bool,
+}
+
+impl SavedSearch {
+    /// Whether the server keeps it. Otherwise the UIDs are here.
+    pub const fn is_at_server(&self) -> bool {
+        self.at_server
+    }
+
+    /// As a set, as commands take it. One that the server keeps is written `$`; it cannot be
+    /// joined with other UIDs, and commands refuse it as [`Error::Misuse`] once another mailbox was
+    /// opened, another search was saved, or a search was refused.
+    pub const fn set(&self) -> &UidSet {
+        &self.set
+    }
+}
+
+impl From<SavedSearch> for UidSet {
+    fn from(saved: SavedSearch) -> Self {
+        saved.set
+    }
+}
+
+impl From<&SavedSearch> for UidSet {
+    fn from(saved: &SavedSearch) -> Self {
+        saved.set.clone()
+    }
+}
+
+impl Mailbox {
+    /// Searches, and leaves what is found at the server: the next commands name it, and nobody has
+    /// to send thousands of UIDs to and fro. At the server, messages that are expunged leave it.
+    ///
+    /// Where the server does not keep results, or not this one, the UIDs are fetched as by
+    /// [`uid_search`](Self::uid_search), and [`SavedSearch::is_at_server`] says so.
+    ///
+    /// ```no_run
+    /// # async fn archive(inbox: &mut mailbearer::imap::Mailbox) -> Result<(), mailbearer::imap::Error> {
+    /// use mailbearer::imap::{Flag, Search, StoreFlags};
+    ///
+    /// let old = inbox.uid_search_saving(Search::all().seen().unflagged()).await?;
+    /// inbox.uid_store(&old, StoreFlags::add([Flag::from("$Done")]).silent()).await?;
+    /// inbox.uid_copy(&old, "Archive").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`uid_search`](Self::uid_search).
+    ///
+    /// # Cancel safety
+    /// As for [`uid_search`](Self::uid_search). What was saved before is lost.
+    pub async fn uid_search_saving(&mut self, search: Search) -> Result<SavedSearch, Error> {
+        let core = self.session.core();
+        let offered = SEARCHRES.is_met(core.capabilities(), core.enabled());
+        if !(offered || core.enabled().has("IMAP4rev2")) || self.too_long(&search)? {
+            return self.uid_search_held(search).await;
+        }
+        let charset = !search.is_ascii() && !core.takes_utf8();
+        let save = |charset| Save { search: search.clone(), charset, tag: Tag::NONE };
+        let saved = match self.session.run(save(charset), STAGE).await {
+            Err(error) if charset && is_about_charset(&error) => {
+                self.session.run(save(false), STAGE).await
+            }
+            saved => saved,
+        };
+        match saved {
+            Ok(tag) => Ok(SavedSearch { set: UidSet::saved(tag), at_server: true }),
+            // It has no room.
+            Err(error) if error.code() == Some(&Code::NotSaved) => {
+                self.uid_search_held(search).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn uid_search_held(&mut self, search: Search) -> Result<SavedSearch, Error> {
+        let set = self.uid_search(search).await?.into_set();
+        Ok(SavedSearch { set, at_server: false })
+    }
+
+    fn too_long(&self, search: &Search) -> Result<bool, Error> {
+        let save = Save { search: search.clone(), charset: true, tag: Tag::NONE };
+        Ok(self.session.too_long(&save)?.is_some())
+    }
+}
+
+const SEARCHRES: Need = Need::offered(&["SEARCHRES"]);
+const STAGE: Stage = Stage::Command(Save::NAME);
+
+struct Save {
+    search: Search,
+    charset: bool,
+    tag: Tag,
+}
+
+impl Command for Save {
+    const NAME: &'static str = "UID SEARCH";
+
+    type Output = Tag;
+
+    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+        line.raw("UID SEARCH RETURN (SAVE) ");
+        if self.charset {
+            line.raw("CHARSET UTF-8 ");
+        }
+        self.search.encode(line)
+    }
+
+    fn needs(&self) -> &[Need] {
+        self.search.needs()
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Search { saves: true }
+    }
+
+    fn started(&mut self, tag: Tag, _: bool) {
+        self.tag = tag;
+    }
+
+    fn finish(self, _: Reply) -> Tag {
+        self.tag
+    }
+}
