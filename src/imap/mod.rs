@@ -36,6 +36,14 @@
 //! | CONDSTORE (RFC 7162) | [`SelectOptions::condstore`], [`FetchItems::changed_since`], [`FetchItems::mod_seq`], [`Mailbox::uid_store_unchanged_since`], [`Search::mod_seq`] | [`Error::Unsupported`] | Gmail, iCloud, Fastmail, Dovecot |
 //! | QRESYNC (RFC 7162) | [`ImapClient::resync`], [`FetchItems::vanished`], [`Event::Vanished`] | [`Error::Unsupported`] | iCloud, Fastmail, Dovecot |
 //! | STATUS=SIZE (RFC 8438) | [`StatusItem::Size`] | the server refuses it | Dovecot |
+//! | OBJECTID (RFC 8474) | [`FetchItems::email_id`], [`FetchItems::thread_id`], [`Search::email_id`], [`Search::thread_id`], [`Mailbox::mailbox_id`], [`StatusItem::MailboxId`] | [`Error::Unsupported`] | Yahoo, Fastmail |
+//! | SAVEDATE (RFC 8514) | [`FetchItems::save_date`], [`Search::saved_since`] and its like | [`Error::Unsupported`] | Fastmail, Dovecot |
+//! | PREVIEW (RFC 8970) | [`FetchItems::preview`], [`FetchItems::preview_if_ready`] | [`Error::Unsupported`] | Fastmail, Dovecot |
+//! | WITHIN (RFC 5032) | [`Search::younger`], [`Search::older`] | [`Error::Unsupported`] | Fastmail, Dovecot |
+//! | SEARCHRES (RFC 5182) | [`uid_search_saving`](Mailbox::uid_search_saving) | the UIDs are fetched | Dovecot |
+//! | SORT, ESORT, SORT=DISPLAY (RFC 5256, RFC 5267, RFC 5957) | [`uid_sort`](Mailbox::uid_sort), [`sort`](Mailbox::sort), [`uid_sort_returning`](Mailbox::uid_sort_returning) | SORT: [`Error::Unsupported`]; ESORT: worked out from all numbers | Fastmail, Dovecot |
+//! | THREAD (RFC 5256) | [`uid_thread`](Mailbox::uid_thread), [`thread`](Mailbox::thread) | [`Error::Unsupported`] | Fastmail, Dovecot |
+//! | PARTIAL (RFC 9394), CONTEXT=SEARCH, CONTEXT=SORT (RFC 5267) | [`SearchReturn::Partial`], [`FetchItems::partial`] | searches: worked out from all numbers; FETCH: [`Error::Unsupported`] | Dovecot for searches |
 //!
 //! A set of UIDs that is too long for one line goes in several commands whose answers are joined.
 //!
@@ -78,13 +86,16 @@ pub use command::fetch_items::{Fetch, FetchItems};
 pub use command::list::{Attribute, ListedMailbox, Mailboxes, Role};
 pub use command::r#move::{MoveResult, MoveWay};
 pub use command::namespace::{NamespacePrefix, Namespaces};
+pub use command::partial::Partial;
 pub use command::qresync::{QResync, Resynced};
 pub use command::raw::{RawCommand, RawOutcome};
 pub use command::search::{Search, SearchResult, SearchReturn};
 pub use command::search_res::SavedSearch;
 pub use command::select::SelectOptions;
+pub use command::sort::{Sort, SortKey, Sorted};
 pub use command::status::{MailboxStatus, StatusItem};
 pub use command::store::StoreFlags;
+pub use command::thread::{Thread, ThreadAlgorithm, ThreadMessage, Threads};
 pub use error::Error;
 pub use event::{Data, Event};
 pub use idle::Idle;

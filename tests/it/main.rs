@@ -18,6 +18,7 @@ mod real_certificates;
 mod real_commands;
 mod real_dropped;
 mod real_envelope;
+mod real_finding;
 mod real_login;
 mod real_mailbox;
 mod real_maildrop;

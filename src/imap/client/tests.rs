@@ -2,6 +2,7 @@ mod fall_backs;
 mod flights;
 mod idle;
 mod lists;
+mod pages;
 mod parts;
 mod saved;
 mod synchronise;

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::imap::proto::Tag;
+use crate::imap::proto::decode::parse_u32;
 
 /// The unique identifier of a message within its mailbox (RFC 9051 section 2.3.1.1), good for as
 /// long as the mailbox keeps its UIDVALIDITY.
@@ -339,6 +340,23 @@ impl NumberSet {
         *self = Self { saved, ..Self::normal(closed, open) };
     }
 
+    /// Its closed ranges.
+    pub(crate) fn ranges(&self) -> &[(u32, u32)] {
+        &self.closed
+    }
+
+    /// The ranges of a set without `*`, in the order in which they stand there.
+    pub(crate) fn parse_ranges(text: &[u8]) -> Option<Vec<(u32, u32)>> {
+        let range = |element: &[u8]| {
+            let mut ends = element.split(|octet| *octet == b':').map(parse_u32);
+            let first = ends.next()??;
+            let last = ends.next().unwrap_or(Some(first))?;
+            let is_range = ends.next().is_none() && first != 0 && last != 0;
+            is_range.then_some((first.min(last), first.max(last)))
+        };
+        text.split(|octet| *octet == b',').map(range).collect()
+    }
+
     /// The ranges of a set without `*`.
     pub(crate) fn parse_closed(text: &[u8]) -> Option<Vec<(u32, u32)>> {
         Self::parse(text).filter(|set| set.open.is_none()).map(|set| set.closed)
@@ -465,7 +483,7 @@ fn bound(text: &[u8]) -> Option<Option<u32>> {
     if text == b"*" {
         return Some(None);
     }
-    let number = crate::imap::proto::decode::parse_u32(text)?;
+    let number = parse_u32(text)?;
     (number != 0).then_some(Some(number))
 }
 

@@ -6,8 +6,11 @@ use std::num::NonZeroU32;
 
 use crate::imap::proto::Tag;
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32, parse_u64};
+use crate::imap::proto::response::Response;
 use crate::imap::types::NumberSet;
 use crate::imap::{SeqSet, Uid, UidSet};
+
+use super::{Partial, SearchReturn};
 
 /// The messages that a search has found, by [`Uid`] or by sequence number, in ascending order.
 ///
@@ -24,9 +27,15 @@ pub struct SearchResult<N> {
 }
 
 impl<N: From<NonZeroU32>> SearchResult<N> {
-    pub(super) fn new(found: Finding) -> Self {
-        let Finding { ranges, min, max, count, mod_seq } = found;
-        let set = NumberSet::of_ranges(ranges);
+    /// What of it was asked for. A page that the server has not told is cut out of all there is.
+    pub(super) fn new(found: Finding, returns: &[SearchReturn]) -> Self {
+        let mut found = found;
+        if let Some(places) = found.page_to_cut(returns) {
+            found.ranges = NumberSet::of_ranges(found.ranges).ranges().to_vec();
+            found.cut(places, returns);
+        }
+        let Finding { ranges, min, max, count, mod_seq, partial } = found;
+        let set = NumberSet::of_ranges(partial.unwrap_or(ranges));
         Self { set, min, max, count, mod_seq, numbers: PhantomData }
     }
 
@@ -108,17 +117,34 @@ impl<N: From<NonZeroU32>> fmt::Debug for SearchResult<N> {
 
 /// What has been found so far, in the order of the server.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Finding {
-    ranges: Vec<(u32, u32)>,
-    min: Option<u32>,
-    max: Option<u32>,
-    count: Option<u32>,
-    mod_seq: Option<u64>,
+pub(in crate::imap::command) struct Finding {
+    pub(in crate::imap::command) ranges: Vec<(u32, u32)>,
+    pub(in crate::imap::command) min: Option<u32>,
+    pub(in crate::imap::command) max: Option<u32>,
+    pub(in crate::imap::command) count: Option<u32>,
+    pub(in crate::imap::command) mod_seq: Option<u64>,
+    /// The page that was asked for.
+    pub(in crate::imap::command) partial: Option<Vec<(u32, u32)>>,
 }
 
 impl Finding {
-    /// Takes what follows `* SEARCH`. What is no number is passed over and reported.
-    pub(super) fn take(&mut self, rest: &[u8]) -> Parsed<()> {
+    /// Takes a response, in whatever form. `tag`: that of the command it must answer.
+    pub(in crate::imap::command) fn take_response(
+        &mut self,
+        response: &Response<'_>,
+        tag: Option<Tag>,
+    ) -> Parsed<()> {
+        match response {
+            Response::Data { name, rest } if name.eq_ignore_ascii_case(b"ESEARCH") => {
+                self.take_extended(rest, tag)
+            }
+            Response::Data { rest, .. } => self.take(rest),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes what follows `* SEARCH` or `* SORT`. What is no number is passed over and reported.
+    pub(in crate::imap::command) fn take(&mut self, rest: &[u8]) -> Parsed<()> {
         // RFC 7162 section 3.1.5 puts `(MODSEQ n)` behind the numbers.
         let end = memchr::memchr(b'(', rest).unwrap_or(rest.len());
         let mut behind = Cursor::new(rest.get(end..).unwrap_or_default());
@@ -149,6 +175,27 @@ impl Finding {
             }
         }
         if odd { Err(Malformed("message numbers of 32 bits")) } else { Ok(()) }
+    }
+
+    /// The page that was asked for, where the server has told all in its place.
+    pub(in crate::imap::command) fn page_to_cut(
+        &self,
+        returns: &[SearchReturn],
+    ) -> Option<Partial> {
+        returns.iter().find_map(SearchReturn::partial).filter(|_| self.partial.is_none())
+    }
+
+    /// Works out what was asked for besides a page, and the page, from all there is in its order.
+    pub(in crate::imap::command) fn cut(&mut self, places: Partial, returns: &[SearchReturn]) {
+        let asked = |what| returns.contains(&what);
+        let first = self.ranges.first().map(|(first, _)| *first);
+        let last = self.ranges.last().map(|(_, last)| *last);
+        self.min = self.min.or_else(|| first.filter(|_| asked(SearchReturn::Min)));
+        self.max = self.max.or_else(|| last.filter(|_| asked(SearchReturn::Max)));
+        let lengths = self.ranges.iter().map(|(first, last)| last - first + 1);
+        let count = lengths.fold(0, u32::saturating_add);
+        self.count = self.count.or_else(|| asked(SearchReturn::Count).then_some(count));
+        self.partial = Some(places.of(&self.ranges));
     }
 
     /// Of several answers the highest counts.
@@ -202,16 +249,30 @@ impl Finding {
                 b"MAX" => self.max = Some(number()?),
                 b"COUNT" => self.count = Some(number()?),
                 b"ALL" => {
-                    let set =
-                        NumberSet::parse_closed(value).ok_or(Malformed("a set of numbers"))?;
-                    self.ranges.extend(set);
+                    self.ranges.extend(ordered(value)?);
+                }
+                b"PARTIAL" => {
+                    let mut list = Cursor::new(value);
+                    list.expect(b'(', "a range and its numbers")?;
+                    list.spaces();
+                    list.atom()?;
+                    list.spaces();
+                    let nothing = list.eat_nil();
+                    let numbers = if nothing { Vec::new() } else { ordered(list.atom()?)? };
+                    list.end_list("the end of what lies in the range")?;
+                    self.partial.get_or_insert_default().extend(numbers);
                 }
                 b"MODSEQ" => self.heed_mod_seq(parse_u64(value)),
-                // PARTIAL and what is to come.
+                // What is to come.
                 _ => {}
             }
         }
     }
+}
+
+/// A set in the order of the server, as a sorted result has it.
+fn ordered(set: &[u8]) -> Parsed<Vec<(u32, u32)>> {
+    NumberSet::parse_ranges(set).ok_or(Malformed("a set of numbers"))
 }
 
 #[cfg(test)]
@@ -225,7 +286,7 @@ mod tests {
         let mut found = Finding::default();
         found.take(line.as_bytes()).unwrap();
         assert_eq!(found.ranges, [(1, 100_000)]);
-        assert_eq!(SearchResult::<Uid>::new(found).count(), 100_000);
+        assert_eq!(SearchResult::<Uid>::new(found, &[]).count(), 100_000);
     }
 
     #[test]
@@ -241,7 +302,7 @@ mod tests {
         }
         let mut found = Finding::default();
         found.take_extended(b"UID COUNT 2 X-NEW (a b) ALL 4294967295,4294967294", None).unwrap();
-        let found = SearchResult::<Uid>::new(found);
+        let found = SearchResult::<Uid>::new(found, &[]);
         assert_eq!((found.count(), found.max()), (2, Uid::new(u32::MAX)));
         assert_eq!(found.iter().count(), 2);
     }
@@ -251,7 +312,7 @@ mod tests {
         for line in ["(TAG \"A1\") UID", "(TAG \"A1\") UID COUNT 0", ""] {
             let mut found = Finding::default();
             found.take_extended(line.as_bytes(), None).unwrap();
-            let found = SearchResult::<Uid>::new(found);
+            let found = SearchResult::<Uid>::new(found, &[]);
             assert!(found.is_empty() && found.min().is_none(), "{line}");
         }
     }
@@ -265,7 +326,7 @@ mod tests {
             let mut expected: Vec<_> = numbers;
             expected.sort_unstable();
             expected.dedup();
-            let found = SearchResult::<Uid>::new(found);
+            let found = SearchResult::<Uid>::new(found, &[]);
             prop_assert_eq!(found.count() as usize, expected.len());
             prop_assert_eq!(found.iter().map(Uid::get).collect::<Vec<_>>(), expected);
         }
@@ -277,7 +338,7 @@ mod tests {
                 let _ = found.take(octets);
                 let _ = found.take_extended(octets, None);
             }
-            let found = SearchResult::<Uid>::new(found);
+            let found = SearchResult::<Uid>::new(found, &[]);
             let _ = (found.count(), found.min(), found.max(), format!("{found:?}"));
         }
     }

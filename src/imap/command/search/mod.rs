@@ -21,18 +21,21 @@ mod key;
 pub use found::SearchResult;
 pub use key::Search;
 
+use std::fmt;
 use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use self::found::Finding;
+pub(super) use self::found::Finding;
 use self::key::Joined;
 use super::modifier::Need;
+use super::partial::Partial;
 use super::{Command, Piecewise, is_data};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Effect, Tag};
+use crate::imap::session::Session;
 use crate::imap::{Capabilities, Code, Error, Mailbox, Reply, Status, Uid, UidSet};
 use crate::{Failure, Misuse, Retry, Stage};
 
@@ -48,16 +51,56 @@ pub enum SearchReturn {
     Count,
     /// `ALL`: every number.
     All,
+    /// `PARTIAL`: the numbers at these places (RFC 9394, RFC 5267). Not together with
+    /// [`All`](Self::All).
+    Partial(Partial),
 }
 
 impl SearchReturn {
-    const fn as_str(self) -> &'static str {
+    /// The places, where a page is asked for.
+    pub(super) const fn partial(&self) -> Option<Partial> {
         match self {
-            Self::Min => "MIN",
-            Self::Max => "MAX",
-            Self::Count => "COUNT",
-            Self::All => "ALL",
+            Self::Partial(places) => Some(*places),
+            _ => None,
         }
+    }
+
+    /// Refuses what cannot be asked for together, whether the server is asked for it or not.
+    pub(super) fn check(returns: &[Self]) -> Result<(), Misuse> {
+        let mut pages = returns.iter().filter_map(Self::partial);
+        let first = pages.next();
+        if let Some(places) = first {
+            places.check()?;
+        }
+        if pages.next().is_some() || first.is_some() && returns.contains(&Self::All) {
+            let why = "one page, or all, but not both".to_owned();
+            return Err(Misuse::Argument { what: "PARTIAL", why });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for SearchReturn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Min => f.write_str("MIN"),
+            Self::Max => f.write_str("MAX"),
+            Self::Count => f.write_str("COUNT"),
+            Self::All => f.write_str("ALL"),
+            Self::Partial(places) => places.fmt(f),
+        }
+    }
+}
+
+/// Writes `RETURN (…)` and a space, if anything is to be returned.
+pub(super) fn write_returns(line: &mut Line, returns: &[SearchReturn]) {
+    let mut separator = "RETURN (";
+    for wanted in returns {
+        line.raw(separator).raw(wanted);
+        separator = " ";
+    }
+    if !returns.is_empty() {
+        line.raw(") ");
     }
 }
 
@@ -144,18 +187,20 @@ impl Mailbox {
         mut search: Search,
         returns: &[SearchReturn],
     ) -> Result<SearchResult<N>, Error> {
-        let returns = match self.session.core().searches_extended() {
-            true => returns,
-            false => &[],
-        };
-        let charset = !search.is_ascii() && !self.session.core().takes_utf8();
+        SearchReturn::check(returns)?;
+        let core = self.session.core();
+        let page = returns.iter().find_map(SearchReturn::partial);
+        let told = page.is_none_or(|page| page.is_told_by(core.capabilities()));
+        let asked = if told && core.searches_extended() { returns } else { &[] };
+        let charset = !search.is_ascii() && !core.takes_utf8();
         let uids = search.take_uids();
-        match self.find_in(&search, uids.as_ref(), returns, charset).await {
+        let found = match self.find_in::<N>(&search, uids.as_ref(), asked, charset).await {
             Err(error) if charset && is_about_charset(&error) => {
-                self.find_in(&search, uids.as_ref(), returns, false).await
+                self.find_in::<N>(&search, uids.as_ref(), asked, false).await
             }
             answer => answer,
-        }
+        };
+        Ok(SearchResult::new(found?, returns))
     }
 
     /// Searches these messages, in several commands if they are too many for one line.
@@ -165,18 +210,15 @@ impl Mailbox {
         uids: Option<&(UidSet, Joined)>,
         returns: &[SearchReturn],
         charset: bool,
-    ) -> Result<SearchResult<N>, Error> {
+    ) -> Result<Finding, Error> {
         let stage = Stage::Command(N::NAME);
         let find = |search| Find::<N>::new(search, returns, charset);
         let mut pieces = match uids {
             Some((uids, _)) => self.session.split(uids, |uids| find(search.with_uids(uids)))?,
             None => vec![find(search.clone())],
         };
-        for piece in pieces.iter().filter(|piece| piece.search.names_messages()) {
-            if let Some((octets, limit)) = self.session.too_long(piece)? {
-                let why = format!("sets make it {octets} octets long, and a line takes {limit}");
-                return Err(Misuse::Argument { what: "search", why }.into());
-            }
+        for piece in &pieces {
+            self.session.refuse_too_long(piece, &piece.search)?;
         }
         if let (Some((_, joined)), [_, _, ..]) = (uids, &mut pieces[..]) {
             for piece in &mut pieces {
@@ -186,7 +228,24 @@ impl Mailbox {
             }
         }
         let found = self.session.run_pieces(pieces, stage).await?;
-        Ok(SearchResult::new(found.unwrap_or_default()))
+        Ok(found.unwrap_or_default())
+    }
+}
+
+impl Session {
+    /// Refuses a command that sets of messages make longer than the server takes.
+    pub(super) fn refuse_too_long<C: Command>(
+        &self,
+        command: &C,
+        search: &Search,
+    ) -> Result<(), Error> {
+        match self.too_long(command)? {
+            Some((octets, limit)) if search.names_messages() => {
+                let why = format!("sets make it {octets} octets long, and a line takes {limit}");
+                Err(Misuse::Argument { what: "search", why }.into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -208,14 +267,18 @@ pub(super) fn is_about_charset(error: &Error) -> bool {
 pub(crate) trait Number: Copy + From<NonZeroU32> {
     /// The command.
     const NAME: &'static str;
+    /// What it and its like begin with.
+    const PREFIX: &'static str;
 }
 
 impl Number for Uid {
     const NAME: &'static str = "UID SEARCH";
+    const PREFIX: &'static str = "UID ";
 }
 
 impl Number for NonZeroU32 {
     const NAME: &'static str = "SEARCH";
+    const PREFIX: &'static str = "";
 }
 
 struct Find<'a, N> {
@@ -244,14 +307,7 @@ impl<N: Number> Command for Find<'_, N> {
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw(N::NAME).raw(" ");
-        let mut separator = "RETURN (";
-        for wanted in self.returns {
-            line.raw(separator).raw(wanted.as_str());
-            separator = " ";
-        }
-        if !self.returns.is_empty() {
-            line.raw(") ");
-        }
+        write_returns(line, self.returns);
         if self.charset {
             line.raw("CHARSET UTF-8 ");
         }
@@ -275,13 +331,7 @@ impl<N: Number> Command for Find<'_, N> {
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
-        match response {
-            Response::Data { name, rest } if name.eq_ignore_ascii_case(b"ESEARCH") => {
-                self.found.take_extended(rest, self.tag)
-            }
-            Response::Data { rest, .. } => self.found.take(rest),
-            _ => Ok(()),
-        }
+        self.found.take_response(response, self.tag)
     }
 
     fn finish(mut self, _: Reply) -> Finding {
@@ -312,7 +362,7 @@ mod tests {
     }
 
     fn result<N: Number>(output: Result<Finding, Reply>) -> SearchResult<N> {
-        SearchResult::new(output.unwrap())
+        SearchResult::new(output.unwrap(), &[])
     }
 
     #[test]

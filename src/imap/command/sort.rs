@@ -1,0 +1,402 @@
+//! SORT, RFC 5256 section 3, with RETURN (ESORT, RFC 5267 section 3) and the display names of RFC
+//! 5957: a search whose result comes in an order.
+//!
+//! ```text
+//! C: A4 UID SORT (SUBJECT REVERSE DATE) UTF-8 SINCE 1-Feb-1994
+//! S: * SORT 5 3 4 1 2
+//! S: A4 OK SORT completed
+//! ```
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+
+use super::modifier::Need;
+use super::search::{Finding, Number, Search, SearchReturn, write_returns};
+use super::{Command, is_data};
+use crate::imap::proto::decode::Parsed;
+use crate::imap::proto::encode::Line;
+use crate::imap::proto::response::Response;
+use crate::imap::proto::{Claims, Effect, Tag};
+use crate::imap::types::NumberSet;
+use crate::imap::{Capabilities, Error, Mailbox, Reply, Uid, UidSet};
+use crate::{Misuse, Stage};
+
+const SORT: Need = Need::offered(&["SORT", "SORT=DISPLAY"]);
+const DISPLAY: Need = Need::offered(&["SORT=DISPLAY"]);
+
+/// What to sort by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SortKey {
+    /// `ARRIVAL`: when the server received it.
+    Arrival,
+    /// `CC`: what stands before the `@` of the first address in Cc.
+    Cc,
+    /// `DATE`: when it was sent, by its Date field.
+    Date,
+    /// `DISPLAYFROM`: the name shown for the first sender, or the address (RFC 5957).
+    DisplayFrom,
+    /// `DISPLAYTO`: the name shown for the first recipient, or the address (RFC 5957).
+    DisplayTo,
+    /// `FROM`: what stands before the `@` of the first address in From.
+    From,
+    /// `SIZE`: its octets.
+    Size,
+    /// `SUBJECT`: the subject without `Re:` and its like.
+    Subject,
+    /// `TO`: what stands before the `@` of the first address in To.
+    To,
+}
+
+impl SortKey {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Arrival => "ARRIVAL",
+            Self::Cc => "CC",
+            Self::Date => "DATE",
+            Self::DisplayFrom => "DISPLAYFROM",
+            Self::DisplayTo => "DISPLAYTO",
+            Self::From => "FROM",
+            Self::Size => "SIZE",
+            Self::Subject => "SUBJECT",
+            Self::To => "TO",
+        }
+    }
+}
+
+/// An order of messages. Those that are alike in all keys come as they lie in the mailbox.
+///
+/// ```
+/// use mailbearer::imap::{Sort, SortKey};
+///
+/// let newest_first = Sort::reversed(SortKey::Arrival);
+/// let by_subject = Sort::by(SortKey::Subject).then_reversed(SortKey::Date);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sort {
+    keys: Vec<(SortKey, bool)>,
+    needs: Vec<Need>,
+}
+
+impl Sort {
+    /// Ascending by this key: the earliest, smallest or first of the alphabet come first.
+    pub fn by(key: SortKey) -> Self {
+        Self { keys: Vec::new(), needs: vec![SORT] }.with(key, false)
+    }
+
+    /// Descending by this key.
+    pub fn reversed(key: SortKey) -> Self {
+        Self { keys: Vec::new(), needs: vec![SORT] }.with(key, true)
+    }
+
+    /// Those that are alike so far ascending by this key.
+    pub fn then(self, key: SortKey) -> Self {
+        self.with(key, false)
+    }
+
+    /// Those that are alike so far descending by this key.
+    pub fn then_reversed(self, key: SortKey) -> Self {
+        self.with(key, true)
+    }
+
+    fn with(mut self, key: SortKey, reversed: bool) -> Self {
+        if matches!(key, SortKey::DisplayFrom | SortKey::DisplayTo) {
+            self.needs.push(DISPLAY);
+        }
+        self.keys.push((key, reversed));
+        self
+    }
+}
+
+/// What a search has found, in the order that was asked for, by [`Uid`] or by sequence number.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sorted<N> {
+    ranges: Vec<(u32, u32)>,
+    min: Option<u32>,
+    max: Option<u32>,
+    count: Option<u32>,
+    mod_seq: Option<u64>,
+    numbers: PhantomData<N>,
+}
+
+impl<N: From<NonZeroU32>> Sorted<N> {
+    fn new(mut found: Finding, returns: &[SearchReturn]) -> Self {
+        if let Some(places) = found.page_to_cut(returns) {
+            found.cut(places, returns);
+        }
+        let Finding { ranges, min, max, count, mod_seq, partial } = found;
+        let ranges = partial.unwrap_or(ranges);
+        Self { ranges, min, max, count, mod_seq, numbers: PhantomData }
+    }
+
+    /// How many messages were found.
+    pub fn count(&self) -> u32 {
+        let lengths = self.ranges.iter().map(|(first, last)| last - first + 1);
+        self.count.unwrap_or_else(|| lengths.fold(0, u32::saturating_add))
+    }
+
+    /// Whether none was found.
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0 && self.min.is_none() && self.max.is_none()
+    }
+
+    /// The first in the order. `None` if nothing was found, or the server was asked for something
+    /// else only.
+    pub fn first(&self) -> Option<N> {
+        let first = self.min.or_else(|| self.ranges.first().map(|(first, _)| *first));
+        first.and_then(NonZeroU32::new).map(N::from)
+    }
+
+    /// The last in the order. `None` as for [`first`](Self::first).
+    pub fn last(&self) -> Option<N> {
+        let last = self.max.or_else(|| self.ranges.last().map(|(_, last)| *last));
+        last.and_then(NonZeroU32::new).map(N::from)
+    }
+
+    /// All in their order. There are none if the server was asked for something else only.
+    pub fn iter(&self) -> impl Iterator<Item = N> + '_ {
+        let numbers = self.ranges.iter().flat_map(|(first, last)| *first..=*last);
+        numbers.filter_map(NonZeroU32::new).map(N::from)
+    }
+
+    /// The highest modification sequence of what was found, of a search by
+    /// [`Search::mod_seq`] that has found something (RFC 7162).
+    pub const fn mod_seq(&self) -> Option<u64> {
+        self.mod_seq
+    }
+}
+
+impl Sorted<Uid> {
+    /// The UIDs as a set, as commands take it: without their order.
+    pub fn into_set(self) -> UidSet {
+        UidSet::of(NumberSet::of_ranges(self.ranges))
+    }
+}
+
+impl<N: From<NonZeroU32>> fmt::Debug for Sorted<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sorted").field("count", &self.count()).finish_non_exhaustive()
+    }
+}
+
+impl Mailbox {
+    /// The UIDs of the messages that match, in this order.
+    ///
+    /// ```no_run
+    /// # async fn read(inbox: &mut mailbearer::imap::Mailbox) -> Result<(), mailbearer::imap::Error> {
+    /// use mailbearer::imap::{Search, Sort, SortKey};
+    ///
+    /// let newest = inbox.uid_sort(Sort::reversed(SortKey::Arrival), Search::all().unseen()).await?;
+    /// println!("{:?}", newest.first());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`uid_search`](Self::uid_search); [`Error::Unsupported`] if the server does not offer
+    /// `SORT`, or `SORT=DISPLAY` where that is needed, and [`Error::Misuse`] for a set of messages
+    /// too long for a line.
+    ///
+    /// # Cancel safety
+    /// As for [`uid_search`](Self::uid_search).
+    pub async fn uid_sort(&mut self, sort: Sort, search: Search) -> Result<Sorted<Uid>, Error> {
+        self.sorted(sort, search, &[]).await
+    }
+
+    /// The same by sequence numbers. They move whenever a message is expunged: see
+    /// [`uid_sort`](Self::uid_sort), which is nearly always the one to use.
+    ///
+    /// # Errors
+    /// As for [`uid_sort`](Self::uid_sort).
+    ///
+    /// # Cancel safety
+    /// As for [`uid_search`](Self::uid_search).
+    pub async fn sort(&mut self, sort: Sort, search: Search) -> Result<Sorted<NonZeroU32>, Error> {
+        self.sorted(sort, search, &[]).await
+    }
+
+    /// Of the messages that match, the first or the last in this order, their number, or some or all
+    /// UIDs, as `returns` says. Of servers without `ESORT` all are asked for, and the rest is worked
+    /// out from them.
+    ///
+    /// # Errors
+    /// As for [`uid_sort`](Self::uid_sort).
+    ///
+    /// # Cancel safety
+    /// As for [`uid_search`](Self::uid_search).
+    pub async fn uid_sort_returning(
+        &mut self,
+        sort: Sort,
+        search: Search,
+        returns: impl IntoIterator<Item = SearchReturn>,
+    ) -> Result<Sorted<Uid>, Error> {
+        let returns: Vec<_> = returns.into_iter().collect();
+        self.sorted(sort, search, &returns).await
+    }
+
+    async fn sorted<N: Number>(
+        &mut self,
+        sort: Sort,
+        search: Search,
+        returns: &[SearchReturn],
+    ) -> Result<Sorted<N>, Error> {
+        SearchReturn::check(returns)?;
+        let offered = self.session.core().capabilities();
+        let told = |wanted: &SearchReturn| {
+            offered.has("ESORT") && (wanted.partial().is_none() || offered.has("CONTEXT=SORT"))
+        };
+        let written = if returns.iter().all(told) { returns } else { &[] };
+        let command = SortCommand::<N>::new(sort, search, written);
+        self.session.refuse_too_long(&command, &command.search)?;
+        let found = self.session.run(command, Stage::Command("SORT")).await?;
+        Ok(Sorted::new(found, returns))
+    }
+}
+
+struct SortCommand<'a, N> {
+    sort: Sort,
+    search: Search,
+    returns: &'a [SearchReturn],
+    needs: Vec<Need>,
+    tag: Option<Tag>,
+    found: Finding,
+    numbers: PhantomData<N>,
+}
+
+impl<'a, N> SortCommand<'a, N> {
+    fn new(sort: Sort, search: Search, returns: &'a [SearchReturn]) -> Self {
+        let needs = [&sort.needs[..], search.needs()].concat();
+        let (found, numbers) = Default::default();
+        Self { sort, search, returns, needs, tag: None, found, numbers }
+    }
+}
+
+impl<N: Number> Command for SortCommand<'_, N> {
+    const NAME: &'static str = "SORT";
+
+    type Output = Finding;
+
+    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+        line.raw(N::PREFIX).raw("SORT ");
+        write_returns(line, self.returns);
+        let mut separator = "(";
+        for (key, reversed) in &self.sort.keys {
+            line.raw(separator).raw(if *reversed { "REVERSE " } else { "" }).raw(key.as_str());
+            separator = " ";
+        }
+        // RFC 5256 section 3: every server has this charset.
+        self.search.encode(line.raw(") UTF-8 "))
+    }
+
+    fn needs(&self) -> &[Need] {
+        &self.needs
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Search { saves: false }
+    }
+
+    fn started(&mut self, tag: Tag, _: bool) {
+        self.tag = Some(tag);
+    }
+
+    fn claims(&self) -> Claims {
+        Claims::Data(|response| is_data(response, "SORT") || is_data(response, "ESEARCH"))
+    }
+
+    fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
+        self.found.take_response(response, self.tag)
+    }
+
+    fn finish(self, _: Reply) -> Finding {
+        self.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+    use crate::imap::{Date, Event, Partial};
+
+    fn since() -> Search {
+        Search::all().since(Date::new(1994, 2, 1).unwrap())
+    }
+
+    #[test]
+    fn the_examples_of_rfc_5256_come_in_their_order() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 SORT (SUBJECT REVERSE DATE) UTF-8 ALL
+            S: * SORT 5 3 4 1 2
+            S: A1 OK SORT completed
+        ";
+        let sort = || Sort::by(SortKey::Subject).then_reversed(SortKey::Date);
+        let command = || SortCommand::<NonZeroU32>::new(sort(), Search::all(), &[]);
+        play(command, script, |played| {
+            let sorted = Sorted::<NonZeroU32>::new(played.output.unwrap(), &[]);
+            assert_eq!(sorted.iter().map(NonZeroU32::get).collect::<Vec<_>>(), [5, 3, 4, 1, 2]);
+            assert_eq!((sorted.first(), sorted.last()), (NonZeroU32::new(5), NonZeroU32::new(2)));
+            assert_eq!(sorted.count(), 5);
+        });
+        let script = "
+            S: * PREAUTH hi
+            C: A1 UID SORT (SUBJECT) UTF-8 SINCE 1-Feb-1994
+            S: * SORT
+            S: A1 OK SORT completed
+        ";
+        let command = || SortCommand::<Uid>::new(Sort::by(SortKey::Subject), since(), &[]);
+        play(command, script, |played| {
+            assert!(Sorted::<Uid>::new(played.output.unwrap(), &[]).is_empty());
+        });
+    }
+
+    #[test]
+    fn an_extended_answer_keeps_the_order_and_ranges_ascend_in_it() {
+        // RFC 5267 section 3.3 and RFC 7162 section 3.1.10.
+        let script = "
+            S: * PREAUTH hi
+            C: A1 UID SORT RETURN (ALL COUNT) (REVERSE DATE) UTF-8 UNDELETED
+            S: * ESEARCH (TAG \"A1\") UID ALL 23765,23764,10:12,9:7 COUNT 8 MODSEQ 1236
+            S: * ESEARCH (TAG \"A9\") UID ALL 1
+            S: A1 OK Sort completed
+        ";
+        let returns = [SearchReturn::All, SearchReturn::Count];
+        let sort = || Sort::reversed(SortKey::Date);
+        let command = || SortCommand::<Uid>::new(sort(), Search::all().undeleted(), &returns);
+        play(command, script, |mut played| {
+            let sorted = Sorted::<Uid>::new(played.output.unwrap(), &returns);
+            let uids: Vec<_> = sorted.iter().map(Uid::get).collect();
+            assert_eq!(uids, [23765, 23764, 10, 11, 12, 7, 8, 9]);
+            assert_eq!((sorted.count(), sorted.mod_seq()), (8, Some(1236)));
+            assert_eq!(sorted.into_set().to_string(), "7:12,23764:23765");
+            assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })));
+        });
+    }
+
+    #[test]
+    fn what_the_server_cannot_tell_alone_is_worked_out_from_all() {
+        let mut found = Finding::default();
+        found.take(b"5 3 4 1 2 9 8 (MODSEQ 7)").unwrap();
+        let partial = |partial| {
+            let wanted = [SearchReturn::Partial(partial), SearchReturn::Count, SearchReturn::Max];
+            let sorted = Sorted::<Uid>::new(found.clone(), &wanted);
+            assert_eq!(sorted.last(), Uid::new(8));
+            (sorted.count(), sorted.iter().map(Uid::get).collect::<Vec<_>>())
+        };
+        assert_eq!(partial(Partial::from_start(2..=4)), (7, vec![3, 4, 1]));
+        assert_eq!(partial(Partial::from_end(1..=3)), (7, vec![2, 9, 8]));
+        assert_eq!(partial(Partial::from_start(8..=9)), (7, vec![]));
+        assert_eq!(Sorted::<Uid>::new(found, &[]).mod_seq(), Some(7));
+    }
+
+    #[test]
+    fn names_for_display_need_an_extension_of_their_own() {
+        let sort = Sort::by(SortKey::From).then(SortKey::DisplayTo);
+        let command = SortCommand::<Uid>::new(sort, Search::all().younger(Default::default()), &[]);
+        let needs: Vec<_> = command.needs().iter().map(|need| need.what).collect();
+        assert_eq!(needs, ["SORT", "SORT=DISPLAY", "WITHIN"]);
+    }
+}
