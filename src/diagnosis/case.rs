@@ -20,6 +20,8 @@ pub(super) struct Case<'a> {
     pub(super) now: SystemTime,
     /// The login was one by password.
     pub(super) by_password: bool,
+    /// The credential was good, and the mailbox did not open.
+    pub(super) not_opened: bool,
     /// A second token was refused as well.
     pub(super) refreshed: bool,
     /// What the server said of the token before its final answer: status and scope.
@@ -45,6 +47,7 @@ impl<'a> Case<'a> {
             service,
             now: context.now.unwrap_or_else(SystemTime::now),
             by_password: false,
+            not_opened: false,
             refreshed: false,
             challenge: None,
             credential_octets: None,

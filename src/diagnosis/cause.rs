@@ -76,6 +76,8 @@ causes! {
     DailyQuota = "the day's quota of recipients is used up",
     MailboxFull = "the sender's mailbox is full",
     TooManyConnections = "there are too many connections at once",
+    SendingAddressBlocked = "the address of this machine may not send mail to this service",
+    OrganisationBlocked = "the whole organisation is blocked from sending",
     NotAuthenticated = "the server wants a login before it takes mail",
     HelloMissing = "the server wants EHLO first, again after STARTTLS",
 
@@ -162,6 +164,7 @@ causes! {
     TlsOnPlainPort = "the port speaks TLS from the start, and STARTTLS was expected",
     PlainTextOnTlsPort = "the port speaks clear text first, and TLS was expected",
     StartTlsMissing = "the server does not offer STARTTLS",
+    StartTlsRefused = "the server refused to begin TLS",
     StartTlsInjected = "somebody spoke in clear text between STARTTLS and the handshake",
     CertificateName = "the certificate is for another name",
     CertificateExpired = "the certificate has expired",

@@ -40,6 +40,9 @@ pub(super) fn of(cause: Cause, case: &Case<'_>) -> Vec<Command> {
         Cause::NoMailbox => {
             vec![line(format!("Get-EXOMailbox -Identity {}", mailbox(case)))]
         }
+        Cause::SendingAddressBlocked => {
+            vec![Command::Url("https://sender.office.com/".into())]
+        }
         Cause::MailboxFull => {
             vec![line(format!("Get-EXOMailboxStatistics -Identity {}", mailbox(case)))]
         }

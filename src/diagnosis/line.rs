@@ -4,6 +4,8 @@
 //! log, so there is one way to read them. Nothing is ever compared with a whole line: servers
 //! change their words, wrap them, and end them with their own name.
 
+use std::ops::RangeInclusive;
+
 use super::quote::one_line;
 use crate::Protocol;
 
@@ -141,6 +143,17 @@ impl Line {
     /// Whether it has this enhanced code.
     pub(super) fn is(&self, class: u16, subject: u16, detail: u16) -> bool {
         self.enhanced == Some((class, subject, detail))
+    }
+
+    /// Whether it has an enhanced code of this class and subject, with a detail in this range.
+    pub(super) fn is_between(
+        &self,
+        class: u16,
+        subject: u16,
+        details: RangeInclusive<u16>,
+    ) -> bool {
+        self.enhanced
+            .is_some_and(|code| (code.0, code.1) == (class, subject) && details.contains(&code.2))
     }
 
     /// Whether the code in brackets is this one, given in capitals.

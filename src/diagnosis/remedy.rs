@@ -210,6 +210,16 @@ fn fixed(cause: Cause) -> (Who, &'static str) {
             "Find out why the account sent what looked like spam, secure it, and unblock it on the \
              page \"Restricted entities\".",
         ),
+        Cause::SendingAddressBlocked => (
+            Administrator,
+            "Ask Microsoft to take the address of this machine off its list, or send from another \
+             network.",
+        ),
+        Cause::OrganisationBlocked => (
+            Administrator,
+            "The organisation sent more than Exchange lets it, or what looked like spam: find the \
+             account that did, and ask Microsoft's support to lift the block.",
+        ),
         Cause::SenderThrottled => (
             Developer,
             "Stop sending as addresses that were refused; the account is released after some \
@@ -338,6 +348,11 @@ fn fixed(cause: Cause) -> (Who, &'static str) {
             Administrator,
             "Use a port that speaks TLS from the start, or switch STARTTLS on at the server; if it \
              should be there, something in between removes it.",
+        ),
+        Cause::StartTlsRefused => (
+            Administrator,
+            "Try again later; if it stays so, look at the server's certificate and TLS settings, or \
+             use a port that speaks TLS from the start.",
         ),
         Cause::StartTlsInjected => (
             Administrator,

@@ -10,7 +10,7 @@ use super::line::Line;
 use super::rules;
 use super::tell;
 use crate::token::TokenError;
-use crate::{AuthError, Fault, Protocol, Stage, net};
+use crate::{AuthCause, AuthError, Fault, Protocol, Stage, net};
 
 /// How many errors may be wrapped in one another.
 const DEEPEST: usize = 32;
@@ -165,6 +165,7 @@ fn auth<R: std::fmt::Display>(
     let mut case = Case::of(&context, Some(protocol));
     case.stage = Some(Stage::Auth);
     case.by_password = !matches!(error.mechanism(), "XOAUTH2" | "OAUTHBEARER");
+    case.not_opened = error.cause() == AuthCause::NotConnected;
     case.refreshed = error.token_refreshed();
     case.credential_octets = Some(error.credential_octets());
     let challenge = error.challenge();

@@ -112,7 +112,10 @@ pub(super) const IMAP: &[Rule] = &[
     Rule {
         name: "gmail-imap-too-many-connections",
         source: OBSERVED,
-        when: |line, case| is_gmail(line, case) && line.begins("too many simultaneous connections"),
+        when: |line, case| {
+            (is_gmail(line, case) || line.coded("ALERT"))
+                && line.begins("too many simultaneous connections")
+        },
         then: Then::Is(Cause::TooManyConnections, CERTAIN),
     },
     Rule {
@@ -152,11 +155,12 @@ fn wants_browser(line: &Line) -> bool {
         || line.begins("web login required")
 }
 
-/// By its name, or by the mark at the end of its SMTP replies.
+/// By its name, or by the marks that only its replies have.
 fn is_gmail(line: &Line, case: &Case<'_>) -> bool {
     case.service == Service::Gmail
-        || case.service == Service::Unknown
-            && (line.ends("gsmtp") || line.says("https://support.google.com/mail/"))
+        || line.ends("- gsmtp")
+        || line.says("https://support.google.com/")
+        || line.code.as_deref().is_some_and(|code| code.contains("HTTPS://ACCOUNTS.GOOGLE.COM/"))
 }
 
 /// The token is bad, expired, or without the one scope that Gmail knows.

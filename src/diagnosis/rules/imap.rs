@@ -150,7 +150,7 @@ pub(super) const RULES: &[Rule] = &[
 /// `BYE Connection is closed. 13`, and without the `is`.
 fn is_farewell(line: &Line, case: &Case<'_>, number: &str) -> bool {
     line.status == Status::Bye
-        && case.at_microsoft(line)
+        && (case.at_microsoft(line) || case.context.endpoint.is_none())
         && (line.begins("connection is closed.") || line.begins("connection closed."))
         && line.ends(&format!(" {number}"))
 }

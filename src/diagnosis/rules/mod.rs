@@ -17,10 +17,10 @@ pub(super) mod token;
 
 use super::case::{Case, Guess};
 use super::finding::{Confidence, Evidence};
-use super::line::Line;
+use super::line::{Line, Status};
 use super::quote::one_line;
-use crate::Protocol;
 use crate::diagnosis::Cause;
+use crate::{Protocol, Stage};
 
 const CERTAIN: Confidence = Confidence::Certain;
 const LIKELY: Confidence = Confidence::Likely;
@@ -50,26 +50,55 @@ pub(super) fn said(line: &Line, case: &Case<'_>) -> Vec<Guess> {
         return Vec::new();
     }
     let tables: &[&[Rule]] = match case.protocol {
-        Some(Protocol::Smtp) => &[hve::RULES, gmail::SMTP, smtp::RULES],
-        Some(Protocol::Imap) => &[gmail::IMAP, imap::RULES],
-        Some(Protocol::Pop) => &[gmail::POP, pop::RULES],
+        Some(Protocol::Smtp) => &[hve::RULES, gmail::SMTP, smtp::RULES, EVERYWHERE],
+        Some(Protocol::Imap) => &[gmail::IMAP, imap::RULES, EVERYWHERE],
+        Some(Protocol::Pop) => &[gmail::POP, pop::RULES, EVERYWHERE],
         None => &[],
     };
     let rule = tables.iter().copied().flatten().find(|rule| (rule.when)(line, case));
     let Some(rule) = rule else { return Vec::new() };
-    let mut guesses = match &rule.then {
+    let guesses = match &rule.then {
         Then::Is(cause, confidence) => vec![Guess::new(*cause, *confidence)],
         Then::OneOf(causes) => {
             causes.iter().map(|(cause, confidence)| Guess::new(*cause, *confidence)).collect()
         }
         Then::Ask(ask) => ask(case),
     };
+    with_proof(guesses, line, (rule.name, rule.source))
+}
+
+/// The same with the reply and the rule that led to them.
+fn with_proof(
+    mut guesses: Vec<Guess>,
+    line: &Line,
+    (name, source): (&'static str, &'static str),
+) -> Vec<Guess> {
     for guess in &mut guesses {
         guess.evidence.insert(0, Evidence::Reply(line.shown.clone()));
-        guess.evidence.push(Evidence::Rule { name: rule.name, source: rule.source });
+        guess.evidence.push(Evidence::Rule { name, source });
     }
     guesses
 }
+
+/// A server that turns every connection away (RFC 5321 section 3.8, RFC 9051 section 7.1.5), or
+/// refuses TLS (RFC 3207 section 4).
+const EVERYWHERE: &[Rule] = &[
+    Rule {
+        name: "greeting-refused",
+        source: "RFC 5321 section 4.2.3; RFC 9051 section 7.1.5",
+        when: |line, case| {
+            case.stage == Some(Stage::Greeting)
+                && (line.smtp_status() == 421 || matches!(line.status, Status::Bye | Status::Err))
+        },
+        then: Then::Is(Cause::ServerBusy, LIKELY),
+    },
+    Rule {
+        name: "starttls-refused",
+        source: "RFC 3207 section 4; RFC 9051 section 6.2.1; RFC 2595 section 4",
+        when: |_, case| case.stage == Some(Stage::StartTls),
+        then: Then::Is(Cause::StartTlsRefused, CERTAIN),
+    },
+];
 
 /// What is to be said to the final answer to a login: by its words, else by the reason that the
 /// server gave before it in the words of RFC 6750 (RFC 7628 section 3.2.2).
@@ -81,6 +110,14 @@ pub(super) fn login(line: &Line, case: &Case<'_>) -> Vec<Guess> {
     }
     if !said.is_empty() {
         return said;
+    }
+    if case.not_opened {
+        let guesses = match case.service.is_microsofts() {
+            true => access::not_opened(case),
+            false => vec![Guess::likely(Cause::MailboxNotOpened)],
+        };
+        let rule = ("mailbox-not-opened", "the first command behind the login was refused");
+        return with_proof(guesses, line, rule);
     }
     let Some((Some(status), scope)) = case.challenge else { return said };
     let guess = match status {
@@ -123,7 +160,7 @@ fn shown(mailbox: Option<&str>) -> String {
 pub(super) mod tests {
     use super::*;
     use crate::diagnosis::{Context, Diagnosis};
-    use crate::{Endpoint, Stage, provider};
+    use crate::{Endpoint, provider};
 
     pub(in crate::diagnosis) fn at(endpoint: Endpoint) -> Context {
         Context::new().with_endpoint(endpoint).with_mailbox("erin@contoso.example")

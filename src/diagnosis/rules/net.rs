@@ -7,7 +7,7 @@ use rustls::{AlertDescription, InvalidMessage};
 use super::super::case::{Case, Guess};
 use super::{CERTAIN, LIKELY, POSSIBLE};
 use crate::diagnosis::Cause;
-use crate::{Fault, Protocol, Security, Stage, net};
+use crate::{Endpoint, Fault, Protocol, Security, Stage, net};
 
 /// A failure below the protocol.
 pub(crate) fn broke(error: &net::Error, case: &Case<'_>) -> Vec<Guess> {
@@ -108,7 +108,9 @@ fn silent_greeting(case: &Case<'_>) -> Vec<Guess> {
     if endpoint.security() == Security::ImplicitTls {
         return Vec::new();
     }
-    let confidence = if matches!(endpoint.port(), 465 | 993 | 995) { LIKELY } else { POSSIBLE };
+    // A silent server is rare; the wrong port is not.
+    let confidence =
+        if matches!(endpoint.port(), 25 | 110 | 143 | 587) { POSSIBLE } else { LIKELY };
     let guess = Guess::new(Cause::TlsOnPlainPort, confidence);
     vec![guess.fact(format!("port {} was to begin in clear text", endpoint.port()))]
 }
@@ -116,9 +118,11 @@ fn silent_greeting(case: &Case<'_>) -> Vec<Guess> {
 /// The server closed the connection without a word.
 pub(crate) fn closed(case: &Case<'_>) -> Vec<Guess> {
     match case.stage {
-        Some(Stage::Greeting) if case.context.endpoint.is_some() => {
-            let guesses = silent_greeting(case);
-            guesses.into_iter().filter(|guess| guess.confidence >= LIKELY).collect()
+        // Many servers hang up on a client that keeps silent where it should begin with TLS.
+        Some(Stage::Greeting) => {
+            let tls_port = |at: &&Endpoint| matches!(at.port(), 465 | 993 | 995);
+            let known = case.context.endpoint.as_ref().filter(tls_port).is_some();
+            if known { silent_greeting(case) } else { Vec::new() }
         }
         Some(Stage::Auth) => {
             let octets = case.credential_octets.unwrap_or_default();
@@ -206,7 +210,7 @@ pub(crate) fn proxy(error: &net::proxy::Error, case: &Case<'_>) -> Vec<Guess> {
 mod tests {
     use super::*;
     use crate::diagnosis::{Context, Diagnosis};
-    use crate::{Endpoint, provider};
+    use crate::provider;
 
     fn first(error: &net::Error, stage: Stage, endpoint: Endpoint) -> Option<Cause> {
         let context = Context::new().with_endpoint(endpoint);

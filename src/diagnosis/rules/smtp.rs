@@ -2,7 +2,7 @@
 
 use super::super::case::Case;
 use super::super::line::Line;
-use super::{CERTAIN, LEARN_OAUTH, LIKELY, Rule, Then, access};
+use super::{CERTAIN, LEARN_OAUTH, LIKELY, POSSIBLE, Rule, Then, access};
 use crate::diagnosis::Cause;
 
 const LEARN_SWITCH: &str =
@@ -96,6 +96,22 @@ pub(super) const RULES: &[Rule] = &[
         then: Then::Ask(access::not_opened),
     },
     Rule {
+        name: "smtp-store-driver-430",
+        source: "observed at Exchange Online by three projects, 2026",
+        when: |line, case| {
+            case.in_session()
+                && case.service.may_be_microsofts()
+                && line.smtp_status() == 430
+                && line.is(4, 2, 0)
+                && line.begins("storedrv")
+        },
+        then: Then::OneOf(&[
+            (Cause::MailboxPermissionMissing, LIKELY),
+            (Cause::PermissionNotYetInForce, POSSIBLE),
+            (Cause::ServerBusy, POSSIBLE),
+        ]),
+    },
+    Rule {
         name: "smtp-temporary-authentication-failure",
         source: "RFC 4954 section 6",
         when: |line, case| {
@@ -137,7 +153,9 @@ pub(super) const RULES: &[Rule] = &[
             case.in_session()
                 && case.service.may_be_microsofts()
                 && line.smtp_status() == 554
-                && (line.begins("sendasdenied") || in_store(line, "sendasdenied"))
+                && (line.begins("sendasdenied")
+                    || line.is(5, 2, 252) && line.begins("not allowed to send as")
+                    || in_store(line, "sendasdenied"))
         },
         then: Then::Is(Cause::SendAsDenied, CERTAIN),
     },
@@ -191,6 +209,45 @@ pub(super) const RULES: &[Rule] = &[
                 && line.says("submission rate for this client has exceeded")
         },
         then: Then::Is(Cause::Throttled, CERTAIN),
+    },
+    Rule {
+        name: "smtp-server-busy",
+        source: "Microsoft Learn, \"Email non-delivery reports in Exchange Online\", 2026-11",
+        when: |line, case| {
+            case.service.may_be_microsofts() && line.is(4, 7, 500) && line.begins("server busy")
+        },
+        then: Then::Is(Cause::Throttled, CERTAIN),
+    },
+    Rule {
+        name: "smtp-idle",
+        source: REPORTS,
+        when: |line, case| {
+            case.service.may_be_microsofts()
+                && line.smtp_status() == 421
+                && line.is(4, 4, 2)
+                && line.begins("connection dropped due to timedout")
+        },
+        then: Then::Is(Cause::SessionIdle, CERTAIN),
+    },
+    Rule {
+        name: "smtp-address-blocked",
+        source: "Microsoft Learn, \"Email non-delivery reports in Exchange Online\", 2026-11",
+        when: |line, case| {
+            case.service.may_be_microsofts()
+                && (line.says("traffic not accepted from this ip")
+                    || line.is_between(5, 7, 606..=649) && line.says("banned sending ip"))
+        },
+        then: Then::Is(Cause::SendingAddressBlocked, CERTAIN),
+    },
+    Rule {
+        name: "smtp-organisation-blocked",
+        source: "Microsoft Learn, \"Email non-delivery reports in Exchange Online\", 2026-11",
+        when: |line, case| {
+            case.service.may_be_microsofts()
+                && line.is(5, 7, 705)
+                && line.says("tenant has exceeded threshold")
+        },
+        then: Then::Is(Cause::OrganisationBlocked, CERTAIN),
     },
     Rule {
         name: "smtp-not-authenticated",
@@ -254,6 +311,65 @@ mod tests {
     use super::*;
     use crate::Stage;
     use crate::provider::microsoft365;
+
+    /// Other hosts and other times spell it otherwise.
+    #[test]
+    fn the_words_may_differ_in_what_does_not_matter() {
+        let smtp = at(microsoft365::smtp());
+        for (stage, line, cause) in [
+            (
+                Stage::Auth,
+                "535 5.7.139 Authentication unsuccessful, SMTPCLIENTAUTHENTICATION is disabled \
+                 for the tenant. [LO4P123CA0001.GBRP123.PROD.OUTLOOK.COM 2026-11-21T09:00Z 08DE]",
+                Cause::SmtpAuthDisabledForTenant,
+            ),
+            (
+                Stage::Auth,
+                "535 Authentication unsuccessful, SmtpClientAuthentication is disabled for the \
+                 Mailbox",
+                Cause::SmtpAuthDisabledForMailbox,
+            ),
+            (
+                Stage::Auth,
+                "535-5.7.139 Authentication unsuccessful, the organization\r\n535 5.7.139 \
+                 configuration doesn\u{2019}t allow this authentication request",
+                Cause::AuthenticationPolicy,
+            ),
+            (DATA, "554 5.2.252 not allowed to send as that", Cause::SendAsDenied),
+            (DATA, "430 4.2.0 Storedrv; cause unknown", Cause::MailboxPermissionMissing),
+            (
+                DATA,
+                "451 4.7.500 Server busy. Please try again later from [192.0.2.9]. (S77714)",
+                Cause::Throttled,
+            ),
+            (DATA, "421 4.4.2 Connection dropped due to TimedOut", Cause::SessionIdle),
+            (
+                DATA,
+                "550 5.7.708 Service unavailable. Access denied, traffic not accepted from this \
+                 IP. (AS7230)",
+                Cause::SendingAddressBlocked,
+            ),
+            (
+                DATA,
+                "550 5.7.606 Access denied, banned sending IP [192.0.2.9]",
+                Cause::SendingAddressBlocked,
+            ),
+            (
+                DATA,
+                "550 5.7.705 Access denied, tenant has exceeded threshold",
+                Cause::OrganisationBlocked,
+            ),
+            (
+                DATA,
+                "550 5.1.90 Your message can't be sent because you've reached your daily limit",
+                Cause::DailyQuota,
+            ),
+            (Stage::Greeting, "421 4.3.2 Service not available", Cause::ServerBusy),
+            (Stage::StartTls, "454 4.7.0 TLS not available", Cause::StartTlsRefused),
+        ] {
+            assert_eq!(first(&smtp, stage, line).map(|found| found.0), Some(cause), "{line}");
+        }
+    }
 
     const DATA: Stage = Stage::Command("the message");
 

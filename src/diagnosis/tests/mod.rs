@@ -1,6 +1,8 @@
 //! All of it together.
 
 mod errors;
+#[cfg(all(feature = "testing", any(feature = "ring", feature = "aws-lc-rs")))]
+mod faults;
 mod hostile;
 mod near_misses;
 mod ranking;
