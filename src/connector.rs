@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::auth::{Auth, Credentials, Login, Password, TokenMechanism, Verdict};
@@ -76,6 +77,27 @@ pub struct Settings {
     pub(crate) recorder: Option<Recorder>,
     /// What `recorder` keeps of the connection that is being opened.
     pub(crate) dialogue: Option<Dialogue>,
+    /// Who follows how it is opened.
+    pub(crate) watch: Option<Arc<dyn Watch>>,
+}
+
+/// Follows a connection that is being opened.
+pub(crate) trait Watch: Send + Sync {
+    /// It came so far. False if that is far enough.
+    fn reached(&self, milestone: Milestone) -> bool;
+}
+
+/// How far a connection has come.
+#[derive(Debug)]
+pub(crate) enum Milestone {
+    /// It is open, to this address if that is known.
+    Dialled(Option<SocketAddr>),
+    /// TLS protects it, in this version.
+    Secured(&'static str),
+    /// The server has said this.
+    Greeted(String),
+    /// The server offers this, and will be asked for nothing but the login from here on.
+    Offered(String),
 }
 
 impl Settings {
@@ -92,6 +114,18 @@ impl Settings {
             id: Vec::new(),
             recorder: None,
             dialogue: None,
+            watch: None,
+        }
+    }
+
+    /// Tells whoever follows, if somebody does.
+    ///
+    /// # Errors
+    /// This is as far as it was to go.
+    pub(crate) fn reached(&self, milestone: impl FnOnce() -> Milestone) -> Result<(), Obstacle> {
+        match &self.watch {
+            Some(watch) if !watch.reached(milestone()) => Err(Misuse::NoAuth.into()),
+            _ => Ok(()),
         }
     }
 
@@ -505,7 +539,7 @@ impl<'a> Bearer<'a> {
 }
 
 /// A token that can be sent, within the time allowed.
-async fn fetch(
+pub(crate) async fn fetch(
     settings: &Settings,
     provider: &dyn TokenProvider,
     request: &TokenRequest,
@@ -523,6 +557,7 @@ async fn attempt<C: Establish>(settings: &Settings, login: Login) -> Result<C, C
     settings.note(Dialogue::dial);
     let connection = dial(settings).await?;
     let peer = connection.peer;
+    settings.reached(|| Milestone::Dialled(peer))?;
     let (stream, protection) = match settings.endpoint.security() {
         Security::ImplicitTls => {
             let stream = handshake(settings, connection).await?;
@@ -578,11 +613,12 @@ async fn handshake(
     let config = settings.tls.clone().unwrap_or_default();
     let host = settings.endpoint.host();
     let stream = config.handshake(connection, host, settings.timeouts.tls).await;
-    let stream = stream.map_err(|error| match error {
+    let (stream, version) = stream.map_err(|error| match error {
         HandshakeError::Net(error) => Obstacle::Net(Stage::Tls, error),
         HandshakeError::Misuse(misuse) => Obstacle::Misuse(misuse),
     })?;
     settings.note(Dialogue::tls);
+    settings.reached(|| Milestone::Secured(version))?;
     Ok(stream)
 }
 
@@ -615,7 +651,7 @@ mod tests {
     const REFUSED: &str = "-ERR Authentication failure: unknown user name or bad password.\r\n";
     const WELCOME: &str = "+OK User successfully authenticated.\r\n";
 
-    struct Scripted(Mutex<VecDeque<Script>>, std::net::SocketAddr);
+    struct Scripted(Mutex<VecDeque<Script>>, SocketAddr);
 
     impl Dial for Scripted {
         fn dial<'a>(&'a self, _: &'a str, _: u16) -> BoxFuture<'a, io::Result<Connection>> {

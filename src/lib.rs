@@ -62,6 +62,7 @@
 //! | name a server, or take a known one | [`Endpoint`], [`provider`] |
 //! | find the servers of a domain | `discover` (feature `discover`) |
 //! | decide what to do after a failure | [`Failure`], [`Retry`] |
+//! | check a set-up step by step | `diagnose`, `diagnosis::Checkup` (feature `diagnosis`); `examples/doctor` |
 //! | learn why it failed, and who can change it | `Diagnosis`, `diagnosis` (feature `diagnosis`) |
 //! | test a program | `testing` (feature `testing`) |
 //!
@@ -124,7 +125,7 @@ pub use auth::{Auth, AuthCause, AuthError};
 pub use connector::{Client, Connector};
 #[cfg(feature = "diagnosis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "diagnosis")))]
-pub use diagnosis::Diagnosis;
+pub use diagnosis::{Diagnosis, diagnose};
 pub use endpoint::{Endpoint, Protocol, Security};
 pub use failure::{Failure, Retry, Stage};
 pub use fault::Fault;

@@ -42,11 +42,13 @@
 //! mean. A line that is not known gives no diagnosis rather than a wrong one.
 //!
 //! # Before connecting
-//! [`check`] looks at a token before it is sent anywhere.
+//! [`check`] looks at a token before it is sent anywhere. [`diagnose`] tries all of a set-up, from the
+//! name of the host to the first command, and reports on each step: see [`Checkup`].
 
 mod case;
 mod cause;
 mod check;
+mod checkup;
 mod commands;
 mod context;
 mod finding;
@@ -67,6 +69,7 @@ use case::{Case, Guess};
 
 pub use cause::Cause;
 pub use check::{Check, check};
+pub use checkup::{Checkup, EndpointReport, Outcome, Progress, Report, Step, StepName, diagnose};
 pub use context::Context;
 pub use finding::{Command, Confidence, Evidence, Finding, Who};
 
@@ -126,6 +129,11 @@ impl Diagnosis {
     #[expect(clippy::indexing_slicing, reason = "never empty: see `ranked`")]
     pub fn first(&self) -> &Finding {
         &self.findings[0]
+    }
+
+    /// Findings that were ranked before.
+    fn of_findings(findings: Vec<Finding>) -> Option<Self> {
+        (!findings.is_empty()).then_some(Self { findings })
     }
 
     /// Puts the surest first, and each cause once.

@@ -9,7 +9,7 @@
 //! `OK` to AUTHENTICATE and `BAD User is authenticated but not connected.` to the next command.
 
 use crate::auth::{AuthCause, Login};
-use crate::connector::{Client, Establish, Protection, Settings};
+use crate::connector::{Client, Establish, Milestone, Protection, Settings};
 use crate::net::Stream;
 use crate::sasl::IMAP_COMMAND_LINE;
 use crate::{Fault, Protocol, Stage};
@@ -36,7 +36,7 @@ impl Establish for ImapClient {
         settings: &Settings,
     ) -> Result<Box<dyn Stream>, Error> {
         let mut session = Session::new(stream, settings, false);
-        if greeting(&mut session).await? == Status::PreAuth {
+        if greeting(&mut session, settings).await? == Status::PreAuth {
             // Nothing but STARTTLS may be said on it, and a server in this state refuses that.
             let fault = Fault::PreauthInClearText;
             return Err(Error::Protocol { stage: Stage::Greeting, fault });
@@ -68,10 +68,11 @@ impl Establish for ImapClient {
         let mut session = Session::new(stream, settings, protection.confidential);
         let status = match protection.greeted {
             true => Status::Ok,
-            false => greeting(&mut session).await?,
+            false => greeting(&mut session, settings).await?,
         };
         capabilities(&mut session).await?;
         let named = session.core().capabilities_named();
+        settings.reached(|| Milestone::Offered(session.core().capabilities().to_string()))?;
         // A server that knows us by other means wants no login (RFC 9051 section 7.1.4).
         if status != Status::PreAuth {
             authenticate(&mut session, login).await?;
@@ -82,12 +83,15 @@ impl Establish for ImapClient {
     }
 }
 
-async fn greeting(session: &mut Session) -> Result<Status, Error> {
+async fn greeting(session: &mut Session, settings: &Settings) -> Result<Status, Error> {
     session.core_mut().expect_greeting();
     loop {
         if let Step::Greeting(reply) = session.step(Stage::Greeting).await? {
             return match reply.status() {
-                status @ (Status::Ok | Status::PreAuth) => Ok(status),
+                status @ (Status::Ok | Status::PreAuth) => {
+                    settings.reached(|| Milestone::Greeted(reply.to_string()))?;
+                    Ok(status)
+                }
                 _ => Err(Error::refused(session.core(), Stage::Greeting, reply)),
             };
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ProtocolVersion, RootCertStore};
 use tokio_rustls::TlsConnector;
 
 use super::{Connection, Error, Stream};
@@ -76,19 +76,27 @@ impl Config {
         Self { inner }
     }
 
-    /// The handshake. A future dropped half way closes the connection.
+    /// The handshake, and the version of TLS that it led to. A future dropped half way closes the
+    /// connection.
     pub(crate) async fn handshake(
         &self,
         connection: Connection,
         host: &str,
         limit: Duration,
-    ) -> Result<Box<dyn Stream>, HandshakeError> {
+    ) -> Result<(Box<dyn Stream>, &'static str), HandshakeError> {
         let config = self.inner.clone().ok_or(Misuse::NoCryptoProvider)?;
         let name =
             ServerName::try_from(host.to_owned()).map_err(|_| Misuse::BadHost(host.to_owned()))?;
         let handshake = TlsConnector::from(config).connect(name, connection.stream);
         match tokio::time::timeout(limit, handshake).await {
-            Ok(Ok(stream)) => Ok(Box::new(stream)),
+            Ok(Ok(stream)) => {
+                let version = match stream.get_ref().1.protocol_version() {
+                    Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+                    Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+                    _ => "TLS",
+                };
+                Ok((Box::new(stream), version))
+            }
             Ok(Err(error)) => Err(classify(host, error).into()),
             Err(_) => Err(Error::Deadline { after: limit }.into()),
         }

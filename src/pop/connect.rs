@@ -1,7 +1,7 @@
 //! From a stream to a client that is logged in.
 
 use crate::auth::{AuthCause, AuthError, Login};
-use crate::connector::{Client, Establish, Protection, Settings};
+use crate::connector::{Client, Establish, Milestone, Protection, Settings};
 use crate::net::Stream;
 use crate::net::driver::Driver;
 use crate::sasl::{self, POP_COMMAND_LINE};
@@ -29,7 +29,7 @@ impl Establish for PopClient {
         settings: &Settings,
     ) -> Result<Box<dyn Stream>, Error> {
         let mut session = Opening::new(stream, settings, false);
-        session.greeting().await?;
+        session.greeting(settings).await?;
         let offered = session.capabilities().await?;
         // A server without CAPA may know STLS all the same.
         if offered.iter().next().is_some() && !offered.has("STLS") {
@@ -55,9 +55,11 @@ impl Establish for PopClient {
     ) -> Result<Self, Error> {
         let mut session = Opening::new(stream, settings, protection.confidential);
         if !protection.greeted {
-            session.greeting().await?;
+            session.greeting(settings).await?;
         }
         let capabilities = session.capabilities().await?;
+        settings
+            .reached(|| Milestone::Offered(capabilities.iter().collect::<Vec<_>>().join(", ")))?;
         may_log_in(&capabilities, &login.session)?;
         // RFC 6856 section 2: only before the login. Without it the server must rewrite or refuse
         // messages with UTF-8 in their headers.
@@ -130,10 +132,14 @@ impl Opening {
         Self { driver: driver.recorded(settings.dialogue.clone()) }
     }
 
-    async fn greeting(&mut self) -> Result<(), Error> {
+    async fn greeting(&mut self, settings: &Settings) -> Result<(), Error> {
         self.driver.core_mut().expect_greeting();
         let Response { reply, .. } = self.event(Stage::Greeting).await?;
-        if reply.is_ok() { Ok(()) } else { Err(Error::Refused { stage: Stage::Greeting, reply }) }
+        if !reply.is_ok() {
+            return Err(Error::Refused { stage: Stage::Greeting, reply });
+        }
+        settings.reached(|| Milestone::Greeted(reply.to_string()))?;
+        Ok(())
     }
 
     /// Empty if the server does not know CAPA (RFC 2449 came after RFC 1939).

@@ -1,7 +1,7 @@
 //! From a stream to a client that is logged in.
 
 use crate::auth::Login;
-use crate::connector::{Client, Establish, Protection, Settings};
+use crate::connector::{Client, Establish, Milestone, Protection, Settings};
 use crate::net::Stream;
 use crate::net::driver::Driver;
 use crate::sasl::SMTP_COMMAND_LINE;
@@ -26,7 +26,7 @@ impl Establish for SmtpClient {
     ) -> Result<Box<dyn Stream>, Error> {
         let core = Core::before_greeting(false, &settings.limits);
         let mut session = Opening::new(stream, core, settings);
-        session.greeting().await?;
+        session.greeting(settings).await?;
         let offered = session.ehlo(settings).await?;
         if !offered.start_tls() {
             return Err(unsupported("STARTTLS", offered.all().map(|(keyword, _)| keyword)));
@@ -58,9 +58,10 @@ impl Establish for SmtpClient {
             session.driver.core_mut().leave_enhanced_codes();
         }
         if !protection.greeted {
-            session.greeting().await?;
+            session.greeting(settings).await?;
         }
         let extensions = session.ehlo(settings).await?;
+        settings.reached(|| Milestone::Offered(described(&extensions)))?;
         let mechanism = login.session.mechanism();
         if !extensions.auth(mechanism) {
             return Err(unsupported(&format!("AUTH {mechanism}"), extensions.auth_mechanisms()));
@@ -83,8 +84,10 @@ impl Opening {
     }
 
     /// 220, or 554 from a server that takes no mail (RFC 5321 section 3.1).
-    async fn greeting(&mut self) -> Result<(), Error> {
-        self.answered(Stage::Greeting).await.map(drop)
+    async fn greeting(&mut self, settings: &Settings) -> Result<(), Error> {
+        let reply = self.answered(Stage::Greeting).await?;
+        settings.reached(|| Milestone::Greeted(reply.to_string()))?;
+        Ok(())
     }
 
     async fn ehlo(&mut self, settings: &Settings) -> Result<Extensions, Error> {
@@ -132,6 +135,12 @@ impl Opening {
         let reply = reply(&mut self.driver, stage).await?;
         if reply.is_positive() { Ok(reply) } else { Err(Error::refused(stage, reply)) }
     }
+}
+
+/// The extensions, for people.
+fn described(extensions: &Extensions) -> String {
+    let all = extensions.all().map(|(keyword, with)| format!("{keyword} {with}"));
+    all.map(|one| one.trim_end().to_owned()).collect::<Vec<_>>().join(", ")
 }
 
 fn unsupported<'a>(what: &str, offered: impl Iterator<Item = &'a str>) -> Error {

@@ -115,7 +115,7 @@ impl Direct {
         let port = url.port_or_known_default().unwrap_or(443);
         let connection = self.dial(&host, port).await?;
         if url.scheme() == "https" {
-            return Ok(self.tls.handshake(connection, &host, Duration::MAX).await?);
+            return Ok(self.tls.handshake(connection, &host, Duration::MAX).await?.0);
         }
         // `request_url` lets clear text pass by the name; the address decides. Behind a proxy, it
         // is not known.

@@ -1,6 +1,8 @@
 //! The integration tests: one module per behaviour.
 
 mod api;
+#[cfg(all(feature = "diagnosis", feature = "oauth"))]
+mod checkup;
 mod embedded;
 #[cfg(feature = "oauth")]
 mod entra;

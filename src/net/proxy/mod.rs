@@ -324,7 +324,8 @@ impl Proxy {
         }
         let config = self.tls.clone().unwrap_or_default();
         // The whole has a deadline.
-        config.handshake(connection, &self.host, Duration::MAX).await.map_err(|error| {
+        let greeted = config.handshake(connection, &self.host, Duration::MAX).await;
+        greeted.map(|(stream, _)| stream).map_err(|error| {
             Error::Tls(match error {
                 HandshakeError::Net(error) => Box::new(error),
                 HandshakeError::Misuse(misuse) => Box::new(net::Error::Tls {

@@ -214,6 +214,12 @@ fn play_any(transcript: &Transcript, mode: Mode) -> Result<(), String> {
     play_recorded(transcript, mode).map(drop)
 }
 
+/// Plays a recording whole, on a thread of its own, since every play has a runtime.
+pub(crate) async fn replay(transcript: Transcript) {
+    let played = tokio::task::spawn_blocking(move || play_any(&transcript, Mode::Whole)).await;
+    played.expect("no panic").unwrap_or_else(|problem| panic!("{problem}"));
+}
+
 fn play_recorded(transcript: &Transcript, mode: Mode) -> Result<Recorder, String> {
     let recorder = Recorder::new();
     match transcript.protocol() {
