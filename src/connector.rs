@@ -79,6 +79,8 @@ pub struct Settings {
     pub(crate) dialogue: Option<Dialogue>,
     /// Who follows how it is opened.
     pub(crate) watch: Option<Arc<dyn Watch>>,
+    #[cfg(feature = "compress")]
+    pub(crate) compress: bool,
 }
 
 /// Follows a connection that is being opened.
@@ -115,6 +117,8 @@ impl Settings {
             recorder: None,
             dialogue: None,
             watch: None,
+            #[cfg(feature = "compress")]
+            compress: false,
         }
     }
 
@@ -202,6 +206,16 @@ impl<C: Client> Connector<C> {
     /// [`wirelog`](crate::wirelog).
     pub fn record(mut self, recorder: Recorder) -> Self {
         self.settings.recorder = Some(recorder);
+        self
+    }
+
+    /// Has IMAP connections compressed behind the login, where the server offers it: see
+    /// [`ImapClient::compress`](crate::ImapClient::compress). It costs one round trip. If the server
+    /// refuses, the connection goes on without. Of no use to SMTP and POP3.
+    #[cfg(feature = "compress")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "compress")))]
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.settings.compress = compress;
         self
     }
 

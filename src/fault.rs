@@ -39,6 +39,17 @@ pub enum Fault {
         /// How many.
         octets: usize,
     },
+    /// What comes is no deflate stream, although compression was switched on (RFC 4978).
+    #[error("the compressed stream of the server is damaged")]
+    DamagedDeflate,
+    /// A compressed stream grows beyond [`Limits::inflated`](crate::Limits::inflated).
+    #[error("{received} octets of a compressed stream have become more than {limit}")]
+    InflatedTooFar {
+        /// Octets received.
+        received: u64,
+        /// How far they may grow.
+        limit: u64,
+    },
     /// A session in clear text was greeted as already authenticated, which would skip STARTTLS
     /// (RFC 9051 section 7.1.4).
     #[error("the server greeted a clear-text connection with PREAUTH")]

@@ -58,6 +58,7 @@
 //! | say where tokens come from | [`TokenProvider`], [`token`] |
 //! | register an application, and have a mailbox take its tokens | `docs/setup/README.md` in the package |
 //! | connect again and again, with one's own roots, deadlines and limits | [`Connector`] |
+//! | have IMAP compressed | `ImapClient::compress` (feature `compress`) |
 //! | go through a SOCKS5 or HTTP proxy | `net::proxy` (feature `proxy`) |
 //! | name a server, or take a known one | [`Endpoint`], [`provider`] |
 //! | find the servers of a domain | `discover` (feature `discover`) |

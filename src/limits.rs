@@ -107,6 +107,8 @@ pub struct Limits {
     pub(crate) events: usize,
     pub(crate) settle: u64,
     pub(crate) pipelined: usize,
+    #[cfg(feature = "compress")]
+    pub(crate) growth: crate::net::deflate::Growth,
 }
 
 impl Default for Limits {
@@ -119,6 +121,8 @@ impl Default for Limits {
             events: 1000,
             settle: 1024 * 1024,
             pipelined: 4 * 1024,
+            #[cfg(feature = "compress")]
+            growth: crate::net::deflate::Growth { octets: 64 * 1024 * 1024, ratio: 200 },
         }
     }
 }
@@ -167,6 +171,17 @@ impl Limits {
     /// that they find room between here and a server that reads nothing while it writes.
     pub const fn pipelined(mut self, octets: usize) -> Self {
         self.pipelined = octets;
+        self
+    }
+
+    /// How far a compressed connection ([`ImapClient::compress`](crate::ImapClient::compress)) may
+    /// grow: to `octets` in any case, and to `ratio` times as much as was received. 64 MiB and 200;
+    /// mail comes to 20 at most, but for attachments that are all alike. The other limits hold as
+    /// well.
+    #[cfg(feature = "compress")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "compress")))]
+    pub const fn inflated(mut self, octets: u64, ratio: u32) -> Self {
+        self.growth = crate::net::deflate::Growth { octets, ratio };
         self
     }
 }

@@ -79,6 +79,10 @@ impl Establish for ImapClient {
         }
         let told = status == Status::PreAuth || session.core().capabilities_named() > named;
         settle_in(&mut session, settings, told).await?;
+        #[cfg(feature = "compress")]
+        if settings.compress {
+            compress(&mut session).await?;
+        }
         Ok(Self::new(session))
     }
 }
@@ -183,6 +187,16 @@ async fn settle_in(session: &mut Session, settings: &Settings, told: bool) -> Re
         }
     }
     Ok(())
+}
+
+/// What the server does not want goes on without.
+#[cfg(feature = "compress")]
+async fn compress(session: &mut Session) -> Result<(), Error> {
+    match session.compress(Stage::Probe).await {
+        Err(Error::Unsupported { .. }) => Ok(()),
+        Err(Error::Refused { reply, .. }) if reply.throttled().is_none() => Ok(()),
+        compressed => compressed,
+    }
 }
 
 async fn reply_to(session: &mut Session, tag: Tag, stage: Stage) -> Result<Reply, Error> {

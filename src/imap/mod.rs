@@ -24,6 +24,7 @@
 //! | SUBSCRIBE, UNSUBSCRIBE | [`subscribe`](ImapClient::subscribe), [`unsubscribe`](ImapClient::unsubscribe) | |
 //! | APPEND | [`append`](ImapClient::append) | literals without LITERAL+: one round trip more |
 //! | FETCH | [`uid_fetch`](Mailbox::uid_fetch), [`select_fetch`](ImapClient::select_fetch) | |
+//! | COMPRESS | `compress` (feature `compress`) | [`Error::Unsupported`] |
 //! | IDLE | [`idle`](Mailbox::idle) | NOOP once a minute |
 //! | SEARCH | [`uid_search`](Mailbox::uid_search), [`uid_search_returning`](Mailbox::uid_search_returning), [`search`](Mailbox::search), [`search_returning`](Mailbox::search_returning) | ESEARCH: worked out from all numbers; the charset refused: once more without |
 //! | STORE | [`uid_store`](Mailbox::uid_store), [`store`](Mailbox::store) | |
@@ -47,8 +48,8 @@
 //!
 //! A set of UIDs that is too long for one line goes in several commands whose answers are joined.
 //!
-//! CHECK has no method: RFC 9051 has dropped it, and NOOP does as much. NOTIFY, COMPRESS and their
-//! like change the session in ways that this crate does not follow, and cannot be sent.
+//! CHECK has no method: RFC 9051 has dropped it, and NOOP does as much. NOTIFY and its like
+//! change the session in ways that this crate does not follow, and cannot be sent.
 //!
 //! | room | what lives there |
 //! |---|---|

@@ -18,6 +18,10 @@ pub(crate) struct Session {
     driver: Driver<Core>,
     /// See [`Profile::with_command_line`](crate::Profile::with_command_line).
     pub(super) command_line: usize,
+    #[cfg(feature = "compress")]
+    pub(super) growth: crate::net::deflate::Growth,
+    #[cfg(feature = "compress")]
+    pub(super) compressed: bool,
 }
 
 impl Session {
@@ -28,6 +32,10 @@ impl Session {
         Self {
             driver: driver.recorded(settings.dialogue.clone()),
             command_line: settings.endpoint.profile().command_line(),
+            #[cfg(feature = "compress")]
+            growth: limits.growth,
+            #[cfg(feature = "compress")]
+            compressed: false,
         }
     }
 

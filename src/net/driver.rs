@@ -104,6 +104,17 @@ impl<M: Machine> Driver<M> {
         (self.stream, self.core)
     }
 
+    /// Puts a layer between the socket and the core. It gets what the core has not understood yet.
+    #[cfg(feature = "compress")]
+    pub(crate) fn put_in_between(
+        &mut self,
+        layer: impl FnOnce(Box<dyn Stream>, bytes::Bytes) -> Box<dyn Stream>,
+    ) {
+        let received = self.core.input().cut_all();
+        let stream = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
+        self.stream = layer(stream, received);
+    }
+
     /// Secrets to be taken out of the trace.
     pub(crate) fn scrub(&mut self, scrubber: Scrubber) {
         self.trace.scrub(scrubber);
@@ -326,7 +337,11 @@ impl<M: Machine> Driver<M> {
 
     fn failed(&mut self, error: std::io::Error) -> Broken {
         self.broken = true;
-        Error::Io(error).into()
+        // What a layer above the socket found is the peer's doing.
+        match error.downcast() {
+            Ok(fault) => Broken::Fault(fault),
+            Err(error) => Error::Io(error).into(),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Everything that touches the network: the only user of tokio but for the thin clients above.
 
 mod deadline;
+#[cfg(feature = "compress")]
+pub(crate) mod deflate;
 pub(crate) mod dial;
 pub(crate) mod driver;
 pub(crate) mod error;

@@ -18,6 +18,8 @@ mod oauth_server;
 mod real_bed;
 mod real_certificates;
 mod real_commands;
+#[cfg(feature = "compress")]
+mod real_compress;
 mod real_dropped;
 mod real_envelope;
 mod real_finding;

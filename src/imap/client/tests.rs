@@ -1,3 +1,5 @@
+#[cfg(feature = "compress")]
+mod compress;
 mod fall_backs;
 mod flights;
 mod idle;

@@ -15,6 +15,8 @@
 pub(crate) mod append;
 pub(crate) mod capability;
 pub(crate) mod close;
+#[cfg(feature = "compress")]
+pub(crate) mod compress;
 pub(crate) mod condstore;
 pub(crate) mod copy;
 pub(crate) mod create;

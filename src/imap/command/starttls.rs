@@ -24,7 +24,7 @@ impl Command for StartTls {
     }
 
     fn effect(&self) -> Effect {
-        Effect::StartTls
+        Effect::Layer
     }
 
     fn finish(self, _: Reply) {}

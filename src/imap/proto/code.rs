@@ -32,6 +32,8 @@ pub enum Code {
     ClientBug,
     /// `CLOSED`: the selected mailbox is closed; what follows belongs to the next.
     Closed,
+    /// `COMPRESSIONACTIVE`: something else compresses already (RFC 4978).
+    CompressionActive,
     /// `CONTACTADMIN`: the user should ask the administrator.
     ContactAdmin,
     /// `COPYUID`: which message became which.
@@ -197,6 +199,7 @@ impl Code {
             Self::Capability(_) => "CAPABILITY",
             Self::ClientBug => "CLIENTBUG",
             Self::Closed => "CLOSED",
+            Self::CompressionActive => "COMPRESSIONACTIVE",
             Self::ContactAdmin => "CONTACTADMIN",
             Self::CopyUid(_) => "COPYUID",
             Self::Corruption => "CORRUPTION",
@@ -244,6 +247,7 @@ impl Code {
             b"CAPABILITY" => Self::Capability(Capabilities::parse(arguments)),
             b"CLIENTBUG" => Self::ClientBug,
             b"CLOSED" => Self::Closed,
+            b"COMPRESSIONACTIVE" => Self::CompressionActive,
             b"CONTACTADMIN" => Self::ContactAdmin,
             b"COPYUID" => Self::CopyUid(copy_uid(arguments)?),
             b"CORRUPTION" => Self::Corruption,

@@ -128,8 +128,8 @@ pub(crate) enum Effect {
     Search {
         saves: bool,
     },
-    /// Asks for TLS.
-    StartTls,
+    /// Puts a layer below the session behind its answer: TLS, compression.
+    Layer,
     /// Logs in.
     Authenticate,
     /// Says goodbye.
@@ -690,7 +690,7 @@ impl Machine for Core {
         for pending in &mut self.queue {
             pending.abandoned = true;
             match pending.effect {
-                Effect::Authenticate | Effect::StartTls => return Abandon::Close,
+                Effect::Authenticate | Effect::Layer => return Abandon::Close,
                 // The rest of a large message would hold up the next command for long.
                 Effect::Upload if half_way => return Abandon::Close,
                 _ => {}

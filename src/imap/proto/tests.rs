@@ -370,7 +370,7 @@ fn a_dropped_upload_costs_the_connection_only_while_it_is_on_its_way() {
 #[test]
 fn a_dropped_login_or_starttls_costs_the_connection() {
     let mut core = core();
-    start(&mut core, "STARTTLS", Claims::Nothing, Effect::StartTls);
+    start(&mut core, "STARTTLS", Claims::Nothing, Effect::Layer);
     assert_eq!(core.abandon(), Abandon::Close);
     let mut core = self::core();
     core.authenticate(sasl::Session::xoauth2("a@b.c", "T", &[]).unwrap(), true).unwrap();

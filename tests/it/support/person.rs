@@ -38,6 +38,14 @@ impl Person {
         self.way(Server::Jwt, Protocol::Imap).imap(self.auth()).await.expect("IMAP opens")
     }
 
+    /// Settings to which more can be added.
+    #[cfg(feature = "compress")]
+    pub(crate) fn imap_connector(&self) -> mailbearer::Connector<ImapClient> {
+        let endpoint = self.bed.endpoint(Server::Jwt, Protocol::Imap, Security::ImplicitTls);
+        let connector = ImapClient::builder(endpoint.clone()).auth(self.auth());
+        Way::to(endpoint, self.bed).apply(connector)
+    }
+
     pub(crate) async fn pop(&self) -> PopClient {
         self.way(Server::Jwt, Protocol::Pop).pop(self.auth()).await.expect("POP3 opens")
     }

@@ -1,0 +1,283 @@
+//! COMPRESS=DEFLATE.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::*;
+use crate::net::deflate::{Deflated, Growth};
+use crate::{Fault, Limits};
+
+const GROWTH: Growth = Growth { octets: 0, ratio: 2000 };
+
+/// A client, and the other end of its pipe behind the answer to COMPRESS.
+async fn compressed(limits: Limits) -> (ImapClient, DuplexStream) {
+    let (near, mut far) = duplex(64 * 1024);
+    far.write_all(b"* PREAUTH [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE] hi\r\n").await.unwrap();
+    let mut settings = Settings::new(Endpoint::imap("mail.example"));
+    settings.limits = limits;
+    let mut session = Session::new(Box::new(near), &settings, true);
+    session.core_mut().expect_greeting();
+    session.step(crate::Stage::Greeting).await.unwrap();
+    let mut client = ImapClient::new(session);
+    let (compressed, ()) =
+        tokio::join!(client.compress(), hear(&mut far, "A1 COMPRESS DEFLATE", "A1 OK active\r\n"));
+    compressed.unwrap();
+    assert!(client.is_compressed());
+    // Once is enough.
+    client.compress().await.unwrap();
+    (client, far)
+}
+
+async fn hear(far: &mut (impl AsyncRead + AsyncWrite + Unpin), line: &str, answer: &str) {
+    let mut heard = vec![0; line.len() + 2];
+    far.read_exact(&mut heard).await.unwrap();
+    assert_eq!(String::from_utf8(heard).unwrap(), format!("{line}\r\n"));
+    far.write_all(answer.as_bytes()).await.unwrap();
+    far.flush().await.unwrap();
+}
+
+fn deflated(stream: impl net::Stream + 'static) -> Deflated {
+    Deflated::new(Box::new(stream), &Bytes::new(), GROWTH)
+}
+
+#[tokio::test]
+async fn everything_behind_the_answer_is_compressed() {
+    let (mut client, far) = compressed(Limits::default()).await;
+    let mut far = deflated(far);
+    let (done, ()) = tokio::join!(client.noop(), hear(&mut far, "A2 NOOP", "A2 OK done\r\n"));
+    done.unwrap();
+    let (done, ()) =
+        tokio::join!(client.noop(), hear(&mut far, "A3 NOOP", "A3 NO [ALERT] not\r\n"));
+    assert!(done.unwrap_err().connection_usable());
+}
+
+#[tokio::test]
+async fn what_comes_in_one_write_with_the_answer_is_inflated() {
+    let (near, mut far) = duplex(4096);
+    let (pipe, mut wire) = duplex(4096);
+    let mut server = deflated(pipe);
+    server.write_all(b"* NO [ALERT] full soon\r\n").await.unwrap();
+    server.flush().await.unwrap();
+    let mut octets = vec![0; 4096];
+    let told = wire.read(&mut octets).await.unwrap();
+    let mut written = b"* PREAUTH [CAPABILITY COMPRESS=DEFLATE] hi\r\nA1 OK active\r\n".to_vec();
+    written.extend_from_slice(&octets[..told]);
+    // The answer would come before the question, were it not for the order of this script.
+    let settings = Settings::new(Endpoint::imap("mail.example"));
+    let mut session = Session::new(Box::new(near), &settings, true);
+    session.core_mut().expect_greeting();
+    let (greeting, behind) = written.split_at(44);
+    far.write_all(greeting).await.unwrap();
+    session.step(crate::Stage::Greeting).await.unwrap();
+    let mut client = ImapClient::new(session);
+    let server = async {
+        let mut heard = [0; 21];
+        far.read_exact(&mut heard).await.unwrap();
+        far.write_all(behind).await.unwrap();
+    };
+    let (compressed, ()) = tokio::join!(client.compress(), server);
+    compressed.unwrap();
+    let server = async {
+        let mut heard = [0; 4];
+        far.read_exact(&mut heard).await.unwrap();
+        drop(far);
+    };
+    let (ended, ()) = tokio::join!(client.noop(), server);
+    assert!(matches!(ended, Err(Error::Closed { .. })));
+    assert!(matches!(client.take_event(), Some(Event::Notice(_))));
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_goes_on_without() {
+    let (mut client, server) = client_of(
+        "IMAP4rev1 COMPRESS=DEFLATE",
+        "
+        C: A1 COMPRESS DEFLATE
+        S: A1 NO [COMPRESSIONACTIVE] DEFLATE active via TLS
+        C: A2 NOOP
+        S: A2 OK done
+        ",
+    )
+    .await;
+    assert!(client.compress().await.unwrap_err().connection_usable());
+    assert!(!client.is_compressed());
+    client.noop().await.unwrap();
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_without_it_is_not_asked() {
+    let (mut client, server) = client("").await;
+    let error = client.compress().await.unwrap_err();
+    assert!(matches!(&error, Error::Unsupported { what, .. } if what == "COMPRESS=DEFLATE"));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_future_dropped_before_the_answer_costs_the_connection() {
+    let (mut client, server) = client_of("COMPRESS=DEFLATE", "C: A1 COMPRESS DEFLATE").await;
+    cut(client.compress()).await;
+    let error = client.noop().await.unwrap_err();
+    assert!(matches!(error, Error::Net { source: net::Error::Abandoned, .. }), "{error:?}");
+    assert!(!client.is_open());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cut_is_an_error_and_no_answer() {
+    let whole = {
+        let (pipe, mut wire) = duplex(4096);
+        let mut server = deflated(pipe);
+        server.write_all(b"* 3 EXISTS\r\nA2 OK done\r\n").await.unwrap();
+        server.flush().await.unwrap();
+        let mut octets = vec![0; 4096];
+        let length = wire.read(&mut octets).await.unwrap();
+        octets.truncate(length);
+        octets
+    };
+    let mut answered = 0;
+    for cut in 0..=whole.len() {
+        let (mut client, mut far) = compressed(Limits::default()).await;
+        let server = async {
+            let mut heard = [0; 4];
+            far.read_exact(&mut heard).await.unwrap();
+            far.write_all(&whole[..cut]).await.unwrap();
+            drop(far);
+        };
+        let (done, ()) = tokio::join!(client.noop(), server);
+        match done {
+            Ok(()) => answered += 1,
+            Err(error) => assert!(matches!(error, Error::Closed { .. }), "{cut}: {error:?}"),
+        }
+    }
+    // Without the last octets, which are the mark of the flush, the answer may be whole.
+    assert!((1..=6).contains(&answered), "{answered}");
+}
+
+#[tokio::test]
+async fn a_bomb_ends_the_connection_within_its_limit() {
+    let (mut client, far) = compressed(Limits::default().inflated(100_000, 50)).await;
+    let mut far = deflated(far);
+    let server = async {
+        let zeros = vec![b' '; 8 * 1024 * 1024];
+        let _ = far.write_all(b"* X ").await;
+        let _ = far.write_all(&zeros).await;
+        let _ = far.flush().await;
+    };
+    let (done, ()) = tokio::join!(client.noop(), server);
+    let error = done.unwrap_err();
+    let Error::Protocol { fault: Fault::InflatedTooFar { received, limit }, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert!(limit == 100_000 + 50 * received && limit < 8 * 1024 * 1024);
+    assert!(!client.is_open());
+}
+
+/// Counts what is written.
+struct Counted(DuplexStream, Arc<AtomicU64>);
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.0).poll_write(cx, octets);
+        if let Poll::Ready(Ok(octets)) = written {
+            self.1.fetch_add(octets as u64, Ordering::Relaxed);
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// What a server says of one message to somebody who draws a list: all of it differs from message to
+/// message, and pseudo-randomly what does so in life.
+fn metadata(number: u32) -> String {
+    let mut state = number.wrapping_mul(2_654_435_761);
+    let mut pick = |of: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) % of
+    };
+    let words = ["invoice", "meeting", "report", "order", "ticket", "review", "release", "offer"];
+    let people = ["ann", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"];
+    let (word, about) = (words[pick(8) as usize], words[pick(8) as usize]);
+    let (from, to) = (people[pick(8) as usize], people[pick(8) as usize]);
+    let (day, hour, minute, size) = (pick(28) + 1, pick(24), pick(60), pick(100_000));
+    let (id, seen) = ((pick(1 << 24) as u64) << 24 | pick(1 << 24) as u64, pick(2));
+    let flags = if seen == 1 { "\\Seen" } else { "" };
+    format!(
+        "* {number} FETCH (UID {uid} FLAGS ({flags}) RFC822.SIZE {size} ENVELOPE (\"{day:02} Nov \
+         2026 {hour:02}:{minute:02}:00 +0000\" \"Re: {word} {size} about the {about}\" ((\"{from}\" \
+         NIL \"{from}\" \"example.com\")) ((\"{from}\" NIL \"{from}\" \"example.com\")) ((\"{from}\" \
+         NIL \"{from}\" \"example.com\")) ((NIL NIL \"{to}\" \"example.net\")) NIL NIL NIL \
+         \"<{id:x}@mail.example.com>\") BODYSTRUCTURE ((\"TEXT\" \"PLAIN\" (\"CHARSET\" \"utf-8\") NIL \
+         NIL \"QUOTED-PRINTABLE\" {plain} {lines} NIL NIL NIL)(\"TEXT\" \"HTML\" (\"CHARSET\" \
+         \"utf-8\") NIL NIL \"QUOTED-PRINTABLE\" {size} {lines} NIL NIL NIL) \"ALTERNATIVE\" \
+         (\"BOUNDARY\" \"{id:x}\") NIL NIL))\r\n",
+        uid = number + 4711,
+        plain = size / 3,
+        lines = size / 70,
+    )
+}
+
+#[tokio::test]
+async fn the_metadata_of_10_000_messages_take_a_fifth_of_the_octets_at_most() {
+    const MESSAGES: u32 = 10_000;
+    let (mut client, far) = compressed(Limits::default()).await;
+    let on_the_wire = Arc::new(AtomicU64::new(0));
+    let mut far = deflated(Counted(far, Arc::clone(&on_the_wire)));
+    let mut plain = 0;
+    let server = async {
+        hear(&mut far, "A2 SELECT INBOX", "* 10000 EXISTS\r\nA2 OK done\r\n").await;
+        let question = "A3 UID FETCH 1:* (FLAGS RFC822.SIZE ENVELOPE BODYSTRUCTURE)";
+        hear(&mut far, question, "").await;
+        for number in 1..=MESSAGES {
+            let line = metadata(number);
+            plain += line.len() as u64;
+            far.write_all(line.as_bytes()).await.unwrap();
+        }
+        far.write_all(b"A3 OK done\r\n").await.unwrap();
+        far.flush().await.unwrap();
+    };
+    let reader = async {
+        let inbox = client.select("INBOX").await.unwrap();
+        let items = Fetch::flags().size().envelope().body_structure();
+        let mut messages = inbox.uid_fetch(UidSet::all(), items).await.unwrap();
+        let mut read = 0;
+        while let Some(message) = messages.next().await.unwrap() {
+            read += u32::from(message.envelope().is_some() && message.body_structure().is_some());
+        }
+        read
+    };
+    let (read, ()) = tokio::join!(reader, server);
+    assert_eq!(read, MESSAGES);
+    let wire = on_the_wire.load(Ordering::Relaxed);
+    assert!(wire * 5 <= plain, "{wire} octets for {plain}");
+}
