@@ -25,6 +25,7 @@ pub(crate) mod enable;
 pub(crate) mod expunge;
 pub(crate) mod fetch;
 pub(crate) mod fetch_items;
+pub(crate) mod gmail;
 pub(crate) mod id;
 pub(crate) mod idle;
 pub(crate) mod list;

@@ -9,11 +9,11 @@
 use super::copy::Which;
 use super::modifier::{Modifiers, Need};
 use super::{Command, Piecewise};
-use crate::imap::proto::encode::Line;
+use crate::imap::proto::encode::{Line, check_atom};
 use crate::imap::proto::{Claims, Core};
 use crate::imap::types::NumberSet;
 use crate::imap::{
-    Capabilities, Code, Error, Event, Flag, Mailbox, Message, Reply, SeqSet, UidSet,
+    Capabilities, Code, Error, Event, Flag, Mailbox, MailboxName, Message, Reply, SeqSet, UidSet,
 };
 use crate::{Misuse, Stage};
 
@@ -30,6 +30,8 @@ pub struct StoreFlags<'a> {
     item: &'static str,
     silent: bool,
     flags: Vec<Flag<'a>>,
+    /// Written in place of flags.
+    labels: Option<Vec<MailboxName>>,
     modifiers: Modifiers,
     needs: Vec<Need>,
 }
@@ -51,8 +53,14 @@ impl<'a> StoreFlags<'a> {
     }
 
     fn new(item: &'static str, flags: impl IntoIterator<Item = Flag<'a>>) -> Self {
-        let (silent, modifiers, needs) = Default::default();
-        Self { item, silent, flags: flags.into_iter().collect(), modifiers, needs }
+        let (silent, labels, modifiers, needs) = Default::default();
+        Self { item, silent, flags: flags.into_iter().collect(), labels, modifiers, needs }
+    }
+
+    /// A change of something else that messages have, by names, for which the server must offer
+    /// something.
+    pub(super) fn labels(item: &'static str, labels: Vec<MailboxName>, need: Need) -> Self {
+        Self { labels: Some(labels), needs: vec![need], ..Self::new(item, []) }
     }
 
     /// Makes it depend on a modifier, for which the server must offer something.
@@ -142,10 +150,14 @@ impl Command for Store<'_> {
     type Output = Stored;
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
-        let StoreFlags { item, silent, flags, modifiers, .. } = &self.change;
+        let StoreFlags { item, silent, flags, labels, modifiers, .. } = &self.change;
         let silent = if *silent { ".SILENT" } else { "" };
         modifiers.encode(self.which.encode(line, "STORE")?)?;
-        line.raw(format_args!(" {item}{silent} ")).flags(flags)?;
+        line.raw(format_args!(" {item}{silent} "));
+        match labels {
+            Some(labels) => write_labels(line, labels)?,
+            None => line.flags(flags)?,
+        };
         Ok(())
     }
 
@@ -176,6 +188,22 @@ impl Command for Store<'_> {
         self.stored.changed.into_iter().for_each(|message| core.keep(Event::Fetch(message)));
         error
     }
+}
+
+/// Names as those of mailboxes, and words that begin with a backslash as they are.
+fn write_labels<'a>(line: &'a mut Line, labels: &[MailboxName]) -> Result<&'a mut Line, Misuse> {
+    let mut separator = "(";
+    for label in labels {
+        line.raw(separator);
+        let word =
+            label.as_wire().strip_prefix(b"\\").and_then(|word| std::str::from_utf8(word).ok());
+        match word.filter(|word| check_atom("label", word).is_ok()) {
+            Some(word) => line.raw("\\").raw(word),
+            None => line.mailbox(label)?,
+        };
+        separator = " ";
+    }
+    Ok(line.raw(if labels.is_empty() { "()" } else { ")" }))
 }
 
 impl Piecewise for Store<'_> {
@@ -221,6 +249,25 @@ pub(crate) mod tests {
             assert_eq!(uids, [2, 4]);
             assert!(changed[0].flags().contains(&Flag::Seen));
         });
+    }
+
+    #[test]
+    fn labels_are_written_as_names_and_those_of_gmail_as_they_are() {
+        let script = "
+            S: * PREAUTH [CAPABILITY X-GM-EXT-1] hi
+            C: A1 UID STORE 2:4 +X-GM-LABELS.SILENT (foo \\Starred \"a b\" &AOQ- \"\\\\a b\")
+            S: A1 OK STORE (Success)
+        ";
+        let labels = ["foo", "\\Starred", "a b", "\u{e4}", "\\a b"];
+        let change = || store(StoreFlags::add_gmail_labels(labels).silent());
+        play(change, script, |played| assert!(played.output.is_ok()));
+        let none = || store(StoreFlags::replace_gmail_labels([""; 0]));
+        let script = "
+            S: * PREAUTH [CAPABILITY X-GM-EXT-1] hi
+            C: A1 UID STORE 2:4 X-GM-LABELS ()
+            S: A1 OK STORE (Success)
+        ";
+        play(none, script, |played| assert!(played.output.is_ok()));
     }
 
     #[test]

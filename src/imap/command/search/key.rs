@@ -3,7 +3,7 @@
 use crate::Misuse;
 use crate::imap::command::modifier::Need;
 use crate::imap::proto::encode::Line;
-use crate::imap::{Date, Flag, SeqSet, UidSet};
+use crate::imap::{Date, Flag, MailboxName, SeqSet, UidSet};
 
 /// A search: all messages, and then only those that match each key that is added.
 ///
@@ -43,6 +43,7 @@ enum Token {
     Argument(&'static str),
     Atom(String),
     Quoted(String),
+    Name(MailboxName),
     Uids(UidSet),
     Numbers(SeqSet),
     Open,
@@ -355,6 +356,16 @@ impl Search {
         self.with(Token::Quoted(string))
     }
 
+    /// What is sought, in the charset of the search.
+    pub(in crate::imap::command) fn sought_text(self, text: String) -> Self {
+        self.with(Token::Text(text))
+    }
+
+    /// A name that is spelt as those of mailboxes are.
+    pub(in crate::imap::command) fn name(self, name: MailboxName) -> Self {
+        self.with(Token::Name(name))
+    }
+
     /// What the server must offer.
     pub(in crate::imap::command) fn needs(&self) -> &[Need] {
         &self.needs
@@ -382,6 +393,7 @@ impl Search {
                 Token::Number(number) => line.raw(number),
                 Token::Argument(word) => line.raw(word),
                 Token::Atom(word) => line.atom("what is sought", word)?,
+                Token::Name(name) => line.mailbox(name)?,
                 Token::Quoted(string) => line.string("what is sought", string.as_bytes())?,
                 Token::Uids(set) => line.uids(set)?,
                 Token::Numbers(set) => line.raw(set),
