@@ -10,7 +10,7 @@ use super::deadline::Clock;
 use super::trace::Trace;
 use super::{Error, Stream};
 use crate::fault::Fault;
-use crate::machine::{Abandon, Machine};
+use crate::machine::{Abandon, Machine, Wait};
 use crate::secret::Scrubber;
 use crate::wirelog::Dialogue;
 use crate::{Limits, Timeouts};
@@ -33,6 +33,17 @@ impl From<Error> for Broken {
 pub(crate) enum Either<E, T> {
     Event(E),
     Other(T),
+}
+
+/// What ends a wait for the core's next event besides the event.
+enum Until<'a> {
+    /// Nothing.
+    Event,
+    /// At most so many octets are left to be written.
+    Left(usize),
+    /// The socket took some of these octets, as many as is then said behind them.
+    #[cfg(feature = "smtp")]
+    Passed(&'a [u8], &'a mut usize),
 }
 
 /// A core and its socket.
@@ -127,8 +138,8 @@ impl<M: Machine> Driver<M> {
             return Ok(event);
         }
         let waiting = Waiting::new(self);
-        poll_fn(|cx| waiting.driver.poll_event(cx, None)).await.and_then(|event| {
-            // Without a low mark there is always an event.
+        poll_fn(|cx| waiting.driver.poll_event(cx, &mut Until::Event)).await.and_then(|event| {
+            // Nothing else ends the wait.
             event.ok_or(Broken::Net(Error::Closed))
         })
     }
@@ -137,7 +148,7 @@ impl<M: Machine> Driver<M> {
     /// finds nothing to the one that finds something.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<M::Event, Broken>> {
         self.clock.resume();
-        let polled = self.poll_event(cx, None);
+        let polled = self.poll_event(cx, &mut Until::Event);
         if polled.is_ready() {
             self.clock.stop();
         }
@@ -153,8 +164,8 @@ impl<M: Machine> Driver<M> {
         let waiting = Waiting::new(self);
         poll_fn(|cx| match other(cx) {
             Poll::Ready(other) => Poll::Ready(Ok(Either::Other(other))),
-            Poll::Pending => waiting.driver.poll_event(cx, None).map(|event| {
-                // Without a low mark there is always an event.
+            Poll::Pending => waiting.driver.poll_event(cx, &mut Until::Event).map(|event| {
+                // Nothing else ends the wait.
                 event?.map(Either::Event).ok_or(Broken::Net(Error::Closed))
             }),
         })
@@ -167,7 +178,18 @@ impl<M: Machine> Driver<M> {
             return Ok(Some(event));
         }
         let waiting = Waiting::new(self);
-        poll_fn(|cx| waiting.driver.poll_event(cx, Some(low))).await
+        poll_fn(|cx| waiting.driver.poll_event(cx, &mut Until::Left(low))).await
+    }
+
+    /// Writes octets of the caller's behind what the core has to say, without a copy: how many of
+    /// them the socket took, or the core's event, whichever comes first.
+    #[cfg(feature = "smtp")]
+    pub(crate) async fn pass(&mut self, octets: &[u8]) -> Result<Either<M::Event, usize>, Broken> {
+        let mut taken = 0;
+        let waiting = Waiting::new(self);
+        let mut until = Until::Passed(octets, &mut taken);
+        let event = poll_fn(|cx| waiting.driver.poll_event(cx, &mut until)).await?;
+        Ok(event.map_or(Either::Other(taken), Either::Event))
     }
 
     /// Brings the connection back to rest if a dropped future left something in flight, and takes
@@ -246,7 +268,7 @@ impl<M: Machine> Driver<M> {
     fn poll_event(
         &mut self,
         cx: &mut Context<'_>,
-        low: Option<usize>,
+        until: &mut Until<'_>,
     ) -> Poll<Result<Option<M::Event>, Broken>> {
         loop {
             if let Some(event) = self.poll_core()? {
@@ -256,13 +278,11 @@ impl<M: Machine> Driver<M> {
                 self.broken = true;
                 return Poll::Ready(Err(Error::Closed.into()));
             }
-            let write_failure = self.poll_write(cx).err();
-            if low.is_some_and(|low| {
-                let left = self.core.output().unsent().len();
-                left <= low && (left > 0 || !self.unflushed)
-            }) {
-                return Poll::Ready(Ok(None));
-            }
+            let write_failure = match self.poll_write(cx).and_then(|()| self.reached(cx, until)) {
+                Ok(true) => return Poll::Ready(Ok(None)),
+                Ok(false) => None,
+                Err(error) => Some(error),
+            };
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => self.end(),
                 Poll::Ready(Ok(octets)) => {
@@ -285,13 +305,50 @@ impl<M: Machine> Driver<M> {
                         None => {}
                     }
                     let moved = self.written + self.core.input().received();
-                    let wait = self.core.wait();
+                    let wait = self.wait(until);
                     return self.clock.poll(cx, wait, moved).map(|after| {
                         self.broken = true;
                         Err(Error::Deadline { after }.into())
                     });
                 }
             }
+        }
+    }
+
+    /// What the time is counted for.
+    fn wait(&self, until: &Until<'_>) -> Wait {
+        match until {
+            // Of octets that are not its own the core does not know.
+            #[cfg(feature = "smtp")]
+            Until::Passed(..) if self.core.wait() == Wait::Rest => Wait::Transfer,
+            _ => self.core.wait(),
+        }
+    }
+
+    /// Whether what is waited for has come about.
+    fn reached(&mut self, cx: &mut Context<'_>, until: &mut Until<'_>) -> std::io::Result<bool> {
+        match until {
+            Until::Event => Ok(false),
+            Until::Left(most) => {
+                let left = self.core.output().unsent().len();
+                Ok(left <= *most && (left > 0 || !self.unflushed))
+            }
+            #[cfg(feature = "smtp")]
+            Until::Passed(octets, taken) if self.core.output().is_empty() => {
+                match Pin::new(&mut self.stream).poll_write(cx, octets) {
+                    Poll::Ready(Ok(0)) => Err(std::io::ErrorKind::WriteZero.into()),
+                    Poll::Ready(written) => {
+                        **taken = written?;
+                        self.core.output().passed(**taken);
+                        self.written += **taken as u64;
+                        self.unflushed = true;
+                        Ok(true)
+                    }
+                    Poll::Pending => Ok(false),
+                }
+            }
+            #[cfg(feature = "smtp")]
+            Until::Passed(..) => Ok(false),
         }
     }
 

@@ -62,6 +62,11 @@ impl Stuffer {
         self
     }
 
+    /// Whether all content is ready as it is.
+    pub(crate) const fn changes_nothing(&self) -> bool {
+        self.crlf_only && !self.dots
+    }
+
     /// Appends `piece` to `out`, ready. It grows by less than three times.
     pub(crate) fn stuff(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         if self.crlf_only {

@@ -28,6 +28,8 @@ pub(crate) struct Output {
     shown: usize,
     /// Octets that it was told of and that did not leave.
     taken_back: usize,
+    /// Octets of content that it was not told of, since they left without being in the buffer.
+    passed: usize,
     /// Whether secrets may be written.
     confidential: bool,
 }
@@ -48,6 +50,7 @@ impl Output {
             hidden: Vec::new(),
             shown: 0,
             taken_back: 0,
+            passed: 0,
             confidential,
         }
     }
@@ -229,6 +232,13 @@ impl Output {
         }
     }
 
+    /// The socket took `octets` of content from elsewhere, behind all that was in the buffer.
+    #[cfg(feature = "smtp")]
+    pub(crate) const fn passed(&mut self, octets: usize) {
+        self.gone += octets as u64;
+        self.passed += octets;
+    }
+
     /// What was written since the last call, for the trace: secrets and content by their length.
     pub(crate) fn take_said(&mut self) -> Vec<Said> {
         let buffer = self.buffer.expose();
@@ -241,6 +251,10 @@ impl Output {
         let back = std::mem::take(&mut self.taken_back);
         if back > 0 {
             said.push(Said::TakenBack(back));
+        }
+        let passed = std::mem::take(&mut self.passed);
+        if passed > 0 {
+            said.push(Said::Content(passed));
         }
         let mut at = self.shown;
         for (span, hidden) in &self.hidden {
@@ -346,6 +360,21 @@ mod tests {
             assert_eq!(output.unsent(), expected);
             assert!(!output.take_back(mark));
         }
+    }
+
+    #[cfg(feature = "smtp")]
+    #[test]
+    fn content_that_passes_by_has_left_and_is_shown() {
+        let mut output = Output::new(true);
+        output.command(b"DATA").unwrap();
+        let mark = output.mark();
+        assert_eq!(output.show(), ["DATA"]);
+        output.sent(6);
+        output.passed(1000);
+        output.content(|buffer| buffer.extend_from_slice(b"x\r\n.\r\n"));
+        assert!(output.has_left(mark + 1000) && !output.has_left(output.mark()));
+        assert!(!output.take_back(mark));
+        assert_eq!(output.show(), ["[content, 1000 octets]", "[content, 6 octets]"]);
     }
 
     #[test]

@@ -331,6 +331,19 @@ impl<'a> Body<'a> {
         Poll::Ready(Ok(()))
     }
 
+    /// Content in memory that is not among the last `kept` octets, at most as much as those.
+    pub(crate) fn ahead(&self, kept: usize) -> Option<&[u8]> {
+        let given = usize::try_from(self.given).ok()?;
+        let rest = self.octets()?.get(given..)?;
+        let ahead = rest.len().checked_sub(kept).filter(|ahead| *ahead > 0)?;
+        rest.get(..ahead.min(kept))
+    }
+
+    /// So many octets of that were sent.
+    pub(crate) const fn sent_ahead(&mut self, octets: usize) {
+        self.given += octets as u64;
+    }
+
     /// The next piece of the content; empty at its end.
     pub(crate) fn piece(&mut self) -> &[u8] {
         let piece = self.content.piece(self.given);

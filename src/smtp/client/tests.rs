@@ -108,6 +108,14 @@ fn message(lines: usize) -> String {
     })
 }
 
+/// A message that goes out as it is, and if it is large, past the send buffer. It ends in a line end
+/// if 66 divides its octets.
+fn plain(octets: usize) -> String {
+    let line = "0123456789abcdef".repeat(4) + "\r\n";
+    let (lines, rest) = (octets / line.len(), octets % line.len());
+    line.repeat(lines) + &"x".repeat(rest)
+}
+
 /// Polls a future until it has been pending `times` times, letting the server work in between,
 /// then drops it. The output, if it came to that.
 async fn cut<F: Future>(future: F, times: usize) -> Option<F::Output> {
@@ -150,6 +158,26 @@ async fn messages_of_all_sizes_arrive_as_they_are() {
             client.quit().await.unwrap();
             let seen = server.await.unwrap();
             assert_eq!(seen.messages, [text.as_str(), text.as_str()]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn large_messages_go_past_the_send_buffer_and_arrive_as_they_are() {
+    const KIB_64: usize = 64 * 1024;
+    for octets in [KIB_64 - 1, KIB_64, KIB_64 + 1, 2 * KIB_64, 2 * KIB_64 + 1, 1_000_000] {
+        for pipe in [1000, KIB_64, 4 * KIB_64] {
+            let (mut client, server) = session(pipe, &["PIPELINING"], willing);
+            let text = plain(octets);
+            let whole = if text.ends_with('\n') { text.clone() } else { format!("{text}\r\n") };
+            let _ = client.send(&envelope(), &text).await.unwrap();
+            let both = [(envelope(), text.clone()), (envelope(), text)];
+            let all = client.send_all(both).collect().await;
+            assert!(all.iter().all(|sent| sent.outcome.is_ok()));
+            assert!(client.driver.core_mut().output().capacity() <= 96 * 1024);
+            client.quit().await.unwrap();
+            let seen = server.await.unwrap();
+            assert!(seen.messages == [&whole[..]; 3], "{octets} octets by {pipe}");
         }
     }
 }
@@ -220,8 +248,9 @@ async fn after_a_refused_message_the_next_one_goes_out() {
 async fn a_send_dropped_anywhere_delivers_all_or_nothing_and_the_next_command_gets_its_own_answer()
 {
     let (mut taken_back, mut closed, mut handed_over) = (0, 0, 0);
-    for (pipe, lines) in [(1, 2), (16, 20), (300, 60), (8192, 60)] {
-        let text = message(lines);
+    let texts = [(1, message(2)), (16, message(20)), (300, message(60)), (8192, message(60))];
+    for (pipe, text) in texts.into_iter().chain([(8192, plain(198_000)), (99_999, plain(198_000))])
+    {
         for keywords in [&["PIPELINING"][..], &[]] {
             for times in 1.. {
                 let (mut client, server) = session(pipe, keywords, willing);
@@ -312,13 +341,15 @@ async fn a_connection_that_ends_before_the_dot_has_delivered_nothing() {
     fn answers(command: &str) -> &'static str {
         if command == "DATA" { "354 Go\r\n421 4.3.2 Closing\r\n" } else { willing(command) }
     }
-    let (mut client, _server) = session(512, &["PIPELINING"], answers);
-    let error = client.send(&envelope(), message(5000)).await.unwrap_err();
-    assert!(matches!(error, Error::Closed { .. }), "{error}");
-    assert_eq!(error.reply().unwrap().to_string(), "421 4.3.2 Closing");
-    assert_eq!(error.retry(), Retry::Later(None));
-    let error = client.noop().await.unwrap_err();
-    assert!(matches!(error, Error::Closed { .. }), "{error}");
+    for text in [message(5000), plain(200_000)] {
+        let (mut client, _server) = session(512, &["PIPELINING"], answers);
+        let error = client.send(&envelope(), text).await.unwrap_err();
+        assert!(matches!(error, Error::Closed { .. }), "{error}");
+        assert_eq!(error.reply().unwrap().to_string(), "421 4.3.2 Closing");
+        assert_eq!(error.retry(), Retry::Later(None));
+        let error = client.noop().await.unwrap_err();
+        assert!(matches!(error, Error::Closed { .. }), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -326,11 +357,13 @@ async fn a_message_refused_half_way_leaves_a_connection_that_is_of_no_use() {
     fn answers(command: &str) -> &'static str {
         if command == "DATA" { "354 Go\r\n552 5.3.4 Too big\r\n" } else { willing(command) }
     }
-    let (mut client, _server) = session(512, &["PIPELINING"], answers);
-    let error = client.send(&envelope(), message(5000)).await.unwrap_err();
-    assert_eq!(error.to_string(), "the message refused: 552 5.3.4 Too big");
-    assert!(!error.connection_usable());
-    assert!(client.noop().await.is_err());
+    for text in [message(5000), plain(200_000)] {
+        let (mut client, _server) = session(512, &["PIPELINING"], answers);
+        let error = client.send(&envelope(), text).await.unwrap_err();
+        assert_eq!(error.to_string(), "the message refused: 552 5.3.4 Too big");
+        assert!(!error.connection_usable());
+        assert!(client.noop().await.is_err());
+    }
 }
 
 #[tokio::test]
@@ -376,21 +409,24 @@ async fn a_server_that_does_not_answer_for_the_message_leaves_it_unknown() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_stops_reading_ends_the_upload_at_the_least_rate() {
-    let (ours, mut theirs) = duplex(100);
-    let limits = Limits::default();
-    let core = Core::after_greeting(true, &limits);
-    let driver = Driver::new(Box::new(ours), core, "smtp", Timeouts::default(), &limits);
-    let mut client = SmtpClient::new(driver, extensions(&["PIPELINING"]));
-    let server = tokio::spawn(async move {
-        let mut heard = [0; 64];
-        let _ = theirs.read(&mut heard).await;
-        let _ = theirs.write_all(b"250 a\r\n250 b\r\n250 c\r\n354 d\r\n").await;
-        let _ = theirs.read(&mut heard).await;
-        std::future::pending::<()>().await;
-    });
-    let error = client.send(&envelope(), message(100)).await.unwrap_err();
-    assert!(matches!(error, Error::Net { source: net::Error::Deadline { .. }, .. }), "{error:?}");
-    server.abort();
+    for text in [message(100), plain(200_000)] {
+        let (ours, mut theirs) = duplex(100);
+        let limits = Limits::default();
+        let core = Core::after_greeting(true, &limits);
+        let driver = Driver::new(Box::new(ours), core, "smtp", Timeouts::default(), &limits);
+        let mut client = SmtpClient::new(driver, extensions(&["PIPELINING"]));
+        let server = tokio::spawn(async move {
+            let mut heard = [0; 64];
+            let _ = theirs.read(&mut heard).await;
+            let _ = theirs.write_all(b"250 a\r\n250 b\r\n250 c\r\n354 d\r\n").await;
+            let _ = theirs.read(&mut heard).await;
+            std::future::pending::<()>().await;
+        });
+        let error = client.send(&envelope(), text).await.unwrap_err();
+        let deadline = matches!(error, Error::Net { source: net::Error::Deadline { .. }, .. });
+        assert!(deadline, "{error:?}");
+        server.abort();
+    }
 }
 
 /// One session, as often as there are octets from the server: it closes after each of them.

@@ -163,6 +163,17 @@ impl SmtpClient {
         let size = size.unwrap_or(usize::MAX).saturating_add(1024);
         self.driver().core_mut().make_room(size.min(*full + ON_TOP));
         while self.driver().core().takes_content() {
+            // Large content in memory is not copied. Its end is, to leave with what follows.
+            if self.driver().core().content_may_pass()
+                && let Some(octets) = body.ahead(*full)
+            {
+                match self.driver().pass(octets).await? {
+                    Either::Event(event) => return Ok(Happened::Event(event)),
+                    Either::Other(taken) => body.sent_ahead(taken),
+                }
+                body.report();
+                continue;
+            }
             let unsent = self.driver().core_mut().output().unsent().len();
             if unsent >= *full {
                 if let Some(event) = self.driver().drain(0).await? {

@@ -62,6 +62,11 @@ impl Core {
         self.sending.back().is_some_and(Transaction::takes_content)
     }
 
+    /// Whether that content may go to the socket from where it is, but for its last octet.
+    pub(crate) fn content_may_pass(&self) -> bool {
+        self.sending.back().is_some_and(Transaction::content_may_pass)
+    }
+
     /// Whether all content of the message begun last was handed over, or no more of it is wanted.
     pub(crate) fn content_is_over(&self) -> bool {
         self.sending.back().is_none_or(Transaction::content_is_over)

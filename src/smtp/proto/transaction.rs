@@ -222,6 +222,13 @@ impl Transaction {
         self.content == Content::Open && (self.transfer == Transfer::Data || self.has_chunk_room())
     }
 
+    /// Whether content may go past the send buffer as it is; but not its last octet, which tells
+    /// how it ends.
+    pub(crate) fn content_may_pass(&self) -> bool {
+        self.transfer == Transfer::Data
+            && self.stuffer.as_ref().is_some_and(Stuffer::changes_nothing)
+    }
+
     /// Whether the next thing to be written for it is its first BDAT.
     pub(crate) const fn begins_with_chunks(&self) -> bool {
         matches!(self.step, Step::Chunks) && self.content_at.is_none()

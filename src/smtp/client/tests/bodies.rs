@@ -190,13 +190,18 @@ async fn many_chunks_are_pipelined_and_never_too_many() {
 
 #[tokio::test]
 async fn progress_goes_up_to_the_whole() {
-    let text = message(40_000);
-    let whole = text.len() as u64;
-    for (keywords, chunked) in [(&["PIPELINING"][..], false), (CHUNKING, true), (&[], false)] {
+    let (text, straight) = (message(40_000), plain(2_000_000));
+    for (text, keywords, chunked) in [
+        (&text, &["PIPELINING"][..], false),
+        (&text, CHUNKING, true),
+        (&text, &[], false),
+        (&straight, &["PIPELINING"], false),
+    ] {
+        let whole = text.len() as u64;
         let keywords: Vec<_> =
             keywords.iter().filter(|word| !word.starts_with("SIZE")).copied().collect();
         let (reports, last) = (AtomicU64::new(0), AtomicU64::new(0));
-        let body = Body::from(&text).on_progress(|progress| {
+        let body = Body::from(text).on_progress(|progress| {
             reports.fetch_add(1, Ordering::Relaxed);
             assert_eq!(progress.total, Some(whole));
             assert!(last.swap(progress.sent, Ordering::Relaxed) <= progress.sent);
