@@ -30,6 +30,7 @@ pub(crate) enum Unit {
     Growth,
     /// Time over that of a hand-written floor in the same run.
     TimesFloor,
+    MessagesPerSecond,
 }
 
 /// What is demanded.
@@ -99,6 +100,7 @@ impl fmt::Display for Unit {
             Self::Requests => "requests",
             Self::Growth => "growth",
             Self::TimesFloor => "times-floor",
+            Self::MessagesPerSecond => "messages-per-second",
         })
     }
 }

@@ -26,7 +26,8 @@ use figure::Limit::{AtMost, Goal};
 #[cfg(feature = "oauth")]
 use figure::Unit::Requests;
 use figure::Unit::{
-    Allocations, Crates, Growth, Instructions, Octets, RoundTrips, TimesFloor, Writes,
+    Allocations, Crates, Growth, Instructions, MessagesPerSecond, Octets, RoundTrips, TimesFloor,
+    Writes,
 };
 use figure::{Figure, Limit, Measured, Unit, Verdict};
 use workloads::{Workload, imap, pop, smtp, token};
@@ -58,6 +59,7 @@ const FIGURES: &[Figure] = &[
     figure("smtp/body_copy_25_mib_heap", Octets, AtMost(128.0 * KIB), allocations::smtp_body),
     figure("smtp/body_stream_25_mib_heap", Octets, AtMost(128.0 * KIB), allocations::smtp_body_from_a_stream),
     figure("smtp/body_copy_25_mib_time", TimesFloor, Limit::None, wall::smtp_body),
+    figure("smtp/send_all_10_kib", MessagesPerSecond, Limit::None, wall::smtp_messages),
 
     // TCP, TLS, greeting, CAPABILITY, AUTHENTICATE, probe.
     figure("imap/connect_exchange", RoundTrips, AtMost(6.0), round_trips::imap_connect_exchange),

@@ -5,10 +5,17 @@
 //! and checks nothing.
 
 use std::hint::black_box;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use mailbearer::{Protocol, SmtpClient};
 use memchr::memmem;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf,
+};
 
 use crate::figure::Measured;
 use crate::replay::{Player, Replay, after};
@@ -47,6 +54,52 @@ async fn stuffed(message: &[u8], sink: &mut Player) -> Result<(), String> {
         sink.write_all(&buffer).await.map_err(|error| error.to_string())?;
     }
     Ok(())
+}
+
+/// Messages of 10 KiB sent a second by `send_all`, over TCP on this machine in clear text. The
+/// server does no more than wait for the end of each flight.
+pub(crate) fn smtp_messages() -> Measured {
+    const MESSAGES: usize = 20_000;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let mut most = 0.0_f64;
+    for _ in 0..RUNS {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|e| e.to_string())?;
+        let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+        let replay = smtp::server_for_all(1, MESSAGES).stream();
+        let server = std::thread::spawn(move || serve(&listener, replay));
+        let took = runtime.block_on(async {
+            let connector = workloads::at(SmtpClient::builder, Protocol::Smtp, port);
+            let mut client = connector.connect().await.map_err(said)?;
+            let start = Instant::now();
+            smtp::send_all(&mut client, 1, MESSAGES).await?;
+            Ok::<_, String>(start.elapsed())
+        })?;
+        let served = server.join().map_err(|_| "the server panicked")?;
+        served.map_err(|error| error.to_string())?;
+        most = most.max(MESSAGES as f64 / took.as_secs_f64());
+    }
+    Ok(most)
+}
+
+/// Plays a replay to the first client that connects.
+fn serve(listener: &TcpListener, mut replay: Player) -> std::io::Result<()> {
+    let (mut socket, _) = listener.accept()?;
+    socket.set_nodelay(true)?;
+    let mut cx = Context::from_waker(Waker::noop());
+    let (mut heard, mut said) = ([0; 64 * 1024], [0; 1024]);
+    loop {
+        let mut reply = ReadBuf::new(&mut said);
+        while let Poll::Ready(played) = Pin::new(&mut replay).poll_read(&mut cx, &mut reply) {
+            played?;
+            socket.write_all(reply.filled())?;
+            reply.clear();
+        }
+        match socket.read(&mut heard)? {
+            0 => return Ok(()),
+            octets => _ = Pin::new(&mut replay).poll_write(&mut cx, &heard[..octets])?,
+        }
+    }
 }
 
 /// 1,000 messages of 50 KiB by one FETCH. The floor reads over them.

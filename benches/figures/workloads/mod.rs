@@ -79,7 +79,15 @@ fn connector<C: Client>(
     protocol: Protocol,
     replay: Replay,
 ) -> Connector<C> {
-    builder(Endpoint::new(protocol, "127.0.0.1", 1, danger::plaintext_on_loopback()))
+    at(builder, protocol, 1).dial(replay)
+}
+
+/// The same, to a server that listens.
+pub(crate) fn at<C: Client>(
+    builder: fn(Endpoint) -> Connector<C>,
+    protocol: Protocol,
+    port: u16,
+) -> Connector<C> {
+    builder(Endpoint::new(protocol, "127.0.0.1", port, danger::plaintext_on_loopback()))
         .auth(Auth::xoauth2("billing@contoso.example", StaticToken::new("EwBAAl3BAAUF")))
-        .dial(replay)
 }

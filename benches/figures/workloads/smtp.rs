@@ -12,10 +12,10 @@ use crate::replay::{Replay, Step, after};
 use crate::{said, single_threaded};
 
 pub(crate) static SEND_10_KIB: Workload =
-    Workload::new("smtp-send-10-kib", |items| single_threaded(send_all(1, items)));
+    Workload::new("smtp-send-10-kib", |items| single_threaded(send_10_kib(1, items)));
 
 pub(crate) static SEND_10_KIB_TO_TEN: Workload =
-    Workload::new("smtp-send-10-kib-to-ten", |items| single_threaded(send_all(10, items)));
+    Workload::new("smtp-send-10-kib-to-ten", |items| single_threaded(send_10_kib(10, items)));
 
 pub(crate) static DOTS_10_KIB: Workload =
     Workload::new("smtp-dots-10-kib", |items| single_threaded(send(&dots(10 * 1024), items)));
@@ -26,7 +26,7 @@ pub(crate) static DOTS_1_MIB: Workload =
 /// A client that is logged in, at a server that takes one message after the other.
 pub(crate) async fn client() -> Result<SmtpClient, String> {
     let session = [after(b"DATA\r\n", envelope_replies(1, "354")), after(b"\r\n.\r\n", ACCEPTED)];
-    client_of(session).await
+    client_of(server(session)).await
 }
 
 const ACCEPTED: &str = "250 2.0.0 OK <1@AM0PR01MB0001.eurprd01.prod.exchangelabs.com>\r\n";
@@ -37,7 +37,7 @@ fn envelope_replies(recipients: usize, go_ahead: &str) -> String {
     format!("250 2.1.0 Sender OK\r\n{recipients}{go_ahead} Start mail input\r\n")
 }
 
-async fn client_of(session: impl IntoIterator<Item = Step>) -> Result<SmtpClient, String> {
+fn server(session: impl IntoIterator<Item = Step>) -> Replay {
     let login = [
         after(b"", "220 mail.example ready\r\n"),
         after(
@@ -48,10 +48,22 @@ async fn client_of(session: impl IntoIterator<Item = Step>) -> Result<SmtpClient
         after(b"AUTH2\r\n", "334 \r\n"),
         after(b"\r\n", "235 2.7.0 Authentication successful\r\n"),
     ];
-    connector(SmtpClient::builder, Protocol::Smtp, Replay::new(login, session))
-        .connect()
-        .await
-        .map_err(said)
+    Replay::new(login, session)
+}
+
+async fn client_of(server: Replay) -> Result<SmtpClient, String> {
+    connector(SmtpClient::builder, Protocol::Smtp, server).connect().await.map_err(said)
+}
+
+/// A server that takes as many messages, by `send_all`.
+pub(crate) fn server_for_all(recipients: usize, count: usize) -> Replay {
+    let envelope_only = after(b"DATA\r\n", envelope_replies(recipients, "354"));
+    let both = format!("{ACCEPTED}{}", envelope_replies(recipients, "354"));
+    let between = after(b"DATA\r\n", both);
+    let session = std::iter::once(envelope_only)
+        .chain(std::iter::repeat_n(between, count - 1))
+        .chain([after(b"\r\n.\r\n", ACCEPTED)]);
+    server(session)
 }
 
 /// A message of so many octets that is never in memory whole.
@@ -83,16 +95,18 @@ pub(crate) fn envelope() -> Result<Envelope, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Sends 10 KiB again and again, with the same envelope.
-async fn send_all(recipients: usize, items: u64) -> Result<(), String> {
+async fn send_10_kib(recipients: usize, items: u64) -> Result<(), String> {
     let count = usize::try_from(items).map_err(|error| error.to_string())?;
-    let envelope_only = after(b"DATA\r\n", envelope_replies(recipients, "354"));
-    let both = format!("{ACCEPTED}{}", envelope_replies(recipients, "354"));
-    let between = after(b"DATA\r\n", both);
-    let session = std::iter::once(envelope_only)
-        .chain(std::iter::repeat_n(between, count - 1))
-        .chain([after(b"\r\n.\r\n", ACCEPTED)]);
-    let mut client = client_of(session.collect::<Vec<_>>()).await?;
+    let mut client = client_of(server_for_all(recipients, count)).await?;
+    send_all(&mut client, recipients, count).await
+}
+
+/// Sends 10 KiB again and again, with the same envelope.
+pub(crate) async fn send_all(
+    client: &mut SmtpClient,
+    recipients: usize,
+    count: usize,
+) -> Result<(), String> {
     let addresses = (1..=recipients).map(|n| format!("someone{n}@example.com"));
     let envelope =
         Envelope::new("billing@contoso.example", addresses).map_err(|e| e.to_string())?;
