@@ -50,6 +50,7 @@ causes! {
     TokenTooLong = "the token is longer than this server takes",
     TokenOfOtherUser = "the token is another user's than the mailbox named at the login",
     GuestUser = "the user is a guest in the tenant that issued the token, and has no mailbox there",
+    WrongTenant = "the token was issued by another tenant than the mailbox's",
     PersonalAccount = "the token is a personal account's, and the mailbox is in a work tenant",
     MalformedLogin = "the server could not read the login",
     OneLineLogin = "the server does not take the login on the command line",

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use super::case::Case;
-use super::finding::Finding;
+use super::finding::{Finding, write_list};
 use super::{Context, Diagnosis, rules, tell};
 use crate::token::Claims;
 use crate::{AccessToken, Endpoint};
@@ -63,15 +63,7 @@ impl fmt::Display for Check {
         match (&self.claims, self.findings.as_slice()) {
             (None, []) => f.write_str("no claims to read"),
             (Some(_), []) => f.write_str("nothing speaks against the token"),
-            (_, findings) => {
-                for (at, finding) in findings.iter().enumerate() {
-                    if at > 0 {
-                        f.write_str("\n")?;
-                    }
-                    write!(f, "{}. {finding}", at + 1)?;
-                }
-                Ok(())
-            }
+            (_, findings) => write_list(f, findings),
         }
     }
 }

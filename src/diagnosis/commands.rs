@@ -40,6 +40,12 @@ pub(super) fn of(cause: Cause, case: &Case<'_>) -> Vec<Command> {
         Cause::NoMailbox => {
             vec![line(format!("Get-EXOMailbox -Identity {}", mailbox(case)))]
         }
+        Cause::WrongTenant => {
+            let domain = case.mailbox().and_then(|mailbox| Some(mailbox.rsplit_once('@')?.1));
+            let (authority, domain) = (case.cloud().authority(), url(domain, "<DOMAIN>"));
+            let page = "v2.0/.well-known/openid-configuration";
+            vec![Command::Url(format!("{authority}/{domain}/{page}"))]
+        }
         Cause::SendingAddressBlocked => {
             vec![Command::Url("https://sender.office.com/".into())]
         }

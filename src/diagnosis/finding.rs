@@ -54,16 +54,42 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} ({})", self.cause, self.confidence)?;
-        for evidence in &self.evidence {
-            writeln!(f, "  because: {evidence}")?;
+        self.write(f, &[])
+    }
+}
+
+impl Finding {
+    /// All of it, but for evidence that was told before.
+    fn write(&self, f: &mut fmt::Formatter<'_>, told: &[&Evidence]) -> fmt::Result {
+        write!(f, "{} ({})", self.cause, self.confidence)?;
+        for evidence in self.evidence.iter().filter(|evidence| !told.contains(evidence)) {
+            write!(f, "\n   because {evidence}")?;
         }
-        write!(f, "  {}: {}", self.who, self.remedy)?;
+        write!(f, "\n   {}: {}", self.who, self.remedy)?;
         for command in &self.commands {
-            write!(f, "\n    {command}")?;
+            write!(f, "\n     {command}")?;
         }
         Ok(())
     }
+}
+
+/// Findings under their numbers, behind what all of them were concluded from.
+pub(super) fn write_list(f: &mut fmt::Formatter<'_>, findings: &[Finding]) -> fmt::Result {
+    let Some(first) = findings.first() else { return Ok(()) };
+    let by_all =
+        |evidence: &&Evidence| findings.iter().all(|finding| finding.evidence.contains(evidence));
+    let told: Vec<_> = first.evidence.iter().filter(by_all).collect();
+    let mut line_end = "";
+    for evidence in &told {
+        write!(f, "{line_end}{evidence}")?;
+        line_end = "\n";
+    }
+    for (at, finding) in findings.iter().enumerate() {
+        write!(f, "{line_end}{}. ", at + 1)?;
+        finding.write(f, &told)?;
+        line_end = "\n";
+    }
+    Ok(())
 }
 
 /// How sure a finding is. The greater, the surer.

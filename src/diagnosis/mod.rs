@@ -151,13 +151,7 @@ impl Diagnosis {
 
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, finding) in self.findings.iter().enumerate() {
-            if at > 0 {
-                f.write_str("\n")?;
-            }
-            write!(f, "{}. {finding}", at + 1)?;
-        }
-        Ok(())
+        finding::write_list(f, &self.findings)
     }
 }
 

@@ -129,6 +129,11 @@ fn fixed(cause: Cause) -> (Who, &'static str) {
             "Let the user sign in at the home tenant, where the mailbox is: use that tenant's id, \
              or `organizations`, in the authority.",
         ),
+        Cause::WrongTenant => (
+            Developer,
+            "Ask for the token at the tenant of the mailbox: its id stands in the `issuer` on the \
+             page below, and must be the token's `tid`.",
+        ),
         Cause::PersonalAccount => (
             User,
             "Sign in with the work or school account, and with the tenant's id in the authority.",

@@ -105,6 +105,8 @@ mod with_oauth {
 
 #[cfg(all(feature = "oauth", feature = "diagnosis"))]
 pub(crate) use oauth::hint::hint as hint_for;
+#[cfg(all(test, feature = "oauth", feature = "diagnosis"))]
+pub(crate) use oauth::hint::numbers as numbers_with_hints;
 
 use crate::BoxFuture;
 

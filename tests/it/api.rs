@@ -27,6 +27,9 @@ fn clients_connectors_and_errors_are_send_sync_and_static() {
     shareable::<Arc<dyn TokenProvider>>();
     shareable::<Box<dyn Failure>>();
     shareable::<Cached<StaticToken>>();
+    #[cfg(feature = "diagnosis")]
+    shareable::<(mailbearer::Diagnosis, mailbearer::diagnosis::Context, mailbearer::token::Claims)>(
+    );
     #[cfg(feature = "oauth")]
     shareable::<mailbearer::token::ClientCredentials>();
     #[cfg(feature = "proxy")]

@@ -39,6 +39,7 @@ pub(crate) fn refused(case: &Case<'_>) -> Vec<Guess> {
             guesses.push(ids(unregistered, claims));
             guesses.push(Guess::possible(Cause::MailboxPermissionMissing));
             guesses.push(Guess::possible(Cause::PermissionNotYetInForce));
+            guesses.extend(other_tenant(claims));
             if reading {
                 guesses.push(Guess::possible(Cause::ProtocolDisabled));
             }
@@ -48,6 +49,9 @@ pub(crate) fn refused(case: &Case<'_>) -> Vec<Guess> {
             if own == Some(false) {
                 guesses.push(Guess::possible(Cause::MailboxPermissionMissing));
                 guesses.push(Guess::possible(Cause::PermissionNotYetInForce));
+                if !is_of_domain(case, claims) {
+                    guesses.extend(other_tenant(claims));
+                }
             }
             if reading {
                 let likely = own == Some(true) && !convicts(&guesses);
@@ -176,6 +180,17 @@ fn convicts(guesses: &[Guess]) -> bool {
 /// Whether the token's user is the mailbox's, if both are known.
 fn is_own(case: &Case<'_>, claims: &Claims) -> Option<bool> {
     Some(claims::is_same(case.mailbox()?, claims.user()?))
+}
+
+/// Whether the token's user and the mailbox have one domain.
+fn is_of_domain(case: &Case<'_>, claims: &Claims) -> bool {
+    let domain = |address: &str| address.rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
+    case.mailbox().and_then(domain) == claims.user().and_then(domain)
+}
+
+/// Whose tenant the mailbox is in cannot be told from here.
+fn other_tenant(claims: &Claims) -> Option<Guess> {
+    Some(Guess::possible(Cause::WrongTenant).claim("tid", claims.tenant()?))
 }
 
 /// What to compare with the registration in Exchange.

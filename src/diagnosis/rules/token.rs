@@ -281,6 +281,14 @@ mod tests {
     }
 
     #[test]
+    fn every_number_with_a_hint_has_a_cause() {
+        for number in crate::token::numbers_with_hints() {
+            let known = BY_NUMBER.iter().any(|(numbers, ..)| numbers.contains(&number));
+            assert!(known, "{number}");
+        }
+    }
+
+    #[test]
     fn each_name_is_understood_without_a_number() {
         for (name, cause, _) in BY_NAME {
             let finding =

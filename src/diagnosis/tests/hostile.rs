@@ -83,7 +83,8 @@ fn no_claim_becomes_a_command() {
                             let fit =
                                 |c: char| c.is_ascii_alphanumeric() || "-._~%/:?&=<>".contains(c);
                             assert!(command.chars().all(fit), "{command}");
-                            assert_eq!(command.matches(['?', '&']).count(), 3, "{command}");
+                            let parts = command.matches(['?', '&']).count();
+                            assert!(parts == 0 || parts == 3, "{command}");
                         } else {
                             assert!(!outside_of_quotes(&command).contains("Remove-"), "{command}");
                         }

@@ -75,11 +75,16 @@ fn an_application_with_the_right_roles_is_not_registered_or_by_the_wrong_id() {
             (Cause::ServicePrincipalNotRegistered, Likely),
             (Cause::MailboxPermissionMissing, Possible),
             (Cause::PermissionNotYetInForce, Possible),
+            (Cause::WrongTenant, Possible),
         ];
         if !smtp {
             expected.push((Cause::ProtocolDisabled, Possible));
         }
         assert_eq!(causes(&diagnosis), expected, "{role}");
+        assert_eq!(
+            diagnosis.findings()[3].commands()[0].as_str(),
+            "https://login.microsoftonline.com/contoso.example/v2.0/.well-known/openid-configuration"
+        );
         let finding = diagnosis.first();
         assert_eq!(
             finding.commands()[0],
@@ -97,6 +102,32 @@ fn an_application_with_the_right_roles_is_not_registered_or_by_the_wrong_id() {
             )
         );
     }
+}
+
+#[test]
+fn a_diagnosis_reads_as_text() {
+    let diagnosis =
+        refused(microsoft365::imap(), &application(r#","roles":["IMAP.AccessAsApp"]"#), IMAP);
+    let text = diagnosis.to_string();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(
+        lines[..6],
+        [
+            "answer `NO AUTHENTICATE failed.`",
+            "rule imap-authenticate-failed (Microsoft Learn, \"Authenticate an IMAP, POP or SMTP \
+             connection using OAuth\", 2026-11)",
+            "1. Exchange does not know the application's service principal, or by another object id \
+             (likely)",
+            &format!("   because the token's claim tid is {TENANT}"),
+            &format!("   because the token's claim appid is {APP}"),
+            &format!("   because the token's claim oid is {OBJECT}"),
+        ]
+    );
+    assert!(lines[6].starts_with("   for the administrator: Register the application's"));
+    assert_eq!(lines[7], format!("     New-ServicePrincipal -AppId {APP} -ObjectId {OBJECT}"));
+    assert_eq!(lines[9], "2. there is no permission to open the mailbox (possible)");
+    // What all were concluded from is told once.
+    assert_eq!(text.matches("AUTHENTICATE failed").count(), 1);
 }
 
 #[test]

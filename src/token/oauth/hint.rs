@@ -142,6 +142,12 @@ const BY_NAME: &[(&str, &str)] = &[
     ("expired_token", "the code was not entered in time: begin again"),
 ];
 
+/// All numbers that have a hint.
+#[cfg(all(test, feature = "diagnosis"))]
+pub(crate) fn numbers() -> impl Iterator<Item = u32> {
+    BY_NUMBER.iter().flat_map(|(numbers, _)| numbers.iter().copied())
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
