@@ -35,6 +35,9 @@ fn clients_connectors_and_errors_are_send_sync_and_static() {
     #[cfg(feature = "proxy")]
     shareable::<(net::proxy::Proxy, net::proxy::Error, net::proxy::SetupError)>();
     shareable::<(AccessToken, Auth, Endpoint, tls::Config)>();
+    shareable::<mailbearer::wirelog::Recorder>();
+    #[cfg(feature = "diagnosis")]
+    shareable::<(mailbearer::diagnosis::Checkup, mailbearer::diagnosis::Report)>();
 }
 
 /// Handles need no dropping: the mailbox can be used again although they are still in scope.
@@ -68,6 +71,7 @@ fn every_future_is_send(
     sendable(&smtp.send(&envelope, "text"));
     sendable(&smtp.noop());
     sendable(&smtp.rset());
+    sendable(&smtp.rehearse(&envelope));
     sendable(&smtp.quit());
 
     sendable(&ImapClient::connect_xoauth2(Endpoint::imap("h"), "m", tokens));
@@ -107,6 +111,13 @@ fn every_future_is_send(
     sendable(&pop.retr_reader(1));
     sendable(&pop.retr_all([1]).next());
     sendable(&pop.quit());
+}
+
+/// Never run: it is enough that it compiles.
+#[cfg(feature = "diagnosis")]
+#[allow(dead_code, reason = "only the types are looked at")]
+fn a_check_is_send(checkup: &mailbearer::diagnosis::Checkup) {
+    sendable(&mailbearer::diagnose(checkup));
 }
 
 /// The same through a proxy.

@@ -3,6 +3,8 @@
 mod api;
 #[cfg(all(feature = "diagnosis", feature = "oauth"))]
 mod checkup;
+#[cfg(all(feature = "diagnosis", feature = "oauth"))]
+mod doctor;
 mod embedded;
 #[cfg(feature = "oauth")]
 mod entra;
