@@ -133,3 +133,71 @@ fn same(one: &Name<'_>, other: &Name<'_>) -> bool {
     one.get_labels().len() == other.get_labels().len()
         && one.as_bytes().zip(other.as_bytes()).all(|(one, other)| one.eq_ignore_ascii_case(other))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use simple_dns::rdata::SRV;
+    use simple_dns::{ResourceRecord, TYPE};
+
+    use super::*;
+
+    const NAME: &str = "_imaps._tcp.a.example";
+
+    fn good() -> Vec<u8> {
+        let asked = question(7, NAME).unwrap();
+        let mut reply = Packet::parse(&asked).unwrap().into_reply();
+        for at in 0..3 {
+            let target = Name::new("imap.a.example").unwrap();
+            let record = SRV { priority: at, weight: 0, port: 993, target };
+            let owner = Name::new(NAME).unwrap();
+            reply.answers.push(ResourceRecord::new(owner, CLASS::IN, 60, RData::SRV(record)));
+        }
+        reply.build_bytes_vec_compressed().unwrap()
+    }
+
+    #[test]
+    fn a_question_is_for_srv_records_of_the_internet_with_recursion() {
+        let octets = question(0x1234, NAME).unwrap();
+        assert_eq!(octets[..12], [0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(octets[octets.len() - 4..], [0, 33, 0, 1]);
+        assert_eq!(Packet::parse(&octets).unwrap().questions[0].qtype, TYPE::SRV.into());
+    }
+
+    #[test]
+    fn a_good_answer_is_read() {
+        assert!(matches!(answer(&good(), 7, NAME), Answer::Records(records) if records.len() == 3));
+        assert!(matches!(answer(&good(), 8, NAME), Answer::NotOurs));
+        assert!(matches!(answer(&good(), 7, "_imap._tcp.a.example"), Answer::NotOurs));
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_are_read_without_panic(octets in prop::collection::vec(any::<u8>(), 0..600)) {
+            answer(&octets, 7, NAME);
+            // The same behind a head and a question that are right.
+            let mut behind = question(7, NAME).unwrap();
+            behind[2] |= 0x80;
+            if let Some(counts) = octets.first_chunk::<6>() {
+                behind[6..12].copy_from_slice(&counts.map(|octet| octet & 3));
+            }
+            behind.extend_from_slice(&octets);
+            answer(&behind, 7, NAME);
+        }
+
+        #[test]
+        fn a_good_answer_with_wrong_octets_is_read_without_panic(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+            length in any::<prop::sample::Index>(),
+        ) {
+            let mut octets = good();
+            for (at, octet) in changes {
+                let at = at.index(octets.len());
+                octets[at] = octet;
+            }
+            answer(&octets, 7, NAME);
+            octets.truncate(length.index(octets.len() + 1));
+            answer(&octets, 7, NAME);
+        }
+    }
+}

@@ -34,6 +34,8 @@ fn clients_connectors_and_errors_are_send_sync_and_static() {
     shareable::<mailbearer::token::ClientCredentials>();
     #[cfg(feature = "proxy")]
     shareable::<(net::proxy::Proxy, net::proxy::Error, net::proxy::SetupError)>();
+    #[cfg(feature = "discover")]
+    shareable::<(mailbearer::discover::Discovered, mailbearer::discover::Error)>();
     shareable::<(AccessToken, Auth, Endpoint, tls::Config)>();
     shareable::<mailbearer::wirelog::Recorder>();
     #[cfg(feature = "diagnosis")]
@@ -121,6 +123,14 @@ fn a_check_is_send(checkup: &mailbearer::diagnosis::Checkup) {
 }
 
 /// The same through a proxy.
+#[cfg(feature = "discover")]
+#[allow(dead_code, reason = "only the types are looked at")]
+fn discovery_is_send(resolver: &dyn mailbearer::discover::Resolver) {
+    sendable(&mailbearer::discover::discover("contoso.example"));
+    sendable(&mailbearer::discover::discover_with("contoso.example", resolver));
+    sendable(&resolver.srv("_imaps._tcp.contoso.example"));
+}
+
 #[cfg(feature = "proxy")]
 #[allow(dead_code, unused_must_use, reason = "only the types are looked at")]
 fn every_future_through_a_proxy_is_send(proxy: net::proxy::Proxy) {
