@@ -104,6 +104,23 @@ pub(crate) fn imap_copied() -> Measured {
     single_threaded(peak(imap::copied(server, OCTETS)))
 }
 
+/// The most heap that a mailbox of 100,000 messages takes that is opened with ten changes.
+pub(crate) fn imap_resynced() -> Measured {
+    resynced(10)
+}
+
+/// How much more heap a change takes among many than among few.
+pub(crate) fn imap_resync_growth() -> Measured {
+    // Lists grow by doubling: these two fill theirs alike.
+    let (few, many) = (resynced(1_250)?, resynced(10_000)?);
+    Ok(many / few / 8.0)
+}
+
+fn resynced(changed: u32) -> Measured {
+    let server = imap::changing(changed);
+    single_threaded(peak(imap::resynced(server, changed)))
+}
+
 /// How much more heap the metadata of very many messages takes than that of many.
 pub(crate) fn imap_growth() -> Measured {
     let heap = |messages| single_threaded(peak(imap::metadata(messages)));

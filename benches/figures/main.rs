@@ -72,12 +72,15 @@ const FIGURES: &[Figure] = &[
     figure("imap/connect_login_select_fetch", RoundTrips, AtMost(5.0), round_trips::imap_fetched),
     // The window holds 64 commands.
     figure("imap/status_of_100", RoundTrips, AtMost(2.0), round_trips::imap_status_of_hundred),
+    figure("imap/resync_10_of_100_000", RoundTrips, AtMost(1.0), round_trips::imap_resynced),
     figure("imap/nodelay", Writes, AtMost(1.0), round_trips::imap_writes),
     // Some 80 to read a string and half of that to look at it, of which there are more than a
     // hundred with those that are NIL, keep it from the goal.
     figure("imap/fetch_parse_instructions", Instructions, Goal(12_000.0), || instructions::each(&imap::METADATA, 640)),
     figure("imap/fetch_parse_allocations", Allocations, AtMost(3.0), || allocations::each(&imap::METADATA)),
     figure("imap/fetch_heap_growth", Growth, AtMost(1.2), allocations::imap_growth),
+    figure("imap/resync_10_of_100_000_heap", Octets, AtMost(32.0 * KIB), allocations::imap_resynced),
+    figure("imap/resync_heap_growth", Growth, AtMost(1.2), allocations::imap_resync_growth),
     figure("imap/copy_100_mib_heap", Octets, AtMost(KIB * KIB), allocations::imap_copied),
     figure("imap/literal_growth", Growth, AtMost(1.2), || growth(&imap::LITERAL_10_KIB_BY_OCTETS, &imap::LITERAL_1_MIB_BY_OCTETS)),
     figure("imap/line_growth", Growth, AtMost(1.2), || growth(&imap::LINE_10_KIB_BY_OCTETS, &imap::LINE_1_MIB_BY_OCTETS)),

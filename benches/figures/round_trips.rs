@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use mailbearer::imap::{Fetch, Messages, StatusItem, UidSet};
+use mailbearer::imap::{Extension, Fetch, Messages, StatusItem, UidSet};
 use mailbearer::net::{Connection, Dial};
 use mailbearer::smtp::{Body, Envelope};
 use mailbearer::token::StaticToken;
@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::figure::Measured;
 use crate::link::Traffic;
 use crate::server::{self, Imap, Pop, Script, Smtp};
+use crate::workloads::imap::resync;
 use crate::{said, single_threaded};
 
 const HOST: &str = "mail.example";
@@ -158,6 +159,18 @@ pub(crate) fn imap_status_of_hundred() -> Measured {
         match told.iter().filter(|told| told.is_ok()).count() {
             100 => Ok(route.trips() - before),
             other => Err(format!("{other} mailboxes")),
+        }
+    })
+}
+
+/// A mailbox of 100,000 messages that is opened with the ten that have changed.
+pub(crate) fn imap_resynced() -> Measured {
+    imap(Imap::qresync, async |route, client| {
+        client.enable([Extension::QResync]).await.map_err(said)?;
+        let before = route.trips();
+        match resync(client).await?.changed().len() {
+            10 => Ok(route.trips() - before),
+            other => Err(format!("{other} messages")),
         }
     })
 }

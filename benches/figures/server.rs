@@ -6,6 +6,8 @@ use mailbearer::net::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
+use crate::workloads::imap::changes;
+
 /// One side of a dialogue.
 pub(crate) trait Script: Send + 'static {
     /// The first thing said on the connection.
@@ -184,17 +186,23 @@ impl Script for Pop {
 /// An IMAP server that takes the token on the AUTHENTICATE line.
 pub(crate) struct Imap {
     tells_capabilities: bool,
+    tells_changes: bool,
 }
 
 impl Imap {
     /// Exchange Online, which says what it can do only when it is asked.
     pub(crate) fn exchange() -> Self {
-        Self { tells_capabilities: false }
+        Self { tells_capabilities: false, tells_changes: false }
     }
 
     /// Dovecot, which says so in its greeting and when the login is done.
     pub(crate) fn dovecot() -> Self {
-        Self { tells_capabilities: true }
+        Self { tells_capabilities: true, tells_changes: false }
+    }
+
+    /// The same with the changes of a mailbox that is opened.
+    pub(crate) fn qresync() -> Self {
+        Self { tells_capabilities: true, tells_changes: true }
     }
 }
 
@@ -219,6 +227,8 @@ impl Script for Imap {
             "CAPABILITY" => format!("* CAPABILITY {EXCHANGE}\r\n"),
             "NAMESPACE" => "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n".to_owned(),
             "ID" => "* ID (\"name\" \"Microsoft.Exchange.Imap4.Imap4Server\")\r\n".to_owned(),
+            "ENABLE" => "* ENABLED QRESYNC\r\n".to_owned(),
+            "SELECT" if self.tells_changes => changes(10),
             "SELECT" | "EXAMINE" => "* 1 EXISTS\r\n* 0 RECENT\r\n\
                 * FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft $MDNSent)\r\n\
                 * OK [PERMANENTFLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft $MDNSent)] \
@@ -235,7 +245,7 @@ impl Script for Imap {
         };
         let code = match verb {
             "AUTHENTICATE" if self.tells_capabilities => {
-                "[CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID ENABLE IDLE UIDPLUS NAMESPACE] "
+                "[CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID ENABLE IDLE UIDPLUS NAMESPACE QRESYNC] "
             }
             "SELECT" => "[READ-WRITE] ",
             _ => "",

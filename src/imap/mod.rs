@@ -35,14 +35,14 @@
 //! | extension | method | where the server lacks it | offered by |
 //! |---|---|---|---|
 //! | CONDSTORE (RFC 7162) | [`SelectOptions::condstore`], [`FetchItems::changed_since`], [`FetchItems::mod_seq`], [`Mailbox::uid_store_unchanged_since`], [`Search::mod_seq`] | [`Error::Unsupported`] | Gmail, iCloud, Fastmail, Dovecot |
-//! | QRESYNC (RFC 7162) | [`ImapClient::resync`], [`FetchItems::vanished`], [`Event::Vanished`] | [`Error::Unsupported`] | iCloud, Fastmail, Dovecot |
+//! | QRESYNC (RFC 7162) | [`ImapClient::resync`], [`FetchItems::vanished`], [`Event::Vanished`] | [`Error::Unsupported`] | Fastmail, Dovecot; iCloud, which does not confirm it |
 //! | STATUS=SIZE (RFC 8438) | [`StatusItem::Size`] | the server refuses it | Dovecot |
 //! | OBJECTID (RFC 8474) | [`FetchItems::email_id`], [`FetchItems::thread_id`], [`Search::email_id`], [`Search::thread_id`], [`Mailbox::mailbox_id`], [`StatusItem::MailboxId`] | [`Error::Unsupported`] | Yahoo, Fastmail |
 //! | SAVEDATE (RFC 8514) | [`FetchItems::save_date`], [`Search::saved_since`] and its like | [`Error::Unsupported`] | Fastmail, Dovecot |
 //! | PREVIEW (RFC 8970) | [`FetchItems::preview`], [`FetchItems::preview_if_ready`] | [`Error::Unsupported`] | Fastmail, Dovecot |
 //! | WITHIN (RFC 5032) | [`Search::younger`], [`Search::older`] | [`Error::Unsupported`] | Fastmail, Dovecot |
 //! | SEARCHRES (RFC 5182) | [`uid_search_saving`](Mailbox::uid_search_saving) | the UIDs are fetched | Dovecot |
-//! | SORT, ESORT, SORT=DISPLAY (RFC 5256, RFC 5267, RFC 5957) | [`uid_sort`](Mailbox::uid_sort), [`sort`](Mailbox::sort), [`uid_sort_returning`](Mailbox::uid_sort_returning) | SORT: [`Error::Unsupported`]; ESORT: worked out from all numbers | Fastmail, Dovecot |
+//! | SORT, ESORT, SORT=DISPLAY (RFC 5256, RFC 5267, RFC 5957) | [`uid_sort`](Mailbox::uid_sort), [`sort`](Mailbox::sort), [`uid_sort_returning`](Mailbox::uid_sort_returning) | SORT: [`Error::Unsupported`]; ESORT: worked out from all numbers | iCloud, Fastmail, Dovecot |
 //! | THREAD (RFC 5256) | [`uid_thread`](Mailbox::uid_thread), [`thread`](Mailbox::thread) | [`Error::Unsupported`] | Fastmail, Dovecot |
 //! | PARTIAL (RFC 9394), CONTEXT=SEARCH, CONTEXT=SORT (RFC 5267) | [`SearchReturn::Partial`], [`FetchItems::partial`] | searches: worked out from all numbers; FETCH: [`Error::Unsupported`] | Dovecot for searches |
 //!

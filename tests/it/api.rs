@@ -88,6 +88,9 @@ fn every_future_is_send(
     sendable(&imap.status_all(["INBOX"], [imap::StatusItem::Unseen]));
     let upload = imap::Upload::reader(tokio::io::empty(), 0).progress(|_| {});
     sendable(&imap.append("INBOX", upload, imap::AppendOptions::new()));
+    let known = imap::QResync::new(std::num::NonZeroU32::MIN, 1);
+    sendable(&imap.resync("INBOX", known));
+    sendable(&imap.select_with("INBOX", imap::SelectOptions::new().condstore()));
     sendable(&imap.close());
     sendable(&imap.unselect());
     sendable(&streaming(&mut imap));
@@ -142,9 +145,18 @@ fn every_future_through_a_proxy_is_send(proxy: net::proxy::Proxy) {
 /// The same for what a selected mailbox lends.
 #[allow(dead_code, unused_must_use, reason = "only the types are looked at")]
 async fn every_future_of_a_mailbox_is_send(mut imap: ImapClient) -> Result<(), imap::Error> {
-    use mailbearer::imap::{Fetch, Flag, StoreFlags, UidSet};
+    use mailbearer::imap::{
+        Fetch, Flag, Search, SearchReturn, Sort, SortKey, StoreFlags, ThreadAlgorithm, UidSet,
+    };
 
     let mailbox = imap.select("INBOX").await?;
+    let (order, count) = (|| Sort::by(SortKey::Arrival), [SearchReturn::Count]);
+    sendable(&mailbox.uid_sort(order(), Search::all()));
+    sendable(&mailbox.uid_sort_returning(order(), Search::all(), count));
+    sendable(&mailbox.uid_thread(ThreadAlgorithm::References, Search::all()));
+    sendable(&mailbox.uid_search_saving(Search::all()));
+    let seen = StoreFlags::add([Flag::Seen]);
+    sendable(&mailbox.uid_store_unchanged_since(UidSet::all(), 1, seen));
     sendable(&mailbox.uid_store(UidSet::all(), StoreFlags::add([Flag::Seen])));
     sendable(&mailbox.expunge());
     sendable(&mailbox.uid_expunge(UidSet::all()));

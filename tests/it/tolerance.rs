@@ -237,10 +237,10 @@ const ROWS: &[Row] = &[
     ),
     ("iCloud: ENABLE without ENABLED", "enable CONDSTORE =>", "", ""),
     (
-        "ENABLED in two lines",
-        "enable CONDSTORE => CONDSTORE X",
+        "ENABLED in two lines, one of them for what was not asked for",
+        "enable CONDSTORE => CONDSTORE",
         "* ENABLED CONDSTORE\n* ENABLED X",
-        "",
+        "unparsed * ENABLED X",
     ),
 ];
 

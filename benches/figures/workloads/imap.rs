@@ -4,7 +4,8 @@ use std::hint::black_box;
 
 use bytes::BytesMut;
 use mailbearer::imap::{
-    Addresses, BodyPart, Fetch, FetchItems, Message, Parameters, Search, Text, UidSet,
+    Addresses, BodyPart, Fetch, FetchItems, Message, Parameters, QResync, Resynced, Search, Text,
+    UidSet,
 };
 use mailbearer::{ImapClient, Protocol};
 use tokio::io::AsyncReadExt;
@@ -186,6 +187,53 @@ pub(crate) async fn copied(replay: Replay, octets: usize) -> Result<(), String> 
         Some(written) if written == octets as u64 => Ok(()),
         other => Err(format!("{other:?} octets of {octets}")),
     }
+}
+
+/// What a server says of a mailbox of 100,000 messages of which every `step`th has changed, and the
+/// one behind it is gone.
+pub(crate) fn changes(changed: u32) -> String {
+    let step = 100_000 / changed;
+    let places = || (0..changed).map(|number| 1 + number * step);
+    let gone: Vec<_> = places().map(|uid| (uid + 1).to_string()).collect();
+    let told = places()
+        .map(|uid| format!("* {uid} FETCH (UID {uid} FLAGS (\\Seen) MODSEQ (71519404{uid}))\r\n"));
+    format!(
+        "* {} EXISTS\r\n* OK [UIDVALIDITY 14] UIDs valid\r\n\
+         * OK [HIGHESTMODSEQ 7151940499999] Highest\r\n* VANISHED (EARLIER) {}\r\n{}",
+        100_000 - changed,
+        gone.join(","),
+        told.collect::<String>()
+    )
+}
+
+/// A server that tells the changes of a mailbox when it is opened.
+pub(crate) fn changing(changed: u32) -> Replay {
+    let login = [
+        after(b"", "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] ready\r\n"),
+        after(b"\r\n", "* CAPABILITY IMAP4rev1 SASL-IR ENABLE QRESYNC\r\n")
+            .tagged(b" OK AUTHENTICATE completed\r\n"),
+        after(b"\r\n", "* ENABLED QRESYNC\r\n").tagged(b" OK ENABLE completed\r\n"),
+    ];
+    let select = after(b"\r\n", changes(changed)).tagged(b" OK [READ-WRITE] selected\r\n");
+    Replay::new(login, [select])
+}
+
+/// Opens a mailbox with all that has changed in it.
+pub(crate) async fn resynced(replay: Replay, changed: u32) -> Result<(), String> {
+    let mut client = client(replay).await?;
+    let changes = resync(&mut client).await?;
+    match (changes.changed().len(), changes.vanished().ranges().count()) {
+        (messages, ranges) if messages == changed as usize && ranges == messages => Ok(()),
+        other => Err(format!("{other:?} of {changed} changes")),
+    }
+}
+
+/// What has changed among the messages that were known.
+pub(crate) async fn resync(client: &mut ImapClient) -> Result<Resynced, String> {
+    let validity = std::num::NonZeroU32::new(14).unwrap_or(std::num::NonZeroU32::MIN);
+    let known = UidSet::parse("1:100000").map_err(|error| error.to_string())?;
+    let known = QResync::new(validity, 7_151_940_000_000).known_uids(known);
+    client.resync("INBOX", known).await.map_err(said)
 }
 
 async fn searches(messages: u32, times: u64) -> Result<(), String> {

@@ -21,7 +21,8 @@ use crate::{Misuse, Stage};
 impl Mailbox {
     /// Removes every message that is marked `\Deleted`, whoever marked it. Gives the sequence
     /// numbers in the order in which they were freed: each is that of its message after the
-    /// removals before it.
+    /// removals before it. After [`Extension::QResync`](crate::imap::Extension::QResync) there are
+    /// none: the server tells UIDs, found among the events as [`Event::Vanished`].
     ///
     /// # Errors
     /// [`Error::Refused`] if the mailbox is read-only.
@@ -35,7 +36,7 @@ impl Mailbox {
     /// Removes those of the given messages that are marked `\Deleted`, and no others. An empty set
     /// removes nothing and asks nothing of the server; one too long for a line goes in several
     /// commands, of which those behind a refused one are not sent; what was expunged before is found
-    /// among the events.
+    /// among the events. After `QRESYNC` as for [`expunge`](Self::expunge).
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the server does not offer `UIDPLUS`; [`Error::Refused`] if the

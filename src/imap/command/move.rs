@@ -65,7 +65,8 @@ impl MoveResult {
     }
 
     /// The sequence numbers that were freed, in their order: each is that of its message after the
-    /// removals before it.
+    /// removals before it. None after [`Extension::QResync`](crate::imap::Extension::QResync): the
+    /// server then tells UIDs, as [`Event::Vanished`](crate::imap::Event::Vanished).
     pub fn expunged(&self) -> &[u32] {
         &self.expunged
     }

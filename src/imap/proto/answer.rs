@@ -110,7 +110,7 @@ impl Core {
     ) -> Option<Step> {
         let reply = Reply::new(condition, &self.scrubber);
         let stateful = self.heed(&reply);
-        if reply.code() == Some(&Code::Closed) {
+        if reply.code() == Some(&Code::Closed) && reply.status() != Status::Bye {
             self.begin_anew();
             return self.claim(response, frame);
         }

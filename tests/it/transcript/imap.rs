@@ -8,6 +8,7 @@ use mailbearer::imap::{MailboxStatus, Part, Parts, Role, Search, SearchResult, S
 use mailbearer::imap::{Section, SeqSet, StatusItem, Text, Uid, UidSet, Upload};
 use mailbearer::{Challenge, Connector, Endpoint, Failure, ImapClient};
 
+use super::extensions;
 use super::play::Session;
 use super::script::Call;
 use super::server::Aftermath;
@@ -103,6 +104,7 @@ impl Session for Imap {
             "enable" => {
                 let extensions = call.arguments.iter().map(|word| match word.as_str() {
                     "CONDSTORE" => Extension::CondStore,
+                    "QRESYNC" => Extension::QResync,
                     "UTF8=ACCEPT" => Extension::Utf8Accept,
                     word => panic!("no extension `{word}`"),
                 });
@@ -112,6 +114,8 @@ impl Session for Imap {
                 let validity = call.argument(1).parse().expect("a UIDVALIDITY");
                 mailbox(client.select_if(call.argument(0), validity).await?)
             }
+            "resync" => extensions::resync(client, call).await?,
+            "select_condstore" => extensions::select_condstore(client, call).await?,
             "select_fetch" => {
                 let uids = UidSet::parse(call.argument(1)).expect("a set of UIDs");
                 let items = items(&call.arguments[2..]);
@@ -249,7 +253,7 @@ async fn in_mailbox(
         }
         "expunge" => numbers(&selected.expunge().await?),
         "uid_expunge" => numbers(&selected.uid_expunge(uids()).await?),
-        verb => panic!("IMAP has no verb `{verb}` here"),
+        verb => extensions::in_mailbox(selected, verb, call).await?,
     })
 }
 
@@ -435,6 +439,8 @@ fn tell(event: &Event) -> String {
         Event::Exists(messages) => format!("exists {messages}"),
         Event::Expunge(number) => format!("expunge {number}"),
         Event::Fetch(message) => format!("fetch {}", describe(message)),
+        Event::Vanished { uids, earlier: false } => format!("vanished {uids}"),
+        Event::Vanished { uids, earlier: true } => format!("vanished earlier {uids}"),
         Event::Notice(reply) => format!("notice {reply}"),
         Event::Data(data) => {
             format!("data {} {}", data.name(), String::from_utf8_lossy(data.rest()))

@@ -37,6 +37,7 @@
 //! places. Time is virtual: a play in which anybody waits in vain fails at once.
 
 mod endpoint;
+mod extensions;
 mod harness;
 pub(crate) mod imap;
 pub(crate) mod play;

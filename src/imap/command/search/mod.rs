@@ -17,6 +17,7 @@
 
 mod found;
 mod key;
+mod pieces;
 
 pub use found::SearchResult;
 pub use key::Search;
@@ -27,7 +28,7 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 
 pub(super) use self::found::Finding;
-use self::key::Joined;
+use self::pieces::Joined;
 use super::modifier::Need;
 use super::partial::Partial;
 use super::{Command, Piecewise, is_data};
