@@ -257,6 +257,8 @@ mod tests {
         let mut aliases = Aliases::default();
         aliases.login("alice");
         assert_eq!(masked("USER alice", false, &mut aliases), "USER user1");
+        aliases.login("CONTOSO\\xenia");
+        assert_eq!(masked("USER CONTOSO\\x5cxenia", false, &mut aliases), "USER user2");
         assert_eq!(
             masked("+OK Alice's mail, malice", false, &mut aliases),
             "+OK user1's mail, malice"

@@ -53,8 +53,9 @@
 //!   letter case, in commands, replies, envelopes and names of mailboxes. Domains stay, since they
 //!   are evidence.
 //!
-//! Names of mailboxes and what servers say in their own words are kept but for that, as are host
-//! names and the identifiers of messages in POP3. Read a recording before you publish it.
+//! Names of mailboxes and what servers say in their own words are kept but for that, as are the names
+//! and addresses of machines, this one's among them, and the identifiers of messages in POP3. Read a
+//! recording before you publish it.
 
 mod address;
 mod alias;
@@ -167,7 +168,8 @@ fn described(endpoint: &Endpoint) -> String {
     };
     let profile = endpoint.profile();
     let mut text = format!("generic {}{service}", endpoint.protocol().name());
-    text.push_str(&format!(" host={} port={}", endpoint.host(), endpoint.port()));
+    let host = view::escaped(endpoint.host().as_bytes()).replace([' ', '"', '\''], "_");
+    text.push_str(&format!(" host={host} port={}", endpoint.port()));
     if profile.inline_auth() {
         text.push_str(" inline");
     }

@@ -64,11 +64,15 @@ pub(super) fn characters(line: &str, utf7: bool) -> Vec<Seen> {
     seen
 }
 
-/// An escaped octet, as a character that is in no name.
+/// An escaped octet: a character, or what is one in no name.
 fn escape(text: &str) -> Option<char> {
     let digits = text.strip_prefix("\\x")?.get(..2)?;
     let octet = u8::from_str_radix(digits, 16).ok()?;
-    char::from_u32(0xF700 + u32::from(octet))
+    if octet.is_ascii_graphic() {
+        Some(octet.into())
+    } else {
+        char::from_u32(0xF700 + u32::from(octet))
+    }
 }
 
 /// What `&…-` at the start of `text` stands for, and its length.

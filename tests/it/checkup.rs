@@ -80,6 +80,14 @@ async fn all_steps_of_a_good_set_up_pass() {
     assert_eq!(send.summary(), format!("{ME} to {ME}: not refused so far"));
     let tls = reports[0].step(Tls).unwrap();
     assert_eq!(tls.details().collect::<Vec<_>>(), [("version", "TLS 1.3")]);
+    let capabilities: Vec<_> = reports[0].step(Capabilities).unwrap().details().skip(1).collect();
+    let expected = [
+        ("xoauth2", "offered"),
+        ("oauthbearer", "not offered"),
+        ("sasl_ir", "offered"),
+        ("login", "disabled"),
+    ];
+    assert_eq!(capabilities, expected);
     // The message that was asked for, and no other.
     assert_eq!(server.messages(ME).len(), 1);
     assert!(server.messages(ME)[0].starts_with(b"From: <billing@contoso.example>\r\n"));
@@ -216,6 +224,55 @@ async fn a_server_that_waits_for_tls_where_none_was_said_is_recognised() {
     let findings = greeting.diagnosis().unwrap().findings();
     // The port is none of those that are known for it.
     assert!(findings.iter().any(|it| it.cause() == Cause::TlsOnPlainPort), "{report}");
+}
+
+/// Answers CONNECT, and passes on what comes.
+#[cfg(feature = "proxy")]
+async fn http_proxy() -> u16 {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut near = BufReader::new(near);
+                let (mut asked, mut line) = (String::new(), String::new());
+                while near.read_line(&mut line).await? > 2 {
+                    asked.push_str(&std::mem::take(&mut line));
+                }
+                let place = asked.split(' ').nth(1).unwrap_or_default().to_owned();
+                let mut far = tokio::net::TcpStream::connect(place).await?;
+                near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+                tokio::io::copy_bidirectional(&mut near, &mut far).await
+            });
+        }
+    });
+    port
+}
+
+#[cfg(feature = "proxy")]
+#[tokio::test]
+async fn behind_a_proxy_names_are_not_resolved_here() {
+    use mailbearer::net::proxy::Proxy;
+    let server = server().await;
+    let checkup = checkup(&server)
+        .endpoint(server.imap())
+        .endpoint(server.smtp())
+        .proxy(Proxy::http("127.0.0.1", http_proxy().await));
+    let report = diagnose(&checkup).await;
+    assert!(report.passed(), "{report}");
+    for report in report.endpoints() {
+        let dns = report.step(StepName::Dns).unwrap();
+        let told = (dns.outcome(), dns.summary());
+        assert_eq!(told, (Outcome::Skipped, "the proxy resolves names"));
+    }
+    // Nobody listens where nobody is.
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = closed.local_addr().unwrap().port();
+    drop(closed);
+    let checkup = checkup.proxy(Proxy::http("127.0.0.1", port));
+    let report = diagnose(&checkup).await;
+    assert!(failed(&report, 0, StepName::Tcp).is_some(), "{report}");
 }
 
 #[tokio::test]

@@ -35,7 +35,8 @@ Where the token comes from (--grant):
   --token-url URL         of another server than Microsoft's; with --scope SCOPE
 
 Secrets are taken from the environment and from files, never from arguments, which others can see.
-MAIL_PROXY names a proxy, as socks5://, http:// or https:// URL (if built with the feature `proxy`).
+MAIL_PROXY names a proxy for all connections, as socks5://, http:// or https:// URL (if built with
+the feature `proxy`).
 
 Output:
   --json                  the report as JSON

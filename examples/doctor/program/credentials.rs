@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use mailbearer::provider::{Authority, AuthorizationServer, Cloud, Kind, OnBehalf, Provider};
 use mailbearer::token::{ClientCredentials, DeviceCode, RefreshToken, SetupError, StaticToken};
 use mailbearer::{Auth, Protocol, TokenProvider};
 
@@ -16,44 +17,9 @@ pub(super) async fn of(
     let secrets = Secrets { options, variable };
     match options.grant.as_deref().unwrap_or("token") {
         "token" => Ok(by(options, StaticToken::new(secrets.wanted("MAIL_TOKEN", "--token-file")?))),
-        "client-credentials" => {
-            let secret = secrets.wanted("MAIL_CLIENT_SECRET", "--secret-file")?;
-            let client = client_id(options)?;
-            let mut builder = match &options.token_url {
-                Some(url) => ClientCredentials::builder(url, client, secret),
-                None => ClientCredentials::entra(tenant(options)?, client, secret),
-            };
-            if let Some(scope) = &options.scope {
-                builder = builder.scope(scope);
-            }
-            Ok(by(options, builder.build().map_err(setup)?))
-        }
-        "refresh-token" => {
-            let token = secrets.wanted("MAIL_REFRESH_TOKEN", "--refresh-token-file")?;
-            let client = client_id(options)?;
-            let mut builder = match &options.token_url {
-                Some(url) => RefreshToken::builder(url, client, token),
-                None => RefreshToken::entra(tenant(options)?, client, token),
-            };
-            if let Some(secret) = secrets.of("MAIL_CLIENT_SECRET")? {
-                builder = builder.client_credential(secret);
-            }
-            if let Some(scope) = &options.scope {
-                builder = builder.scope(scope);
-            }
-            Ok(by(options, builder.build().map_err(setup)?))
-        }
-        "device-code" => {
-            let mut builder = DeviceCode::entra(tenant(options)?, client_id(options)?)
-                .protocols(protocols(options));
-            if let Some(scope) = &options.scope {
-                builder = builder.scope(scope);
-            }
-            let device = builder.build().map_err(setup)?;
-            let mut prompt = device.start().await.map_err(|error| error.to_string())?;
-            let _ = writeln!(messages, "{}", prompt.message());
-            Ok(by(options, prompt.wait().await.map_err(|error| error.to_string())?))
-        }
+        "client-credentials" => client_credentials(options, &secrets),
+        "refresh-token" => refresh_token(options, &secrets),
+        "device-code" => device_code(options, variable, messages).await,
         "password" => {
             let password = secrets.wanted("MAIL_PASSWORD", "--password-file")?;
             Ok(Auth::plain(&options.mailbox, password))
@@ -62,11 +28,135 @@ pub(super) async fn of(
     }
 }
 
+fn client_credentials(options: &Options, secrets: &Secrets<'_>) -> Result<Auth, String> {
+    let secret = secrets.wanted("MAIL_CLIENT_SECRET", "--secret-file")?;
+    let client = client_id(options)?;
+    let mut builder = match &options.token_url {
+        Some(url) => ClientCredentials::builder(url, client, secret),
+        None => ClientCredentials::entra(tenant(options)?, client, secret),
+    };
+    if let Some(cloud) = cloud(options) {
+        builder = builder.cloud(cloud);
+    }
+    if let Some(scope) = &options.scope {
+        builder = builder.scope(scope);
+    }
+    #[cfg(feature = "proxy")]
+    if let Some(proxy) = super::proxy(secrets.variable)? {
+        builder = builder.proxy(proxy);
+    }
+    Ok(by(options, builder.build().map_err(setup)?))
+}
+
+fn refresh_token(options: &Options, secrets: &Secrets<'_>) -> Result<Auth, String> {
+    let token = secrets.wanted("MAIL_REFRESH_TOKEN", "--refresh-token-file")?;
+    let client = client_id(options)?;
+    let url = options.token_url.as_deref();
+    let mut builder = match (url, server(options)) {
+        (None, Some(_)) if provider(options).is_some_and(|it| it.kind() == Kind::Gmail) => {
+            // Google gives every client a secret.
+            let secret = secrets.wanted("MAIL_CLIENT_SECRET", "--secret-file")?;
+            RefreshToken::google(client, secret, token)
+        }
+        (None, Some(server)) => RefreshToken::builder(server.token_url(), client, token),
+        (Some(url), _) => RefreshToken::builder(url, client, token),
+        (None, None) => RefreshToken::entra(tenant(options)?, client, token),
+    };
+    if let Some(secret) = secrets.of("MAIL_CLIENT_SECRET")? {
+        builder = builder.client_credential(secret);
+    }
+    if let Some(cloud) = cloud(options) {
+        builder = builder.cloud(cloud);
+    }
+    if let Some(scope) = options.scope.clone().or_else(|| scope(options)) {
+        builder = builder.scope(scope);
+    }
+    if is_high_volume(options) {
+        builder = builder.high_volume_email();
+    }
+    #[cfg(feature = "proxy")]
+    if let Some(proxy) = super::proxy(secrets.variable)? {
+        builder = builder.proxy(proxy);
+    }
+    Ok(by(options, builder.build().map_err(setup)?))
+}
+
+async fn device_code(
+    options: &Options,
+    #[cfg_attr(not(feature = "proxy"), expect(unused_variables, reason = "it names the proxy"))]
+    variable: &dyn Fn(&str) -> Option<String>,
+    messages: &mut (dyn Write + Send),
+) -> Result<Auth, String> {
+    let client = client_id(options)?;
+    let mut builder = match server(options) {
+        None => DeviceCode::entra(tenant(options)?, client).protocols(protocols(options)),
+        Some(server) => {
+            let none = "this provider has no device code grant for mail";
+            let url = server.device_authorization_url().ok_or(none)?;
+            DeviceCode::builder(url, server.token_url(), client)
+        }
+    };
+    if let Some(cloud) = cloud(options) {
+        builder = builder.cloud(cloud);
+    }
+    if let Some(scope) = options.scope.clone().or_else(|| scope(options)) {
+        builder = builder.scope(scope);
+    }
+    if is_high_volume(options) {
+        builder = builder.high_volume_email();
+    }
+    #[cfg(feature = "proxy")]
+    if let Some(proxy) = super::proxy(variable)? {
+        builder = builder.proxy(proxy);
+    }
+    let device = builder.build().map_err(setup)?;
+    let mut prompt = device.start().await.map_err(|error| error.to_string())?;
+    let _ = writeln!(messages, "{}", prompt.message());
+    Ok(by(options, prompt.wait().await.map_err(|error| error.to_string())?))
+}
+
 fn by(options: &Options, tokens: impl TokenProvider + 'static) -> Auth {
     match options.bearer {
         true => Auth::oauthbearer(&options.mailbox, tokens),
         false => Auth::xoauth2(&options.mailbox, tokens),
     }
+}
+
+/// Who runs the servers.
+fn provider(options: &Options) -> Option<&'static Provider> {
+    options.endpoints.first().and_then(Provider::of_endpoint)
+}
+
+/// Where tokens come from, if that is not Microsoft.
+fn server(options: &Options) -> Option<&'static AuthorizationServer> {
+    match provider(options)?.authority()? {
+        Authority::Server(server) => Some(server),
+        _ => None,
+    }
+}
+
+fn cloud(options: &Options) -> Option<Cloud> {
+    provider(options)?.cloud()
+}
+
+/// At other servers than Microsoft's; for those the crate knows what to ask for.
+fn scope(options: &Options) -> Option<String> {
+    server(options)?;
+    let scopes: Vec<_> = protocols(options)
+        .into_iter()
+        .filter_map(|protocol| provider(options)?.scope(protocol, OnBehalf::User))
+        .collect();
+    let mut unlike: Vec<&str> = Vec::new();
+    for scope in &scopes {
+        if !unlike.contains(&scope.as_ref()) {
+            unlike.push(scope);
+        }
+    }
+    (!unlike.is_empty()).then(|| unlike.join(" "))
+}
+
+fn is_high_volume(options: &Options) -> bool {
+    provider(options).is_some_and(|provider| provider.id() == "hve")
 }
 
 /// What the user is asked to consent to.
@@ -78,7 +168,12 @@ fn protocols(options: &Options) -> Vec<Protocol> {
 }
 
 fn tenant(options: &Options) -> Result<&str, String> {
-    options.tenant.as_deref().ok_or_else(|| "--tenant is missing for this grant".to_owned())
+    let known = match provider(options).and_then(Provider::authority) {
+        Some(Authority::Entra { tenant, .. }) => tenant,
+        _ => None,
+    };
+    let tenant = options.tenant.as_deref().or(known);
+    tenant.ok_or_else(|| "--tenant is missing for this grant".to_owned())
 }
 
 fn client_id(options: &Options) -> Result<&str, String> {

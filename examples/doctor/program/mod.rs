@@ -102,9 +102,8 @@ async fn prepare(
         checkup = checkup.tls(trust.map_err(|error| error.to_string())?);
     }
     #[cfg(feature = "proxy")]
-    if let Some(url) = variable("MAIL_PROXY") {
-        let proxy = mailbearer::net::proxy::Proxy::parse(&url);
-        checkup = checkup.proxy(proxy.map_err(|error| format!("MAIL_PROXY: {error}"))?);
+    if let Some(proxy) = proxy(variable)? {
+        checkup = checkup.proxy(proxy);
     }
     if let Some(sender) = &options.sender {
         checkup = checkup.sender(sender);
@@ -113,6 +112,15 @@ async fn prepare(
         checkup = checkup.recipient(recipient);
     }
     Ok(if options.send_message { checkup.send_message() } else { checkup })
+}
+
+/// For the mail servers and for token requests.
+#[cfg(feature = "proxy")]
+fn proxy(
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<mailbearer::net::proxy::Proxy>, String> {
+    let parse = |url: String| mailbearer::net::proxy::Proxy::parse(&url);
+    variable("MAIL_PROXY").map(parse).transpose().map_err(|error| format!("MAIL_PROXY: {error}"))
 }
 
 /// Progress is on its way before the report: a line for each step that has ended.

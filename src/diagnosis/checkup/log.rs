@@ -183,13 +183,34 @@ impl Log {
         let offered = self.known().offered.take();
         if let Some((offered, at)) = offered {
             self.go_to(StepName::Capabilities);
-            let found = Found::new(offered.clone()).detail("offered", offered);
+            let found = self.of_offered(&offered);
             self.end_at(at, Outcome::Passed, found);
             // The login began when that had ended.
             self.known().running = Some((StepName::Auth, at));
             if !self.known().stops {
                 self.tell(&Progress::Began { endpoint: &self.endpoint, step: StepName::Auth });
             }
+        }
+    }
+
+    /// What of it decides how the login goes.
+    fn of_offered(&self, offered: &str) -> Found {
+        let words: Vec<&str> = offered.split([' ', ',']).collect();
+        let has = |wanted: &str| words.iter().any(|word| word.eq_ignore_ascii_case(wanted));
+        let offers = |name: &str| match self.endpoint.protocol() {
+            Protocol::Imap => has(&format!("AUTH={name}")),
+            Protocol::Smtp | Protocol::Pop => has(name),
+        };
+        let tell = |offered: bool| if offered { "offered" } else { "not offered" };
+        let found = Found::new(offered)
+            .detail("offered", offered)
+            .detail("xoauth2", tell(offers("XOAUTH2")))
+            .detail("oauthbearer", tell(offers("OAUTHBEARER")));
+        match self.endpoint.protocol() {
+            Protocol::Imap => found
+                .detail("sasl_ir", tell(has("SASL-IR")))
+                .detail("login", if has("LOGINDISABLED") { "disabled" } else { "not disabled" }),
+            Protocol::Smtp | Protocol::Pop => found,
         }
     }
 
@@ -238,7 +259,7 @@ impl Log {
     pub(super) fn finish(self, late: Option<Duration>) -> EndpointReport {
         if let Some(deadline) = late {
             let why =
-                format!("not done within the {} s that the check may take", deadline.as_secs());
+                format!("not done within the {} s that the check may take", deadline.as_secs_f32());
             self.offered_enough();
             let running = self.known().running;
             if let Some((step, _)) = running {
@@ -282,7 +303,7 @@ impl Watch for Log {
             }
             Milestone::Secured(version) => {
                 self.pass(
-                    Found::new(format!("{version}, the certificate is good"))
+                    Found::new(format!("{version}, the certificate was accepted"))
                         .detail("version", version),
                 );
                 self.next(StepName::Tls);

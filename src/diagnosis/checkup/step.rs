@@ -122,7 +122,21 @@ impl Step {
         &self.summary
     }
 
-    /// What was found, by name: `address`, `version`, `greeting`, `offered`, `audience` and so on.
+    /// What was found, by name:
+    ///
+    /// | step | details |
+    /// |---|---|
+    /// | `dns` | `addresses` |
+    /// | `tcp` | `address` |
+    /// | `tls` | `version` |
+    /// | `greeting` | `greeting` |
+    /// | `capabilities` | `offered`; of mechanisms `xoauth2` and `oauthbearer`; in IMAP `sasl_ir` and `login` |
+    /// | `token` | `octets` |
+    /// | `claims` | `audience`, `tenant`, `appid`, `oid`, `user`, `scopes`, `roles`, as far as they are there |
+    /// | `auth` | `mechanism`, `connections` |
+    /// | `mailbox` | `messages` |
+    /// | `send` | `sender`, `recipient` |
+    /// | any that failed | `reply`, if the server said something |
     pub fn details(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.details.iter().map(|(name, value)| (*name, value.as_str()))
     }
