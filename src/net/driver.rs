@@ -42,7 +42,6 @@ enum Until<'a> {
     /// At most so many octets are left to be written.
     Left(usize),
     /// The socket took some of these octets, as many as is then said behind them.
-    #[cfg(feature = "smtp")]
     Passed(&'a [u8], &'a mut usize),
 }
 
@@ -319,7 +318,6 @@ impl<M: Machine> Driver<M> {
     fn wait(&self, until: &Until<'_>) -> Wait {
         match until {
             // Of octets that are not its own the core does not know.
-            #[cfg(feature = "smtp")]
             Until::Passed(..) if self.core.wait() == Wait::Rest => Wait::Transfer,
             _ => self.core.wait(),
         }
@@ -333,7 +331,6 @@ impl<M: Machine> Driver<M> {
                 let left = self.core.output().unsent().len();
                 Ok(left <= *most && (left > 0 || !self.unflushed))
             }
-            #[cfg(feature = "smtp")]
             Until::Passed(octets, taken) if self.core.output().is_empty() => {
                 match Pin::new(&mut self.stream).poll_write(cx, octets) {
                     Poll::Ready(Ok(0)) => Err(std::io::ErrorKind::WriteZero.into()),
@@ -347,7 +344,6 @@ impl<M: Machine> Driver<M> {
                     Poll::Pending => Ok(false),
                 }
             }
-            #[cfg(feature = "smtp")]
             Until::Passed(..) => Ok(false),
         }
     }

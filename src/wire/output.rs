@@ -233,7 +233,6 @@ impl Output {
     }
 
     /// The socket took `octets` of content from elsewhere, behind all that was in the buffer.
-    #[cfg(feature = "smtp")]
     pub(crate) const fn passed(&mut self, octets: usize) {
         self.gone += octets as u64;
         self.passed += octets;
