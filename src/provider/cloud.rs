@@ -2,8 +2,6 @@
 
 use crate::Protocol;
 
-use super::Provider;
-
 /// One of Microsoft's clouds: where its tenants sign in, and the name of Exchange there.
 ///
 /// Source: Microsoft Learn, "Microsoft Entra authentication & national clouds" (read 2026-11). The
@@ -73,7 +71,7 @@ impl Cloud {
     /// The cloud of a mail host; `None` if that is not Microsoft's.
     #[cfg(any(feature = "oauth", feature = "diagnosis"))]
     pub(crate) fn of_mail_host(host: &str) -> Option<Self> {
-        Provider::of_host(host).and_then(Provider::cloud)
+        super::Provider::of_host(host).and_then(super::Provider::cloud)
     }
 
     /// The cloud of an authority's URL, by its host.
