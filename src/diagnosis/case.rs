@@ -22,6 +22,8 @@ pub(super) struct Case<'a> {
     pub(super) by_password: bool,
     /// The credential was good, and the mailbox did not open.
     pub(super) not_opened: bool,
+    /// The server refused the token itself.
+    pub(super) token_refused: bool,
     /// A second token was refused as well.
     pub(super) refreshed: bool,
     /// What the server said of the token before its final answer: status and scope.
@@ -48,6 +50,7 @@ impl<'a> Case<'a> {
             now: context.now.unwrap_or_else(SystemTime::now),
             by_password: false,
             not_opened: false,
+            token_refused: false,
             refreshed: false,
             challenge: None,
             credential_octets: None,

@@ -166,6 +166,7 @@ fn auth<R: std::fmt::Display>(
     case.stage = Some(Stage::Auth);
     case.by_password = !matches!(error.mechanism(), "XOAUTH2" | "OAUTHBEARER");
     case.not_opened = error.cause() == AuthCause::NotConnected;
+    case.token_refused = error.cause() == AuthCause::Credential && !case.by_password;
     case.refreshed = error.token_refreshed();
     case.credential_octets = Some(error.credential_octets());
     let challenge = error.challenge();

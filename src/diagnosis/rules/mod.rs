@@ -100,8 +100,9 @@ const EVERYWHERE: &[Rule] = &[
     },
 ];
 
-/// What is to be said to the final answer to a login: by its words, else by the reason that the
-/// server gave before it in the words of RFC 6750 (RFC 7628 section 3.2.2).
+/// What is to be said to the final answer to a login: by its words, else by what the refused token
+/// shows at any server, else by the reason that the server gave before it in the words of RFC 6750
+/// (RFC 7628 section 3.2.2).
 pub(super) fn login(line: &Line, case: &Case<'_>) -> Vec<Guess> {
     let mut said = said(line, case);
     if let Some(first) = said.first_mut().filter(|_| case.refreshed) {
@@ -118,6 +119,13 @@ pub(super) fn login(line: &Line, case: &Case<'_>) -> Vec<Guess> {
         };
         let rule = ("mailbox-not-opened", "the first command behind the login was refused");
         return with_proof(guesses, line, rule);
+    }
+    if case.token_refused {
+        let mut proven = claims::look(case);
+        proven.retain(|guess| guess.confidence == CERTAIN);
+        if !proven.is_empty() {
+            return with_proof(proven, line, ("token-refused", "the token shows it by itself"));
+        }
     }
     let Some((Some(status), scope)) = case.challenge else { return said };
     let guess = match status {

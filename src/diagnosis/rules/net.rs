@@ -139,7 +139,10 @@ pub(crate) fn closed(case: &Case<'_>) -> Vec<Guess> {
             ));
             (octets > limit).then_some(guess).into_iter().collect()
         }
-        _ => Vec::new(),
+        _ => {
+            let guess = Guess::certain(Cause::ConnectionLost);
+            vec![guess.fact("the server closed the connection without a word")]
+        }
     }
 }
 
