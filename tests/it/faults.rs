@@ -3,89 +3,24 @@
 
 use std::time::Duration;
 
-use mailbearer::imap::{Fetch, UidSet};
-use mailbearer::smtp::Envelope;
 use mailbearer::testing::{Fault, Jwt, Server, Service, Variant};
 use mailbearer::token::StaticToken;
-use mailbearer::{
-    Auth, Client, Connector, Endpoint, Failure, ImapClient, PopClient, Protocol, Retry, SmtpClient,
-    Stage, imap, tls,
-};
+use mailbearer::{Auth, ImapClient, PopClient, Protocol, Retry, SmtpClient, Stage, imap, tls};
+
+use crate::support::errand::{self, COLLEAGUE, door};
 
 const ME: &str = "billing@contoso.example";
-const COLLEAGUE: &str = "orders@contoso.example";
-const MESSAGE: &str = "From: billing@contoso.example\r\nSubject: hello\r\n\r\nGood morning.\r\n";
-
-fn door<C: Client>(
-    server: &Server,
-    builder: fn(Endpoint) -> Connector<C>,
-    endpoint: Endpoint,
-) -> Connector<C> {
-    let trust = tls::Config::with_root_pem(server.certificate_pem().as_bytes()).unwrap();
-    let token = StaticToken::new(server.issue_token(ME));
-    builder(endpoint).tls(trust).auth(Auth::xoauth2(ME, token))
-}
-
-type Outcome = Result<(), Box<dyn Failure>>;
-
-async fn send(server: &Server, endpoint: Endpoint) -> Outcome {
-    let boxed = |error| Box::new(error) as Box<dyn Failure>;
-    let mut client = door(server, SmtpClient::builder, endpoint).connect().await.map_err(boxed)?;
-    let envelope = Envelope::new(ME, [COLLEAGUE]).unwrap();
-    let receipt = client.send(&envelope, MESSAGE).await.map_err(boxed)?;
-    assert_eq!(receipt.refused().count(), 0);
-    client.quit().await.map_err(boxed)
-}
-
-async fn read(server: &Server, endpoint: Endpoint) -> Outcome {
-    let boxed = |error| Box::new(error) as Box<dyn Failure>;
-    let mut client = door(server, ImapClient::builder, endpoint).connect().await.map_err(boxed)?;
-    let inbox = client.select("INBOX").await.map_err(boxed)?;
-    let messages = inbox.uid_fetch(UidSet::all(), Fetch::flags()).await.map_err(boxed)?;
-    messages.collect().await.map_err(boxed)?;
-    let mut idle = inbox.idle();
-    idle.next().await.map_err(boxed)?;
-    idle.done().await.map_err(boxed)?;
-    client.logout().await.map_err(boxed)
-}
-
-async fn fetch(server: &Server, endpoint: Endpoint) -> Outcome {
-    let boxed = |error| Box::new(error) as Box<dyn Failure>;
-    let mut client = door(server, PopClient::builder, endpoint).connect().await.map_err(boxed)?;
-    client.list().await.map_err(boxed)?;
-    client.quit().await.map_err(boxed)
-}
 
 /// What a program is told of a fault: at which stage, and what to do.
 async fn told(server: &Server, protocol: Protocol, fault: &Fault) -> Option<(Stage, Retry)> {
     server.inject_always(fault.clone());
-    // Somebody writes while the reader waits in IDLE.
-    let news = async {
-        loop {
-            tokio::task::yield_now().await;
-            server.deliver(ME, "Subject: news\r\n\r\n");
-        }
-    };
-    let starts_tls = matches!(
-        fault,
-        Fault::StartTlsNotOffered | Fault::StartTlsRefused | Fault::StartTlsInjection
-    );
-    let session = async {
-        match (protocol, starts_tls) {
-            (Protocol::Smtp, true) => send(server, server.smtp()).await,
-            (Protocol::Smtp, false) => send(server, server.smtp_implicit()).await,
-            (Protocol::Imap, true) => read(server, server.imap_starttls()).await,
-            (Protocol::Imap, false) => read(server, server.imap()).await,
-            (_, true) => fetch(server, server.pop_starttls()).await,
-            (_, false) => fetch(server, server.pop()).await,
-        }
-    };
-    let outcome = tokio::select! {
-        outcome = session => outcome,
-        () = news => unreachable!("news never end"),
-    };
+    let outcome = errand::run(server, protocol, Some(fault), me(server), ME).await;
     server.clear_faults();
     outcome.err().map(|error| (error.stage(), error.retry()))
+}
+
+fn me(server: &Server) -> Auth {
+    Auth::xoauth2(ME, StaticToken::new(server.issue_token(ME)))
 }
 
 async fn server_of(service: Service) -> Server {
@@ -267,7 +202,8 @@ async fn a_challenge_ahead_of_a_refusal_is_kept() {
     for (fault, status) in cases {
         server.inject_always(fault.clone());
         server.inject_always(Fault::LoginRefused);
-        let error = door(&server, ImapClient::builder, server.imap()).connect().await.unwrap_err();
+        let connector = door(&server, ImapClient::builder, server.imap(), me(&server));
+        let error = connector.connect().await.unwrap_err();
         let imap::Error::Auth(error) = error else { panic!("{error}") };
         let challenge = error.challenge().unwrap_or_else(|| panic!("{fault:?}: {error}"));
         assert_eq!(challenge.status(), status, "{fault:?}");

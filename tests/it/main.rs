@@ -4,6 +4,8 @@ mod api;
 #[cfg(all(feature = "diagnosis", feature = "oauth"))]
 mod checkup;
 #[cfg(all(feature = "diagnosis", feature = "oauth"))]
+mod diagnosis;
+#[cfg(all(feature = "diagnosis", feature = "oauth"))]
 mod doctor;
 mod embedded;
 #[cfg(feature = "oauth")]
@@ -24,7 +26,6 @@ mod real_commands;
 mod real_compress;
 mod real_dropped;
 mod real_envelope;
-mod real_extensions;
 mod real_finding;
 mod real_login;
 mod real_mailbox;

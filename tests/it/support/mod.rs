@@ -4,6 +4,7 @@ pub(crate) mod cut;
 pub(crate) mod dial;
 #[cfg(feature = "oauth")]
 pub(crate) mod entra;
+pub(crate) mod errand;
 pub(crate) mod fragile;
 pub(crate) mod letter;
 pub(crate) mod minter;
