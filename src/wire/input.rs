@@ -14,7 +14,8 @@ pub(crate) struct Input {
     buffer: BytesMut,
     /// No line feed lies in `buffer[..searched]` from where the current search began.
     searched: usize,
-    /// At least this many octets more are certain to come; room is made for them at once.
+    /// So many octets more are to come, nearly all of them for certain; room is made for them at
+    /// once.
     expected: usize,
     /// Octets ever received.
     received: u64,
@@ -27,7 +28,7 @@ impl Input {
     const ROOM: usize = 16 * 1024;
     /// Room below which more is made, although nothing is known of what comes.
     const LEAST_ROOM: usize = 4 * 1024;
-    /// Room below which more is made for what is certain to come.
+    /// Room below which more is made for what is to come.
     const LOW: usize = 64 * 1024;
     /// The most room made on the peer's word alone.
     const MOST_ROOM: usize = 4 * 1024 * 1024;
@@ -54,7 +55,7 @@ impl Input {
         self.filled(octets.len());
     }
 
-    /// Says that `octets` more are certain to come, so that reading them takes few allocations.
+    /// Says that `octets` more are to come, so that reading them takes few allocations.
     pub(crate) const fn expect(&mut self, octets: usize) {
         self.expected = octets;
     }

@@ -52,6 +52,9 @@ pub(crate) struct Framer {
 impl Framer {
     /// As much of a literal is handed on at a time.
     const CHUNK: u64 = 64 * 1024;
+    /// Room behind a literal: for the end of its response, without which all of it would have to
+    /// move to a larger buffer, and mostly for the beginning of the next up to its literal.
+    const BEHIND: usize = 1024;
     /// To ask whether a literal is to be divided off may cost as much as the text before it is
     /// long. No server sends as many of them in places where it is not.
     const MOST_KEPT: u32 = 64;
@@ -73,7 +76,7 @@ impl Framer {
         }
         loop {
             if input.unread().len() < self.line {
-                input.expect(self.line - input.unread().len());
+                input.expect(self.line - input.unread().len() + Self::BEHIND);
                 return Ok(None);
             }
             let Some(end) = input.line_feed(self.line) else {
@@ -177,8 +180,11 @@ fn announced_literal(line: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    // A number too large for 64 bits is beyond any limit.
-    Some(std::str::from_utf8(digits).ok()?.parse().unwrap_or(u64::MAX))
+    let number = digits.iter().try_fold(0_u64, |number, octet| {
+        number.checked_mul(10)?.checked_add(u64::from(octet - b'0'))
+    });
+    // One too large for 64 bits is beyond any limit.
+    Some(number.unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
