@@ -176,78 +176,39 @@ impl<'a> Cursor<'a> {
         Ok(Text::quoted(text.get(..length).unwrap_or_default(), escaped))
     }
 
-    /// Steps over a string that nothing is odd about, or `NIL`, and over a space behind it: where
-    /// its text lies; `NIL` lies nowhere. Nothing if the next is anything else: a string with
-    /// escapes in it, or with something else than a space or a parenthesis behind it, or at the end
-    /// of the frame.
+    /// A string that nothing is odd about, or `NIL`: where its text lies, and the place behind it
+    /// and a space. `NIL` lies nowhere. Nothing if the next is anything else: a string with escapes
+    /// in it, or with something else than a space or a parenthesis behind it, or at the end of the
+    /// frame.
     #[inline(always)]
-    pub(crate) fn plain_string(&mut self) -> Option<Range<usize>> {
-        let [first, ahead @ ..] = self.ahead::<{ 1 + LOOKED_AT }>()?;
-        match first {
-            b'"' => match Self::plain_end(ahead) {
+    pub(crate) fn plain_string(&self) -> Option<(Range<usize>, usize)> {
+        let ahead: &[u8; 1 + LOOKED_AT] = self.frame.get(self.at..)?.first_chunk()?;
+        match ahead {
+            [b'"', text @ ..] => match plain_end(text) {
                 Some((length, whole)) => {
                     let start = self.at + 1;
-                    self.at = start + whole?;
-                    Some(start..start + length)
+                    Some((start..start + length, start + whole?))
                 }
-                None => self.long_string(),
+                None => plain_long_string(self.frame, self.at + 1),
             },
-            b'N' => {
-                self.at += match u32::from_le_bytes(*self.ahead()?) {
-                    NIL_SPACE => 4,
-                    NIL_CLOSE => 3,
-                    _ => return None,
-                };
-                Some(0..0)
-            }
+            [b'N', ..] => Some((0..0, self.at + plain_nil(ahead)?)),
             _ => None,
         }
-    }
-
-    /// The same for the quoted strings that are longer than a row.
-    fn long_string(&mut self) -> Option<Range<usize>> {
-        let start = self.at + 1;
-        let mut row = start;
-        loop {
-            match Self::plain_end(self.frame.get(row..)?.first_chunk()?) {
-                Some((length, whole)) => {
-                    self.at = row + whole?;
-                    return Some(start..row + length);
-                }
-                None => row += size_of::<Row>(),
-            }
-        }
-    }
-
-    /// Whether a quoted string ends within a row: how long its text is, and that with what is
-    /// behind it, if nothing is odd.
-    #[inline(always)]
-    fn plain_end(ahead: &[u8; LOOKED_AT]) -> Option<(usize, Option<usize>)> {
-        let length = either(ahead.first_chunk()?, b'"', b'\\')?;
-        let last = u16::from_le_bytes(*ahead.get(length..)?.first_chunk()?);
-        let whole = match last {
-            QUOTE_SPACE => Some(length + 2),
-            QUOTE_CLOSE => Some(length + 1),
-            _ => None,
-        };
-        Some((length, whole))
-    }
-
-    /// The next octets, if there are so many.
-    #[inline(always)]
-    fn ahead<const N: usize>(&self) -> Option<&'a [u8; N]> {
-        self.frame.get(self.at..)?.first_chunk()
     }
 
     /// Steps over `NIL`, and over a space behind it, in the spelling that nearly all servers use.
+    #[inline]
+    pub(crate) fn eat_plain_nil(&mut self) -> bool {
+        let octets = plain_nil(self.rest());
+        self.at += octets.unwrap_or(0);
+        octets.is_some()
+    }
+
+    /// Goes on at this place, where [`at`](Self::at) has been or will be.
     #[inline(always)]
-    pub(crate) fn plain_nil(&mut self) -> bool {
-        self.at += match self.ahead().map(|word| u32::from_le_bytes(*word)) {
-            Some(NIL_SPACE) => 4,
-            Some(NIL_CLOSE) => 3,
-            _ => return false,
-        };
-        true
+    pub(crate) fn go_to(&mut self, at: usize) {
+        debug_assert!(at <= self.frame.len());
+        self.at = at;
     }
 
     /// Steps over a quoted string: how many octets are within the quotes, and whether there are
@@ -292,8 +253,8 @@ impl<'a> Cursor<'a> {
         Ok(parse_u64(word))
     }
 
-    /// Steps over a number that nothing is odd about, and over a space behind it: a space or a
-    /// parenthesis follows, and it fits 64 bits however large its digits are.
+    /// Steps over a number that nothing is odd about: a space or a parenthesis follows, and it fits
+    /// 64 bits however large its digits are.
     #[inline(always)]
     pub(crate) fn plain_number(&mut self) -> Option<u64> {
         let (mut at, mut number) = (self.at, 0_u64);
@@ -309,16 +270,20 @@ impl<'a> Cursor<'a> {
         if !(1..=19).contains(&(at - self.at)) || !matches!(behind, b' ' | b')') {
             return None;
         }
-        self.at = at + usize::from(behind == b' ');
+        self.at = at;
         Some(number)
     }
 
     /// The digits that come next, as a number; `None` without a digit or beyond 64 bits.
     pub(crate) fn digits(&mut self) -> Option<u64> {
-        let length = self.rest().iter().take_while(|octet| octet.is_ascii_digit()).count();
-        let number = parse_u64(self.rest().get(..length)?)?;
-        self.at += length;
-        Some(number)
+        let (mut at, mut number) = (self.at, 0_u64);
+        while let Some(octet @ b'0'..=b'9') = self.frame.get(at) {
+            number = number.checked_mul(10)?.checked_add(u64::from(octet - b'0'))?;
+            at += 1;
+        }
+        let found = at > self.at;
+        self.at = at;
+        found.then_some(number)
     }
 
     /// Steps over what is left of a list, and its end.
@@ -338,11 +303,47 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         match self.peek() {
             Some(b'(') => self.at += list_end(self.rest())?,
+            Some(b'"') => drop(self.skip_quoted().map_err(|_| Malformed("a value"))?),
             _ => {
                 self.astring().map_err(|_| Malformed("a value"))?;
             }
         }
         Ok(self.frame.get(start..self.at).unwrap_or_default())
+    }
+}
+
+/// Whether a quoted string ends within a row: how long its text is, and that with what is behind
+/// it, if nothing is odd.
+#[inline(always)]
+fn plain_end(ahead: &[u8; LOOKED_AT]) -> Option<(usize, Option<usize>)> {
+    let length = either(ahead.first_chunk()?, b'"', b'\\')?;
+    let last = u16::from_le_bytes(*ahead.get(length..)?.first_chunk()?);
+    let whole = match last {
+        QUOTE_SPACE => Some(length + 2),
+        QUOTE_CLOSE => Some(length + 1),
+        _ => None,
+    };
+    Some((length, whole))
+}
+
+/// See [`Cursor::plain_string`], for a text that begins here and is longer than a row.
+fn plain_long_string(frame: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
+    let mut row = start;
+    loop {
+        match plain_end(frame.get(row..)?.first_chunk()?) {
+            Some((length, whole)) => return Some((start..row + length, row + whole?)),
+            None => row += size_of::<Row>(),
+        }
+    }
+}
+
+/// The octets of a `NIL` in the usual spelling, with the space behind it.
+#[inline(always)]
+fn plain_nil(ahead: &[u8]) -> Option<usize> {
+    match u32::from_le_bytes(*ahead.first_chunk()?) {
+        NIL_SPACE => Some(4),
+        NIL_CLOSE => Some(3),
+        _ => None,
     }
 }
 
@@ -613,6 +614,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_list_ends_where_it_does_without_short_cuts(list in "\\([a-z \\\\()\"{}0-9]{0,60}") {
+            let slowly = odd_list_end(list.as_bytes());
+            if let Some(end) = flat_list_end(list.as_bytes()) {
+                prop_assert_eq!(slowly, Ok(end));
+            }
+        }
+
         #[test]
         fn no_octets_make_a_cursor_panic(bytes: Vec<u8>) {
             let _ = Cursor::new(&bytes).value();

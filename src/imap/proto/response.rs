@@ -107,18 +107,25 @@ impl<'a> Condition<'a> {
 fn untagged(after_star: &[u8]) -> Parsed<Response<'_>> {
     let mut cursor = Cursor::new(after_star);
     cursor.spaces();
+    if let Some(number) = cursor.plain_number() {
+        return numbered(u32::try_from(number).ok(), cursor);
+    }
     let word = cursor.atom().map_err(|_| Malformed("a response name"))?;
     if let Some(status) = Status::from_word(word) {
         return Ok(Response::Status(Condition::parse(status, cursor.rest())));
     }
-    if !word.iter().all(u8::is_ascii_digit) {
-        return Ok(Response::Data { name: word, rest: cursor.rest().trim_ascii_start() });
+    if word.iter().all(u8::is_ascii_digit) {
+        return numbered(parse_u32(word), cursor);
     }
-    let number = parse_u32(word).ok_or(Malformed("a message number of 32 bits"))?;
+    Ok(Response::Data { name: word, rest: cursor.rest().trim_ascii_start() })
+}
+
+fn numbered(number: Option<u32>, mut cursor: Cursor<'_>) -> Parsed<Response<'_>> {
+    let number = number.ok_or(Malformed("a message number of 32 bits"))?;
     cursor.spaces();
     let name = cursor.atom().map_err(|_| Malformed("a response name"))?;
-    let counts = name.eq_ignore_ascii_case(b"EXISTS") || name.eq_ignore_ascii_case(b"RECENT");
-    if number == 0 && !counts {
+    let counts = || name.eq_ignore_ascii_case(b"EXISTS") || name.eq_ignore_ascii_case(b"RECENT");
+    if number == 0 && !counts() {
         return Err(Malformed("a message number of at least 1"));
     }
     Ok(Response::Numbered { number, name, rest: cursor.rest().trim_ascii_start() })

@@ -149,7 +149,7 @@ impl<'a> Envelope<'a> {
     /// Whether the whole envelope could be read. Fields that some servers leave out at its end
     /// are not a fault.
     pub fn is_complete(&self) -> bool {
-        self.fields.get(Fields::COUNT).is_some_and(|span| span.is_none())
+        self.fields.get(Fields::COUNT) == Some(&Span::NONE)
     }
 }
 
@@ -274,7 +274,7 @@ impl fmt::Debug for Address<'_> {
 fn addresses(reader: &mut Reader<'_>) -> Parsed<()> {
     match reader.next() {
         Some(b')') => return Ok(()),
-        Some(b'N') if reader.cursor.plain_nil() => return Ok(()),
+        Some(b'N') if reader.cursor.eat_plain_nil() => return Ok(()),
         Some(b'(') => reader.cursor.eat(b'('),
         _ => return reader.cursor.nstring().map(|_| ()),
     };

@@ -35,7 +35,7 @@ pub(crate) enum Kind {
 }
 
 impl Span {
-    /// `NIL`, or nothing at all.
+    /// `NIL`, or nothing at all: no string begins where the frame does, which is a list.
     pub(crate) const NONE: Self = Self { start: 0, end: 0 };
 
     /// The octets between two places of a frame.
@@ -51,8 +51,8 @@ impl Span {
 
     /// Whether it is `NIL`, or nothing at all.
     #[inline]
-    pub(crate) fn is_none(self) -> bool {
-        self == Self::NONE
+    pub(crate) const fn is_none(self) -> bool {
+        self.start == Self::NONE.start
     }
 
     /// The string it is.
@@ -192,50 +192,31 @@ impl<'f> Reader<'f> {
     ///
     /// What nearly every string is costs little, and the space behind it is passed over as well,
     /// so that the next one comes at once.
+    // What is odd gets a copy of the cursor, so that the cursor itself can stay in registers.
     #[inline(always)]
     pub(crate) fn string(&mut self) -> Parsed<Span> {
-        match self.cursor.plain_string() {
-            Some(text) => Ok(Span::between(text.start, text.end)),
-            None => self.odd_string(),
-        }
-    }
-
-    #[cold]
-    fn odd_string(&mut self) -> Parsed<Span> {
-        match self.next() {
-            Some(b'"') => {
-                let start = self.at() + 1;
-                let (length, escaped) = self.cursor.skip_quoted()?;
-                let of_ends = if escaped { Span::escaped } else { Span::between };
-                Ok(of_ends(start, start + length))
-            }
-            Some(b')') => Ok(Span::NONE),
-            Some(b'(') => self.cursor.value().map(|_| Span::NONE),
-            _ => {
-                let Some(text) = self.cursor.nstring()? else { return Ok(Span::NONE) };
-                let end = self.at();
-                Ok(Span::between(end.saturating_sub(text.raw().len()), end))
-            }
-        }
+        let (span, behind) = match self.cursor.plain_string() {
+            Some((text, behind)) => (Span::between(text.start, text.end), behind),
+            None => odd_string(self.cursor)?,
+        };
+        self.cursor.go_to(behind);
+        Ok(span)
     }
 
     /// A number; none where something else is in its place, such as `-1` (Dovecot in front of
     /// Exchange), `3.45027e+06` (Mail.ru) or `NIL`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn number(&mut self) -> Parsed<Option<u64>> {
-        match self.cursor.plain_number() {
-            Some(number) => Ok(Some(number)),
-            None => self.odd_number(),
-        }
-    }
-
-    #[cold]
-    fn odd_number(&mut self) -> Parsed<Option<u64>> {
-        match self.next() {
-            Some(b')') => Ok(None),
-            Some(b'(' | b'"') => self.cursor.value().map(|_| None),
-            _ => self.cursor.atom().map(parse_u64),
-        }
+        let number = match self.cursor.plain_number() {
+            None => {
+                let (number, behind) = odd_number(self.cursor)?;
+                self.cursor.go_to(behind);
+                number
+            }
+            number => number,
+        };
+        self.cursor.eat(b' ');
+        Ok(number)
     }
 
     /// Adds spans to the index.
@@ -255,6 +236,40 @@ impl<'f> Reader<'f> {
     pub(crate) fn run_from(&self, first: usize) -> Run {
         Run { first: narrow(first), end: narrow(self.spans.len()) }
     }
+}
+
+/// See [`Reader::string`]; the string, and the place behind it.
+#[cold]
+fn odd_string(mut cursor: Cursor<'_>) -> Parsed<(Span, usize)> {
+    cursor.spaces();
+    let span = match cursor.peek() {
+        Some(b'"') => {
+            let start = cursor.at() + 1;
+            let (length, escaped) = cursor.skip_quoted()?;
+            let of_ends = if escaped { Span::escaped } else { Span::between };
+            of_ends(start, start + length)
+        }
+        Some(b')') => Span::NONE,
+        Some(b'(') => cursor.value().map(|_| Span::NONE)?,
+        _ => cursor.nstring()?.map_or(Span::NONE, |text| {
+            let end = cursor.at();
+            Span::between(end.saturating_sub(text.raw().len()), end)
+        }),
+    };
+    cursor.eat(b' ');
+    Ok((span, cursor.at()))
+}
+
+/// See [`Reader::number`]; the number, and the place behind it.
+#[cold]
+fn odd_number(mut cursor: Cursor<'_>) -> Parsed<(Option<u64>, usize)> {
+    cursor.spaces();
+    let number = match cursor.peek() {
+        Some(b')') => None,
+        Some(b'(' | b'"') => cursor.value().map(|_| None)?,
+        _ => parse_u64(cursor.atom()?),
+    };
+    Ok((number, cursor.at()))
 }
 
 /// A place in a frame, or in an index. Both have less than 2^32 of them: see [`Reader`].
@@ -313,6 +328,7 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(frame: &[u8]) -> (Option<Vec<u8>>, usize) {
         let mut reader = Reader::new(frame, 0).unwrap();
@@ -322,18 +338,43 @@ mod tests {
 
     #[test]
     fn strings_of_every_form_are_found() {
-        assert_eq!(read(b"  \"ab\" x"), (Some(b"ab".to_vec()), 2));
-        assert_eq!(read(b"\"a\\\"b\" x"), (Some(b"a\"b".to_vec()), 2));
-        assert_eq!(read(b"{2}\r\nab x"), (Some(b"ab".to_vec()), 2));
-        assert_eq!(read(b"ab x"), (Some(b"ab".to_vec()), 2));
-        assert_eq!(read(b"\"\" x"), (Some(Vec::new()), 2));
+        assert_eq!(read(b"  \"ab\" x"), (Some(b"ab".to_vec()), 1));
+        assert_eq!(read(b"\"a\\\"b\" x"), (Some(b"a\"b".to_vec()), 1));
+        assert_eq!(read(b"{2}\r\nab x"), (Some(b"ab".to_vec()), 1));
+        assert_eq!(read(b" ab x"), (Some(b"ab".to_vec()), 1));
+        assert_eq!(read(b"\"\" x"), (Some(Vec::new()), 1));
     }
 
     #[test]
     fn nil_a_list_and_the_end_of_a_list_are_none() {
-        assert_eq!(read(b"NIL x"), (None, 2));
-        assert_eq!(read(b"(\"a\" b) x"), (None, 2));
+        assert_eq!(read(b"NIL x"), (None, 1));
+        assert_eq!(read(b"(\"a\" b) x"), (None, 1));
         assert_eq!(read(b") x"), (None, 3));
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_string_is_read_as_an_odd_one_would_be(
+            text in "[a-z]{0,34}[a-z\"\\\\]{0,2}", behind in "[ )(a\"]{0,2}", nils in 0_usize..6
+        ) {
+            for value in [format!("\"{text}\""), "NIL".into(), text] {
+                let frame = format!("{value}{behind}{}", " NIL".repeat(nils));
+                let cursor = Cursor::new(frame.as_bytes());
+                if let Some((text, behind)) = cursor.plain_string() {
+                    let found = (Span::between(text.start, text.end), behind);
+                    prop_assert_eq!(odd_string(cursor), Ok(found), "{}", frame);
+                }
+            }
+        }
+
+        #[test]
+        fn a_plain_number_is_read_as_an_odd_one_would_be(number in "[0-9]{0,21}[ )a-]{0,2}") {
+            let mut cursor = Cursor::new(number.as_bytes());
+            let odd = odd_number(cursor);
+            if let Some(number) = cursor.plain_number() {
+                prop_assert_eq!(odd, Ok((Some(number), cursor.at())));
+            }
+        }
     }
 
     #[test]

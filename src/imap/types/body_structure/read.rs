@@ -78,8 +78,9 @@ pub(super) enum Form {
 /// # Errors
 /// It cannot be read; `reader` may be anywhere in it.
 pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Structure, UnparsedReason> {
-    // Few parts have less than 64 octets. What follows may be a whole message.
-    let parts = (reader.cursor.rest().len() / 64).clamp(1, 8);
+    // Few parts have less than 64 octets. What follows may be a whole message; and more than a
+    // thousand octets cost an allocator more than a few.
+    let parts = (reader.cursor.rest().len() / 64).clamp(1, 1000 / size_of::<Node>());
     let mut found = Structure { nodes: Vec::with_capacity(parts) };
     // The innermost part whose parts are still to come.
     let mut open = None;
@@ -156,11 +157,11 @@ impl Structure {
         if node.form == Form::Multipart {
             node.subtype = reader.string()?;
             node.parameters = parameters(reader)?;
+            node.tail(reader)?;
         } else {
             node.lines = reader.number()?;
-            node.md5(reader)?;
+            node.md5_and_tail(reader)?;
         }
-        node.tail(reader)?;
         Ok(node.parent)
     }
 }
@@ -198,9 +199,9 @@ impl Node {
         }
         self.subtype = reader.string()?;
         self.parameters = parameters(reader)?;
-        self.id = reader.string()?;
-        self.description = reader.string()?;
-        self.encoding = reader.string()?;
+        for string in [&mut self.id, &mut self.description, &mut self.encoding] {
+            *string = reader.string()?;
+        }
         self.octets = reader.number()?;
         match reader.next() {
             Some(b'0'..=b'9' | b'-') => self.lines = reader.number()?,
@@ -216,8 +217,7 @@ impl Node {
             }
             _ => {}
         }
-        self.md5(reader)?;
-        self.tail(reader)?;
+        self.md5_and_tail(reader)?;
         Ok(false)
     }
 
@@ -282,17 +282,21 @@ impl Node {
         Ok(None)
     }
 
-    fn md5(&mut self, reader: &mut Reader<'_>) -> Parsed<()> {
+    /// What a part without parts has behind its size: the MD5 and the rest.
+    fn md5_and_tail(&mut self, reader: &mut Reader<'_>) -> Parsed<()> {
+        // Nearly all parts but attachments.
+        if reader.cursor.eat_all(b"NIL NIL NIL NIL)") {
+            return Ok(());
+        }
         // A list is the disposition: the MD5 was left out.
         if reader.next() != Some(b'(') {
             self.md5 = reader.string()?;
         }
-        Ok(())
+        self.tail(reader)
     }
 
     /// Disposition, language, location, what some later standard has behind them, and the end.
     fn tail(&mut self, reader: &mut Reader<'_>) -> Parsed<()> {
-        // Nearly all parts but attachments.
         if reader.cursor.eat_all(b"NIL NIL NIL)") {
             return Ok(());
         }

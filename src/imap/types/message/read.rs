@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32, parse_u64};
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u64};
 use crate::imap::proto::scan::{Row, either};
 use crate::imap::types::Uid;
 use crate::imap::types::body_structure::{self, Structure};
@@ -92,29 +92,39 @@ impl Index {
     /// Its end cannot be found.
     fn item(&mut self, reader: &mut Reader<'_>) -> Parsed<()> {
         let (kind, name) = name(&mut reader.cursor)?;
-        let end = reader.at();
-        let name = Span::between(end - name.len(), end);
+        let name = Span::between(reader.at() - name.len(), reader.at());
         let is_list = reader.next() == Some(b'(');
-        let (known, start, whole) = (reader.spans.len(), reader.at(), reader.cursor);
+        let (known, start) = (reader.spans.len(), reader.at());
         reader.note_all([name, Span::NONE, Span::NONE])?;
-        let read = match kind {
-            Kind::Envelope if is_list => self.envelope(reader),
-            Kind::BodyStructure | Kind::Body if is_list => self.structure(kind, reader),
-            _ => self.value(kind, reader).map_err(UnparsedReason::from),
-        };
-        if read.is_err() {
-            // Its octets are kept, if it has an end.
-            reader.spans.truncate(known + 3);
-            reader.cursor = whole;
-            reader.cursor.value()?;
-        }
-        if let Err(reason) | Ok(Some(reason)) = read {
-            self.fault(Span::between(name.start(), reader.at()), reason);
+        match kind {
+            Kind::Envelope | Kind::BodyStructure | Kind::Body if is_list => {
+                self.list(kind, name, reader)?;
+            }
+            _ => self.value(kind, reader)?,
         }
         let value = Span::between(start, reader.at());
         let all = reader.run_from(known).into();
         if let Some([_, place, run]) = reader.spans.get_mut(known..known + 3) {
             (*place, *run) = (value, all);
+        }
+        Ok(())
+    }
+
+    /// Reads a list that has an index of its own. Of one that cannot be read the octets are kept,
+    /// if it has an end.
+    fn list(&mut self, kind: Kind, name: Span, reader: &mut Reader<'_>) -> Parsed<()> {
+        let (known, whole) = (reader.spans.len(), reader.cursor);
+        let read = match kind {
+            Kind::Envelope => self.envelope(reader),
+            _ => self.structure(kind, reader).map(|()| None),
+        };
+        if read.is_err() {
+            reader.spans.truncate(known);
+            reader.cursor = whole;
+            reader.cursor.value()?;
+        }
+        if let Err(reason) | Ok(Some(reason)) = read {
+            self.fault(Span::between(name.start(), reader.at()), reason);
         }
         Ok(())
     }
@@ -130,11 +140,7 @@ impl Index {
     }
 
     /// Reads a structure. BODYSTRUCTURE counts more than BODY.
-    fn structure(
-        &mut self,
-        kind: Kind,
-        reader: &mut Reader<'_>,
-    ) -> Result<Option<UnparsedReason>, UnparsedReason> {
+    fn structure(&mut self, kind: Kind, reader: &mut Reader<'_>) -> Result<(), UnparsedReason> {
         let start = reader.at();
         let structure = body_structure::read(reader)?;
         if self
@@ -145,16 +151,28 @@ impl Index {
             let place = Span::between(start, reader.at());
             self.structure = Some(Found { structure, place, kind });
         }
-        Ok(None)
+        Ok(())
     }
 
-    fn value(&mut self, kind: Kind, reader: &mut Reader<'_>) -> Parsed<Option<UnparsedReason>> {
+    fn value(&mut self, kind: Kind, reader: &mut Reader<'_>) -> Parsed<()> {
         let start = reader.at();
+        if let Kind::Uid | Kind::Size = kind {
+            let number = match reader.cursor.plain_number() {
+                None => parse_u64(reader.cursor.value()?),
+                number => number,
+            };
+            match kind {
+                Kind::Uid if self.uid.is_none() => {
+                    self.uid = number.and_then(|number| Uid::new(number.try_into().ok()?));
+                }
+                Kind::Size => self.size = self.size.or(number),
+                _ => {}
+            }
+            return Ok(());
+        }
         let value = reader.cursor.value()?;
         let place = Span::between(start, reader.at());
         match kind {
-            Kind::Uid if self.uid.is_none() => self.uid = parse_u32(value).and_then(Uid::new),
-            Kind::Size if self.size.is_none() => self.size = parse_u64(value),
             Kind::Flags if self.flags.is_none() => self.flags = place,
             Kind::InternalDate if self.internal_date.is_none() => self.internal_date = place,
             Kind::Section | Kind::Binary | Kind::Rfc822 | Kind::Rfc822Header | Kind::Rfc822Text
@@ -168,7 +186,7 @@ impl Index {
             }
             _ => {}
         }
-        Ok(None)
+        Ok(())
     }
 
     fn fault(&mut self, place: Span, reason: UnparsedReason) {
