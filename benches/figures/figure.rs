@@ -30,6 +30,8 @@ pub(crate) enum Unit {
     Growth,
     /// Time over that of a hand-written floor in the same run.
     TimesFloor,
+    /// Instructions over those of a part of the same work.
+    TimesPart,
     MessagesPerSecond,
 }
 
@@ -81,7 +83,9 @@ impl Unit {
     fn show(self, value: f64) -> String {
         match self {
             // Half an allocation for each message is one for every other.
-            Self::Growth | Self::TimesFloor | Self::Allocations => format!("{value:.2}"),
+            Self::Growth | Self::TimesFloor | Self::TimesPart | Self::Allocations => {
+                format!("{value:.2}")
+            }
             _ => format!("{value:.0}"),
         }
     }
@@ -100,6 +104,7 @@ impl fmt::Display for Unit {
             Self::Requests => "requests",
             Self::Growth => "growth",
             Self::TimesFloor => "times-floor",
+            Self::TimesPart => "times-part",
             Self::MessagesPerSecond => "messages-per-second",
         })
     }

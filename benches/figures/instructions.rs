@@ -16,14 +16,24 @@ pub(crate) fn each(workload: &Workload, items: u64) -> Measured {
 
 /// Instructions for each item that the second run has more than the first.
 pub(crate) fn between(workload: &Workload, few: u64, many: u64) -> Measured {
-    let (less, more) = (counted(workload, few)?, counted(workload, many)?);
+    let (less, more) = (counted(workload, few, &[])?, counted(workload, many, &[])?);
     Ok((more - less) / (many - few) as f64)
 }
 
-fn counted(workload: &Workload, items: u64) -> Measured {
+/// Instructions for each of `items` within these functions, and in what they call. They must not
+/// call each other.
+pub(crate) fn each_within(workload: &Workload, items: u64, functions: &[&str]) -> Measured {
+    match counted(workload, items, functions)? {
+        0.0 => Err(format!("none of {functions:?} is called")),
+        instructions => Ok(instructions / items as f64),
+    }
+}
+
+fn counted(workload: &Workload, items: u64, only_within: &[&str]) -> Measured {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(only_within.iter().map(|function| format!("--toggle-collect={function}")))
         .arg(program)
         .args([crate::WORKLOAD, workload.name, &items.to_string()])
         // valgrind counts every octet that `rep movsb` moves as an instruction, and whether glibc

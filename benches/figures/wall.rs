@@ -153,6 +153,18 @@ pub(crate) fn imap_metadata() -> Measured {
     )
 }
 
+/// Responses with metadata read in a second, every field looked at.
+pub(crate) fn imap_metadata_rate() -> Measured {
+    const MESSAGES: u64 = 64_000;
+    single_threaded(async {
+        let mut times = Times::default();
+        for _ in 0..RUNS {
+            times.ours(imap::metadata(MESSAGES)).await?;
+        }
+        Ok(MESSAGES as f64 / times.ours.ok_or("no run")?.as_secs_f64())
+    })
+}
+
 /// A message of 100 MiB by RETR. The floor knows how long it is and looks at nothing.
 ///
 /// Much smaller and it would measure the allocator: below 32 MiB glibc hands the floor the pages

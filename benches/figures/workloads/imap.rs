@@ -18,6 +18,11 @@ use crate::{said, single_threaded};
 pub(crate) static METADATA: Workload =
     Workload::new("imap-metadata", |items| single_threaded(metadata(items)));
 
+/// Bodies by one FETCH. An item is one of them.
+pub(crate) static BODY_50_KIB: Workload = Workload::new("imap-body-50-kib", |items| {
+    single_threaded(bodies(server(literal(50 * 1024), items), 1, items))
+});
+
 pub(crate) static LITERAL_64_KIB: Workload = Workload::new("imap-literal-64-kib", |items| {
     single_threaded(bodies(server(literal(64 * 1024), 1), items, items))
 });
@@ -249,7 +254,8 @@ async fn searches(messages: u32, times: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Visits every field.
+/// Visits every field. A figure counts what it costs by its name.
+#[inline(never)]
 fn look_at(message: &Message) {
     black_box((message.uid(), message.internal_date(), message.size()));
     for flag in message.flags() {

@@ -21,6 +21,7 @@ pub(crate) struct Workload {
 
 /// Those that can be run by name, as under valgrind.
 const ALL: &[&Workload] = &[
+    &imap::BODY_50_KIB,
     &imap::LINE_1_MIB_BY_OCTETS,
     &imap::LINE_10_KIB_BY_OCTETS,
     &imap::LITERAL_1_MIB_BY_OCTETS,
