@@ -56,6 +56,7 @@ impl Trace {
     }
 
     /// What was written since the last call. Comes before the octets are handed to the socket.
+    #[inline]
     pub(crate) fn client(&self, output: &mut Output) {
         if self.wanted {
             self.show(output);
@@ -75,6 +76,7 @@ impl Trace {
     }
 
     /// What was read since the last call.
+    #[inline]
     pub(crate) fn server(&self, input: &mut Input) {
         if self.wanted {
             self.tell(input);

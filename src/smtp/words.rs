@@ -32,8 +32,14 @@ impl Words {
         // Without a branch for each octet: this runs for every reply.
         let plain = words.iter().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~'));
         if plain {
-            return self.0.extend_from_slice(words);
+            self.0.extend_from_slice(words);
+        } else {
+            self.push_shown(words);
         }
+    }
+
+    #[cold]
+    fn push_shown(&mut self, words: &[u8]) {
         for shown in String::from_utf8_lossy(words).chars() {
             let shown = if shown.is_control() { char::REPLACEMENT_CHARACTER } else { shown };
             self.0.extend_from_slice(shown.encode_utf8(&mut [0; 4]).as_bytes());

@@ -84,7 +84,7 @@ pub(crate) enum Event {
     Authenticated(Reply<'static>, Box<sasl::Session>),
     /// The server waits for content of the message begun last.
     SendContent,
-    /// It has refused the message in the middle of its content.
+    /// It will have no content of the message begun last, or no more of it.
     StopContent,
     /// The first transaction is over.
     Sent(Ended),

@@ -492,7 +492,7 @@ impl Transaction {
             return self.reset(output);
         }
         if !self.is_wanted() {
-            return if self.sender_accepted { self.reset(output) } else { Ok(self.over(true)) };
+            return if self.sender_accepted { self.give_up(output) } else { Ok(self.over(true)) };
         }
         if self.transfer == Transfer::Data {
             self.write_data(output).map_err(unwritable)?;
@@ -553,10 +553,10 @@ impl Transaction {
                 output.command(b".").map_err(unwritable)?;
                 self.step = Step::LoneDot;
                 self.ends_at = output.mark();
-                Ok(Next::Wait)
+                Ok(Next::Stop)
             }
             (false, _) if !self.sender_accepted => Ok(self.over(true)),
-            (false, _) => self.reset(output),
+            (false, _) => self.give_up(output),
         }
     }
 
@@ -624,6 +624,12 @@ impl Transaction {
 
     const fn over(&self, at_rest: bool) -> Next {
         Next::Over { refused: self.refused, at_rest }
+    }
+
+    /// Before any content was written. The next message may be begun at once, in the same flight.
+    fn give_up(&mut self, output: &mut Output) -> Result<Next, Fault> {
+        self.reset(output)?;
+        Ok(Next::Stop)
     }
 
     fn reset(&mut self, output: &mut Output) -> Result<Next, Fault> {

@@ -143,6 +143,49 @@ async fn the_end_of_a_message_and_the_envelope_of_the_next_are_one_write() {
     assert_eq!(commands, [one(0), one(1), one(2)].concat());
 }
 
+/// The server answers nothing before it has heard all of a flight.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_refused_takes_no_round_trip_more() {
+    for (refusal, takes_back) in [
+        ("250 a\r\n250 b\r\n250 c\r\n554 No\r\n", "RSET\r\n"),
+        ("250 a\r\n550 No\r\n550 No\r\n554 Nobody\r\n", "RSET\r\n"),
+        ("250 a\r\n550 No\r\n550 No\r\n354 Go on\r\n", ".\r\n"),
+    ] {
+        let (ours, mut theirs) = duplex(4096);
+        let limits = Limits::default();
+        let core = Core::after_greeting(true, &limits);
+        let driver = Driver::new(Box::new(ours), core, "smtp", Timeouts::default(), &limits);
+        let mut client = SmtpClient::new(driver, extensions(&["PIPELINING"]));
+        let server = tokio::spawn(async move {
+            let envelope = |n: usize| {
+                format!(
+                    "MAIL FROM:<m{n}@contoso.example>\r\n\
+                     RCPT TO:<ann@a.example>\r\nRCPT TO:<bob@b.example>\r\nDATA\r\n"
+                )
+            };
+            let flights = [
+                (envelope(0), refusal),
+                (
+                    takes_back.to_owned() + &envelope(1),
+                    "250 x\r\n250 a\r\n250 b\r\n250 c\r\n354 Go\r\n",
+                ),
+                ("hi\r\n.\r\n".to_owned(), "250 queued as Q1\r\n"),
+            ];
+            for (flight, reply) in flights {
+                let mut heard = vec![0; flight.len()];
+                theirs.read_exact(&mut heard).await.unwrap();
+                assert_eq!(String::from_utf8_lossy(&heard), flight);
+                theirs.write_all(reply.as_bytes()).await.unwrap();
+            }
+        });
+        let letters = (0..2).map(|n| (numbered(n), "hi\r\n"));
+        let sent = client.send_all(letters).collect().await;
+        assert!(matches!(&sent[0].outcome, Err(Error::Refused { .. })), "{sent:?}");
+        assert_eq!(sent[1].outcome.as_ref().unwrap().queue_id(), Some("Q1"));
+        server.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_chunked_message_behind_another_begins_with_rset() {
     let (sent, account) = play(Model::new(BDAT), &[Way::OneFlight; 2], 0).await;
