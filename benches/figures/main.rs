@@ -83,7 +83,7 @@ const FIGURES: &[Figure] = &[
     // Of it 5,000 are to copy it out of the socket, which is all that the floor of its time does.
     figure("imap/fetch_50_kib_body_instructions", Instructions, AtMost(11_000.0), || instructions::each(&imap::BODY_50_KIB, 64)),
     figure("imap/fetch_heap_growth", Growth, AtMost(1.2), allocations::imap_growth),
-    figure("imap/resync_10_of_100_000_heap", Octets, AtMost(32.0 * KIB), allocations::imap_resynced),
+    figure("imap/resync_10_of_100_000_heap", Octets, AtMost(64.0 * KIB), allocations::imap_resynced),
     figure("imap/resync_heap_growth", Growth, AtMost(1.2), allocations::imap_resync_growth),
     figure("imap/copy_100_mib_heap", Octets, AtMost(KIB * KIB), allocations::imap_copied),
     figure("imap/literal_growth", Growth, AtMost(1.2), || growth(&imap::LITERAL_10_KIB_BY_OCTETS, &imap::LITERAL_1_MIB_BY_OCTETS)),
