@@ -1,5 +1,6 @@
 //! A message on its way to the server.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -40,6 +41,8 @@ pub struct Upload<'a> {
     source: Source<'a>,
     octets: u64,
     progress: Option<Box<dyn FnMut(u64) + Send + 'a>>,
+    /// There may be NUL in it.
+    binary: bool,
 }
 
 enum Source<'a> {
@@ -61,7 +64,7 @@ impl<'a> Upload<'a> {
     }
 
     fn new(source: Source<'a>, octets: u64) -> Self {
-        Self { source, octets, progress: None }
+        Self { source, octets, progress: None, binary: false }
     }
 
     /// Calls `progress` with the octets that were handed to the connection so far, each time that
@@ -71,17 +74,25 @@ impl<'a> Upload<'a> {
         self
     }
 
+    /// There may be NUL in what a reader or a stream gives, as there is where parts are sent without
+    /// transfer encoding. Only servers with the capability BINARY (RFC 3516) take that; others are
+    /// not even asked. Of octets in memory it is known.
+    pub const fn binary(mut self) -> Self {
+        self.binary = true;
+        self
+    }
+
     /// Its octets.
     pub(crate) const fn octets(&self) -> u64 {
         self.octets
     }
 
-    /// Whether a NUL is known to be in it.
+    /// Whether a NUL is in it, or may be.
     pub(crate) fn holds_nul(&self) -> bool {
         match &self.source {
             Source::Lent(octets) => memchr::memchr(0, octets).is_some(),
             Source::Shared(octets) => memchr::memchr(0, octets).is_some(),
-            Source::Reader(_) | Source::Stream(_) => false,
+            Source::Reader(_) | Source::Stream(_) => self.binary,
         }
     }
 
@@ -105,52 +116,62 @@ impl<'a> Upload<'a> {
 const CHUNK: usize = 64 * 1024;
 
 impl Session {
-    /// Runs a command that carries a message.
+    /// Runs a command that carries messages, in the order in which they stand in it.
     pub(crate) async fn run_upload<C: Command>(
         &mut self,
         mut command: C,
-        mut message: Upload<'_>,
+        messages: Vec<Upload<'_>>,
         stage: Stage,
     ) -> Result<C::Output, Error> {
         let line = self.encode(&command)?;
         self.settle(stage).await?;
         let tag = self.start(line, &command)?;
         let mut buffer = Vec::new();
-        // What was read of it. The last octets are kept back until the reader says that they are
+        // Those that went out with the command are reported when it has been carried out.
+        let (messages, mut gone): (Vec<_>, Vec<_>) =
+            messages.into_iter().partition(|message| message.short().is_none());
+        let mut messages = VecDeque::from(messages);
+        for message in &mut messages {
+            message.binary = message.holds_nul();
+        }
+        // What was read of the first. The last octets are kept back until the reader says that they are
         // the last: of what is too long the server must not have a beginning that looks whole.
         let (mut read, mut last) = (0, Bytes::new());
-        let mut reported = false;
         loop {
             let step = match self.core().wanted() {
                 None => Some(self.step(stage).await?),
                 Some(_) => self.drain(stage).await?,
             };
-            let step = match step {
-                None => match self.listen_and_read(&mut message, &mut buffer, stage).await? {
-                    Heard::Step(step) => step,
-                    Heard::Octets(octets) => {
-                        let octets = octets.and_then(|octets| check(octets, read, message.octets));
-                        let octets = octets.map_err(|source| {
-                            self.driver_mut().close();
-                            Error::Upload { source }
-                        })?;
-                        let is_end = octets.is_empty();
-                        read += octets.len() as u64;
-                        let is_last = read == message.octets && !is_end;
-                        let kept = std::mem::replace(&mut last, octets);
-                        if is_end {
-                            self.core_mut().feed(&kept);
-                            message.report(read);
-                            reported = true;
-                        } else if !is_last {
-                            let octets = std::mem::take(&mut last);
-                            self.core_mut().feed(&octets);
-                            message.report(read);
+            let step = match (step, messages.front_mut()) {
+                (None, None) => self.step(stage).await?,
+                (None, Some(message)) => {
+                    match self.listen_and_read(message, &mut buffer, stage).await? {
+                        Heard::Step(step) => step,
+                        Heard::Octets(octets) => {
+                            let octets = octets.and_then(|octets| check(octets, read, message));
+                            let octets = octets.map_err(|source| {
+                                self.driver_mut().close();
+                                Error::Upload { source }
+                            })?;
+                            let is_end = octets.is_empty();
+                            read += octets.len() as u64;
+                            let is_last = read == message.octets && !is_end;
+                            let kept = std::mem::replace(&mut last, octets);
+                            if is_end {
+                                self.core_mut().feed(&kept);
+                                message.report(read);
+                                messages.pop_front();
+                                read = 0;
+                            } else if !is_last {
+                                let octets = std::mem::take(&mut last);
+                                self.core_mut().feed(&octets);
+                                message.report(read);
+                            }
+                            continue;
                         }
-                        continue;
                     }
-                },
-                Some(step) => step,
+                }
+                (Some(step), _) => step,
             };
             match step {
                 Step::Data { tag: whose, frame } if whose == tag => {
@@ -158,9 +179,7 @@ impl Session {
                 }
                 Step::Done { tag: whose, reply } if whose == tag => {
                     let reply = self.judge(reply, stage)?;
-                    if !reported {
-                        message.report(message.octets);
-                    }
+                    gone.iter_mut().for_each(|message| message.report(message.octets));
                     return Ok(command.finish(reply));
                 }
                 _ => {}
@@ -205,8 +224,9 @@ enum Heard {
     Octets(io::Result<Bytes>),
 }
 
-/// Whether `octets` may come behind those that were `read` of a message that is to have `announced`.
-fn check(octets: Bytes, read: u64, announced: u64) -> io::Result<Bytes> {
+/// Whether `octets` may come behind those that were `read` of a message.
+fn check(octets: Bytes, read: u64, message: &Upload<'_>) -> io::Result<Bytes> {
+    let announced = message.octets;
     if octets.is_empty() && read < announced {
         let why = format!("it ended after {read} octets, and {announced} were announced");
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
@@ -215,7 +235,7 @@ fn check(octets: Bytes, read: u64, announced: u64) -> io::Result<Bytes> {
         let why = format!("it is longer than the {announced} octets that were announced");
         return Err(io::Error::new(io::ErrorKind::InvalidData, why));
     }
-    if memchr::memchr(0, &octets).is_some() {
+    if !message.binary && memchr::memchr(0, &octets).is_some() {
         let why = "there is a NUL in it, which a literal cannot hold";
         return Err(io::Error::new(io::ErrorKind::InvalidData, why));
     }

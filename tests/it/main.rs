@@ -26,6 +26,7 @@ mod real_commands;
 mod real_compress;
 mod real_dropped;
 mod real_envelope;
+mod real_extensions;
 mod real_finding;
 mod real_login;
 mod real_mailbox;

@@ -13,6 +13,7 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
+use super::modifier::Need;
 use super::{Command, is_coded, untagged_code};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
@@ -29,7 +30,10 @@ use crate::{Misuse, Stage};
 pub struct AppendOptions {
     flags: Vec<Flag<'static>>,
     date: Option<DateTime>,
+    utf8: bool,
 }
+
+const UTF8: Need = Need::enabled("UTF8=ACCEPT, by ENABLE", &["UTF8=ACCEPT"]);
 
 impl AppendOptions {
     /// No flags, received now.
@@ -48,10 +52,19 @@ impl AppendOptions {
         self.date = Some(date);
         self
     }
+
+    /// There is UTF-8 in its header (RFC 6532): an address or a subject in other letters, not
+    /// encoded. Without this servers refuse it; with it they must have been told
+    /// [`ENABLE UTF8=ACCEPT`](crate::imap::Extension::Utf8Accept) (RFC 6855 section 4), or the call
+    /// is [`Error::Unsupported`].
+    pub const fn utf8(mut self) -> Self {
+        self.utf8 = true;
+        self
+    }
 }
 
 /// Where an appended message went, as far as the server tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AppendResult {
     place: Option<AppendUid>,
 }
@@ -60,6 +73,15 @@ impl AppendResult {
     /// The UIDVALIDITY of the mailbox, from servers with `UIDPLUS`.
     pub fn uid_validity(&self) -> Option<NonZeroU32> {
         self.place.as_ref().map(AppendUid::uid_validity)
+    }
+
+    /// The UIDs of the messages in their order, where several were stored, from servers with
+    /// `UIDPLUS`. None at all if the server does not tell.
+    pub fn uids(&self) -> impl Iterator<Item = Uid> + '_ {
+        self.place
+            .iter()
+            .flat_map(|place| place.uids().ranges())
+            .flat_map(|range| (range.start().get()..=range.end().get()).filter_map(Uid::new))
     }
 
     /// The UID of the message, from servers with `UIDPLUS`.
@@ -92,36 +114,55 @@ impl ImapClient {
         options: AppendOptions,
     ) -> Result<AppendResult, Error> {
         let message = message.into();
-        let command = Append::new(mailbox.into(), &message, options);
-        self.mailbox.session.run_upload(command, message, Stage::Command(Append::NAME)).await
+        let content = (options, Data::Message(Content::of(&message)));
+        let command = Append::new(mailbox.into(), vec![content]);
+        self.mailbox.session.run_upload(command, vec![message], Stage::Command(Append::NAME)).await
     }
 }
 
-struct Append {
+/// What is stored: messages, or one that the server puts together. The commands that store by other
+/// verbs and of more parts are this one, written otherwise.
+pub(super) struct Append {
+    /// What comes before the name of the mailbox.
+    verb: String,
     mailbox: MailboxName,
+    messages: Vec<(AppendOptions, Data)>,
+    needs: Vec<Need>,
+    /// What was said of it before the tagged answer.
+    place: Option<AppendUid>,
+}
+
+/// Where the octets of a message come from.
+pub(super) enum Data {
+    /// They are sent.
+    Message(Content),
+    /// Put together by the server (RFC 4469).
+    Catenated(Vec<CatPart>),
+}
+
+/// A part of a message that the server puts together.
+pub(super) enum CatPart {
+    Text(Content),
+    Url(String),
+}
+
+/// What is known of octets that are sent, before they are.
+pub(super) struct Content {
     octets: u64,
     /// A NUL is known to be in it.
     holds_nul: bool,
     /// All of it, to be sent with the command.
     short: Option<Bytes>,
-    options: AppendOptions,
-    /// What was said of it before the tagged answer.
-    place: Option<AppendUid>,
 }
 
-impl Append {
-    fn new(mailbox: MailboxName, message: &Upload<'_>, options: AppendOptions) -> Self {
+impl Content {
+    pub(super) fn of(message: &Upload<'_>) -> Self {
         let (octets, holds_nul) = (message.octets(), message.holds_nul());
-        Self { mailbox, octets, holds_nul, short: message.short(), options, place: None }
+        Self { octets, holds_nul, short: message.short() }
     }
-}
 
-impl Command for Append {
-    const NAME: &'static str = "APPEND";
-
-    type Output = AppendResult;
-
-    fn encode(&self, line: &mut Line, capabilities: &Capabilities) -> Result<(), Misuse> {
+    /// Refuses what the server is known not to take, before anything is sent.
+    fn check(&self, capabilities: &Capabilities) -> Result<(), Misuse> {
         let limit = capabilities.value("APPENDLIMIT").and_then(|limit| limit.parse::<u64>().ok());
         if let Some(limit) = limit.filter(|limit| self.octets > *limit) {
             let why = format!("{} octets, and the server takes {limit}", self.octets);
@@ -132,19 +173,23 @@ impl Command for Append {
             let why = format!("{} octets, which cannot be announced", self.octets);
             return Err(Misuse::Argument { what: "message", why });
         }
-        line.raw("APPEND ").mailbox(&self.mailbox)?.raw(" ");
-        if !self.options.flags.is_empty() {
-            line.flags(&self.options.flags)?.raw(" ");
+        if self.holds_nul && !capabilities.has("BINARY") {
+            let why = "a NUL is in it, and the server does not offer BINARY".to_owned();
+            return Err(Misuse::Argument { what: "message", why });
         }
-        if let Some(date) = &self.options.date {
-            line.raw(format_args!("\"{date}\" "));
-        }
-        if self.holds_nul {
-            if !capabilities.has("BINARY") {
-                let why = "a NUL is in it, and the server does not offer BINARY".to_owned();
-                return Err(Misuse::Argument { what: "message", why });
-            }
-            // RFC 3516 section 4.4.
+        Ok(())
+    }
+
+    /// Writes it as a literal, or in place of its octets that they are to come. With NUL in it, or
+    /// if it `may_be_binary`, as a literal8 (RFC 3516 section 4.4).
+    fn encode(
+        &self,
+        line: &mut Line,
+        capabilities: &Capabilities,
+        may_be_binary: bool,
+    ) -> Result<(), Misuse> {
+        self.check(capabilities)?;
+        if self.holds_nul || may_be_binary {
             line.raw("~");
         }
         match &self.short {
@@ -152,6 +197,63 @@ impl Command for Append {
             None => line.upload(self.octets),
         };
         Ok(())
+    }
+}
+
+impl Append {
+    pub(super) fn new(mailbox: MailboxName, messages: Vec<(AppendOptions, Data)>) -> Self {
+        let utf8 = messages.iter().any(|(options, _)| options.utf8);
+        let needs = if utf8 { vec![UTF8] } else { Vec::new() };
+        Self { verb: "APPEND".to_owned(), mailbox, messages, needs, place: None }
+    }
+
+    /// The server must offer something for it.
+    pub(super) fn needing(mut self, need: Need) -> Self {
+        self.needs.push(need);
+        self
+    }
+
+    /// Another command that takes the same.
+    pub(super) fn by(mut self, verb: String) -> Self {
+        self.verb = verb;
+        self
+    }
+}
+
+impl Command for Append {
+    const NAME: &'static str = "APPEND";
+
+    type Output = AppendResult;
+
+    fn encode(&self, line: &mut Line, capabilities: &Capabilities) -> Result<(), Misuse> {
+        // A limit that is not told is found out before the octets leave (RFC 7889 section 4).
+        if capabilities.has("APPENDLIMIT") {
+            line.wait_with_literals();
+        }
+        line.raw(&self.verb).raw(" ").mailbox(&self.mailbox)?;
+        for (options, data) in &self.messages {
+            if !options.flags.is_empty() {
+                line.raw(" ").flags(&options.flags)?;
+            }
+            if let Some(date) = &options.date {
+                line.raw(format_args!(" \"{date}\""));
+            }
+            match data {
+                Data::Message(content) if options.utf8 => {
+                    // RFC 6855 section 4.
+                    line.raw(" UTF8 (");
+                    content.encode(line, capabilities, true)?;
+                    line.raw(")");
+                }
+                Data::Message(content) => content.encode(line.raw(" "), capabilities, false)?,
+                Data::Catenated(parts) => catenated(parts, line, capabilities)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn needs(&self) -> &[Need] {
+        &self.needs
     }
 
     fn effect(&self) -> Effect {
@@ -178,13 +280,37 @@ impl Command for Append {
     }
 }
 
+/// RFC 4469 section 5.
+fn catenated(
+    parts: &[CatPart],
+    line: &mut Line,
+    capabilities: &Capabilities,
+) -> Result<(), Misuse> {
+    if parts.is_empty() {
+        let why = "there are none".to_owned();
+        return Err(Misuse::Argument { what: "parts of the message", why });
+    }
+    let mut separator = " CATENATE (";
+    for part in parts {
+        line.raw(separator);
+        match part {
+            CatPart::Text(content) => content.encode(line.raw("TEXT "), capabilities, false)?,
+            CatPart::Url(url) => drop(line.raw("URL ").string("URL", url.as_bytes())?),
+        }
+        separator = " ";
+    }
+    line.raw(")");
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::imap::command::script::play;
 
     fn append(message: &'static str, options: AppendOptions) -> Append {
-        Append::new("Sent Items".into(), &message.into(), options)
+        let content = Data::Message(Content::of(&message.into()));
+        Append::new("Sent Items".into(), vec![(options, content)])
     }
 
     #[test]
@@ -283,6 +409,36 @@ mod tests {
             message().encode(&mut line, &Capabilities::default()).unwrap_err().to_string(),
             "message: a NUL is in it, and the server does not offer BINARY"
         );
+    }
+
+    #[test]
+    fn where_a_limit_is_kept_secret_the_octets_wait() {
+        let script = "
+            S: * PREAUTH [CAPABILITY IMAP4rev1 LITERAL+ APPENDLIMIT] hi
+            C: A1 APPEND \"Sent Items\" {5}
+            S: A1 NO [TOOBIG] more than 4
+        ";
+        let hello = || append("hello", AppendOptions::default());
+        play(hello, script, |played| {
+            assert!(played.core.takes_commands());
+            assert_eq!(played.refusal().code(), Some(&Code::TooBig));
+        });
+    }
+
+    #[test]
+    fn a_header_in_utf_8_has_a_form_of_its_own() {
+        // RFC 6855 section 4.
+        let script = "
+            S: * PREAUTH [CAPABILITY IMAP4rev1 LITERAL+ UTF8=ACCEPT] hi
+            C: A1 APPEND \"Sent Items\" (\\Seen) UTF8 (~{13+}
+            C: Subject: \u{e4}
+            C: )
+            S: A1 OK APPEND completed
+        ";
+        let message =
+            || append("Subject: \u{e4}\r\n", AppendOptions::new().flags([Flag::Seen]).utf8());
+        assert_eq!(message().needs(), [UTF8]);
+        play(message, script, |played| assert!(played.output.is_ok()));
     }
 
     #[test]

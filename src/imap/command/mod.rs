@@ -12,8 +12,10 @@
 //! AUTHENTICATE is not among them: its exchange is carried by the core, between `connect` and
 //! `sasl`.
 
+pub(crate) mod acl;
 pub(crate) mod append;
 pub(crate) mod capability;
+pub(crate) mod catenate;
 pub(crate) mod close;
 #[cfg(feature = "compress")]
 pub(crate) mod compress;
@@ -28,18 +30,23 @@ pub(crate) mod fetch_items;
 pub(crate) mod gmail;
 pub(crate) mod id;
 pub(crate) mod idle;
+pub(crate) mod language;
 pub(crate) mod list;
 pub(crate) mod logout;
+pub(crate) mod metadata;
 pub(crate) mod modifier;
 pub(crate) mod r#move;
+pub(crate) mod multi_append;
 pub(crate) mod namespace;
 pub(crate) mod noop;
 pub(crate) mod object_id;
 pub(crate) mod partial;
 pub(crate) mod preview;
 pub(crate) mod qresync;
+pub(crate) mod quota;
 pub(crate) mod raw;
 pub(crate) mod rename;
+pub(crate) mod replace;
 pub(crate) mod save_date;
 #[cfg(test)]
 pub(crate) mod script;

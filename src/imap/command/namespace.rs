@@ -46,6 +46,7 @@ impl Namespaces {
 pub struct NamespacePrefix {
     prefix: MailboxName,
     delimiter: Option<char>,
+    translation: Option<MailboxName>,
 }
 
 impl NamespacePrefix {
@@ -57,6 +58,12 @@ impl NamespacePrefix {
     /// What parts the levels of a name; `None` if there are none.
     pub const fn delimiter(&self) -> Option<char> {
         self.delimiter
+    }
+
+    /// What to show people in place of the [prefix](Self::prefix), in the language that was
+    /// [set](ImapClient::set_language) (RFC 5255 section 3.4). Never sent.
+    pub const fn translation(&self) -> Option<&MailboxName> {
+        self.translation.as_ref()
     }
 }
 
@@ -136,12 +143,24 @@ fn prefixes(cursor: &mut Cursor<'_>, utf8: bool) -> Parsed<Vec<NamespacePrefix>>
         if found.len() == MOST {
             return Err(Malformed("at most 1,000 namespaces of a kind"));
         }
-        found.push(NamespacePrefix { prefix, delimiter });
+        let mut translation = None;
         cursor.spaces();
         while !cursor.eat(b')') {
-            cursor.value()?;
+            // RFC 4466 section 2.5: a name and a list of strings.
+            let is_translation = Cursor::new(cursor.value()?)
+                .astring()
+                .is_ok_and(|name| name.eq_ignore_ascii_case("TRANSLATION"));
             cursor.spaces();
+            if is_translation && cursor.peek() == Some(b'(') {
+                let mut list = Cursor::new(cursor.value()?);
+                list.eat(b'(');
+                list.spaces();
+                let name = list.astring().map(|name| name.to_bytes().into_owned());
+                translation = name.ok().map(|name| MailboxName::heard(name, utf8));
+                cursor.spaces();
+            }
         }
+        found.push(NamespacePrefix { prefix, delimiter, translation });
     }
 }
 
@@ -178,6 +197,24 @@ mod tests {
         .unwrap();
         assert_eq!(found[0], own(&[("", Some('/')), ("#mh/", Some('/'))]));
         assert_eq!(found[2], own(&[("Public Folders/", None)]));
+    }
+
+    #[test]
+    fn translations_are_read_as_rfc_5255_shows_them() {
+        let rest = concat!(
+            r#"(("" "/")) (("Other Users/" "/" "X-P" ("a") "TRANSLATION" ("Andere Ben&APw-tzer/"))) "#,
+            r#"(("Public Folders/" "/" translation ("Gemeinsame Postf&AM8-cher/" "x"))"#,
+            r#"("" NIL TRANSLATION ()))"#,
+        );
+        let mut cursor = Cursor::new(rest.as_bytes());
+        let shown = |found: &[NamespacePrefix]| -> Vec<_> {
+            found.iter().map(|f| f.translation().map(ToString::to_string)).collect()
+        };
+        assert_eq!(shown(&prefixes(&mut cursor, false).unwrap()), [None]);
+        let others = prefixes(&mut cursor, false).unwrap();
+        assert_eq!(shown(&others), [Some("Andere Ben\u{fc}tzer/".to_owned())]);
+        let shared = prefixes(&mut cursor, false).unwrap();
+        assert_eq!(shown(&shared), [Some("Gemeinsame Postf\u{cf}cher/".to_owned()), None]);
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub enum Code {
     AuthorizationFailed,
     /// `BADCHARSET`: the server cannot search in that character set, but in these, if it names any.
     BadCharset(Vec<String>),
+    /// `BADURL`: what this URL names cannot be had (RFC 4469).
+    BadUrl(String),
     /// `CANNOT`: it can never succeed.
     Cannot,
     /// `CAPABILITY`: what the server can do now.
@@ -56,6 +58,14 @@ pub enum Code {
     MailboxId(String),
     /// `MODIFIED`: these messages had changed, and were not changed.
     Modified(Modified),
+    /// `METADATA`: why notes were not taken or not all told (RFC 5464): `MAXSIZE` and `LONGENTRIES`
+    /// with a number of octets, `TOOMANY`, `NOPRIVATE`.
+    Metadata {
+        /// Which of them.
+        what: String,
+        /// The number behind it.
+        number: Option<u64>,
+    },
     /// `NOMODSEQ`: the mailbox keeps no modification sequences.
     NoModSeq,
     /// `NONEXISTENT`: there is no such mailbox.
@@ -195,6 +205,7 @@ impl Code {
             Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
             Self::AuthorizationFailed => "AUTHORIZATIONFAILED",
             Self::BadCharset(_) => "BADCHARSET",
+            Self::BadUrl(_) => "BADURL",
             Self::Cannot => "CANNOT",
             Self::Capability(_) => "CAPABILITY",
             Self::ClientBug => "CLIENTBUG",
@@ -211,6 +222,7 @@ impl Code {
             Self::Limit => "LIMIT",
             Self::MailboxId(_) => "MAILBOXID",
             Self::Modified(_) => "MODIFIED",
+            Self::Metadata { .. } => "METADATA",
             Self::NoModSeq => "NOMODSEQ",
             Self::NonExistent => "NONEXISTENT",
             Self::NotSaved => "NOTSAVED",
@@ -243,6 +255,7 @@ impl Code {
             b"AUTHENTICATIONFAILED" => Self::AuthenticationFailed,
             b"AUTHORIZATIONFAILED" => Self::AuthorizationFailed,
             b"BADCHARSET" => Self::BadCharset(words(arguments)),
+            b"BADURL" => Self::BadUrl(string(arguments)?),
             b"CANNOT" => Self::Cannot,
             b"CAPABILITY" => Self::Capability(Capabilities::parse(arguments)),
             b"CLIENTBUG" => Self::ClientBug,
@@ -263,6 +276,7 @@ impl Code {
             b"MODIFIED" => {
                 Self::Modified(Modified(NumberSet::of_ranges(NumberSet::parse_closed(arguments)?)))
             }
+            b"METADATA" => metadata(arguments)?,
             b"NOMODSEQ" => Self::NoModSeq,
             b"NONEXISTENT" => Self::NonExistent,
             b"NOTSAVED" => Self::NotSaved,
@@ -294,6 +308,20 @@ pub(crate) fn object_id(value: &[u8]) -> Option<&str> {
     let is_id = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'-');
     let is_nil = list.is_none() && id.eq_ignore_ascii_case("NIL");
     (matches!(id.len(), 1..=255) && id.bytes().all(is_id) && !is_nil).then_some(id)
+}
+
+/// RFC 5464 section 5.
+fn metadata(arguments: &[u8]) -> Option<Code> {
+    let mut cursor = Cursor::new(arguments);
+    let what = String::from_utf8_lossy(cursor.atom().ok()?).to_ascii_uppercase();
+    cursor.spaces();
+    Some(Code::Metadata { what, number: cursor.digits() })
+}
+
+/// A string alone.
+fn string(arguments: &[u8]) -> Option<String> {
+    let mut cursor = Cursor::new(arguments);
+    cursor.astring().ok().map(|text| text.to_str_lossy().into_owned())
 }
 
 /// A list of strings, with or without parentheses (RFC 9051 section 7.1, BADCHARSET).

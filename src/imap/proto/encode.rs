@@ -106,6 +106,12 @@ impl Line {
         Ok(self.raw(set))
     }
 
+    /// Has the literals that follow wait for the server, whatever it takes at once.
+    pub(crate) const fn wait_with_literals(&mut self) -> &mut Self {
+        self.literals = Literals::Synchronizing;
+        self
+    }
+
     /// Text of our own: verbs, numbers, parentheses, spaces. Never an argument from outside.
     pub(crate) fn raw(&mut self, text: impl fmt::Display) -> &mut Self {
         // Writing to a vector does not fail.

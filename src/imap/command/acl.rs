@@ -1,0 +1,516 @@
+//! ACL, RFC 4314: who may do what in a mailbox.
+//!
+//! ```text
+//! C: A3 GETACL INBOX/Drafts
+//! S: * ACL INBOX/Drafts Fred rwipslxetad Chris lrswi
+//! S: A3 OK Getacl complete
+//! C: A4 SETACL INBOX/Drafts Chris +cda
+//! S: A4 OK Setacl complete
+//! C: A5 MYRIGHTS INBOX
+//! S: * MYRIGHTS INBOX rwiptsldaex
+//! S: A5 OK Myrights complete
+//! C: A6 LISTRIGHTS ~/Mail/saved smith
+//! S: * LISTRIGHTS ~/Mail/saved smith la r swicdkxte
+//! S: A6 OK Listrights completed
+//! ```
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::modifier::Need;
+use super::{Command, is_data};
+use crate::Misuse;
+use crate::imap::proto::Claims;
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
+use crate::imap::proto::encode::Line;
+use crate::imap::proto::response::Response;
+use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
+
+const ACL: Need = Need::offered(&["ACL"]);
+
+/// Something that somebody may do in a mailbox: a letter, or a digit for what only this server has.
+///
+/// ```
+/// use mailbearer::imap::{Right, Rights};
+///
+/// let rights = Rights::from_iter([Right::LOOKUP, Right::READ, Right::SEEN]);
+/// assert!(rights.has(Right::READ) && !rights.has(Right::INSERT));
+/// assert_eq!(rights.to_string(), "lrs");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Right(u8);
+
+impl Right {
+    /// `l`: LIST shows the mailbox.
+    pub const LOOKUP: Self = Self(b'l');
+    /// `r`: SELECT opens it, and its messages can be read.
+    pub const READ: Self = Self(b'r');
+    /// `s`: `\Seen` is kept from session to session.
+    pub const SEEN: Self = Self(b's');
+    /// `w`: flags can be changed, but for `\Seen` and `\Deleted`.
+    pub const WRITE: Self = Self(b'w');
+    /// `i`: messages can be put into it.
+    pub const INSERT: Self = Self(b'i');
+    /// `p`: mail can be sent to its address.
+    pub const POST: Self = Self(b'p');
+    /// `k`: mailboxes can be made below it.
+    pub const CREATE_MAILBOX: Self = Self(b'k');
+    /// `x`: the mailbox itself can be removed.
+    pub const DELETE_MAILBOX: Self = Self(b'x');
+    /// `t`: messages can be marked `\Deleted`.
+    pub const DELETE_MESSAGES: Self = Self(b't');
+    /// `e`: messages can be expunged.
+    pub const EXPUNGE: Self = Self(b'e');
+    /// `a`: who may do what can be changed.
+    pub const ADMINISTER: Self = Self(b'a');
+
+    /// A right by its letter or digit.
+    pub fn new(letter: char) -> Option<Self> {
+        let octet = u8::try_from(letter).ok()?;
+        (octet.is_ascii_lowercase() || octet.is_ascii_digit()).then_some(Self(octet))
+    }
+
+    /// Its letter or digit.
+    pub const fn letter(self) -> char {
+        self.0 as char
+    }
+}
+
+/// A set of rights. Two are equal if they hold the same, whatever the order.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct Rights {
+    /// A bit for each letter and behind those one for each digit.
+    bits: u64,
+}
+
+impl Rights {
+    const LETTERS: &'static [u8; 36] = b"lrswipkxteacdbfghjmnoquvyz0123456789";
+
+    /// Whether this right is among them. `c` and `d`, which RFC 2086 had in place of several, count as
+    /// those: `k`, or `x`, `t` and `e`.
+    pub fn has(self, right: Right) -> bool {
+        let alone = |right: Right| self.bits & Self::bit(right) != 0;
+        let old = match right {
+            Right::CREATE_MAILBOX => alone(Right(b'c')),
+            Right::DELETE_MAILBOX | Right::DELETE_MESSAGES | Right::EXPUNGE => {
+                let new = [Right::DELETE_MAILBOX, Right::DELETE_MESSAGES, Right::EXPUNGE];
+                alone(Right(b'd')) && !new.into_iter().any(alone)
+            }
+            _ => false,
+        };
+        alone(right) || old
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(self) -> bool {
+        self.bits == 0
+    }
+
+    /// Each of them, those of RFC 4314 first.
+    pub fn iter(self) -> impl Iterator<Item = Right> {
+        Self::LETTERS.iter().map(|l| Right(*l)).filter(move |r| self.bits & Self::bit(*r) != 0)
+    }
+
+    fn bit(right: Right) -> u64 {
+        let at = Self::LETTERS.iter().position(|letter| *letter == right.0);
+        at.map_or(0, |at| 1 << at)
+    }
+
+    /// Of letters and digits.
+    fn parse(letters: &[u8]) -> Parsed<Self> {
+        let rights = letters.iter().map(|letter| Right::new((*letter).into()));
+        rights.collect::<Option<Self>>().ok_or(Malformed("rights, which are letters and digits"))
+    }
+}
+
+impl FromIterator<Right> for Rights {
+    fn from_iter<I: IntoIterator<Item = Right>>(rights: I) -> Self {
+        Self { bits: rights.into_iter().fold(0, |bits, right| bits | Self::bit(right)) }
+    }
+}
+
+impl fmt::Display for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter().try_for_each(|right| write!(f, "{}", right.letter()))
+    }
+}
+
+impl fmt::Debug for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rights({self})")
+    }
+}
+
+/// A change of somebody's rights in a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetRights {
+    sign: &'static str,
+    rights: Rights,
+}
+
+impl SetRights {
+    /// These and no others.
+    pub fn replace(rights: impl IntoIterator<Item = Right>) -> Self {
+        Self { sign: "", rights: rights.into_iter().collect() }
+    }
+
+    /// These besides those there are.
+    pub fn add(rights: impl IntoIterator<Item = Right>) -> Self {
+        Self { sign: "+", rights: rights.into_iter().collect() }
+    }
+
+    /// These no longer.
+    pub fn remove(rights: impl IntoIterator<Item = Right>) -> Self {
+        Self { sign: "-", rights: rights.into_iter().collect() }
+    }
+}
+
+/// Who may do what in a mailbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccessList {
+    entries: Vec<(Vec<u8>, Rights)>,
+}
+
+impl AccessList {
+    /// Identifiers and what they may. An identifier is a user, a group (`$team`), `anyone`, or with
+    /// `-` before it somebody to whom these rights are denied.
+    pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Rights)> {
+        self.entries.iter().map(|(who, rights)| (String::from_utf8_lossy(who), *rights))
+    }
+
+    /// What this identifier is listed with.
+    pub fn get(&self, identifier: &str) -> Option<Rights> {
+        let found = self.entries.iter().find(|(who, _)| who == identifier.as_bytes());
+        found.map(|(_, rights)| *rights)
+    }
+}
+
+/// What somebody can be given in a mailbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListedRights {
+    required: Rights,
+    optional: Vec<Rights>,
+}
+
+impl ListedRights {
+    /// What cannot be taken away.
+    pub const fn required(&self) -> Rights {
+        self.required
+    }
+
+    /// What can be given; those of one set only together.
+    pub fn optional(&self) -> &[Rights] {
+        &self.optional
+    }
+}
+
+impl ImapClient {
+    /// What this user may do in a mailbox.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the server does not offer `ACL`; [`Error::Refused`] if there is no
+    /// such mailbox. An answer that cannot be read is among the events, and there are no rights then.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`].
+    pub async fn my_rights(&mut self, mailbox: impl Into<MailboxName>) -> Result<Rights, Error> {
+        let asked = Ask::new("MYRIGHTS", mailbox.into(), None);
+        Ok(self.run(asked).await?.rights.required)
+    }
+
+    /// Who may do what in a mailbox.
+    ///
+    /// # Errors
+    /// As for [`my_rights`](Self::my_rights), and if this user may not
+    /// [administer](Right::ADMINISTER) it.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`].
+    pub async fn acl(&mut self, mailbox: impl Into<MailboxName>) -> Result<AccessList, Error> {
+        Ok(self.run(Ask::new("GETACL", mailbox.into(), None)).await?.list)
+    }
+
+    /// What somebody can be given in a mailbox.
+    ///
+    /// # Errors
+    /// As for [`acl`](Self::acl).
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`].
+    pub async fn list_rights(
+        &mut self,
+        mailbox: impl Into<MailboxName>,
+        identifier: &str,
+    ) -> Result<ListedRights, Error> {
+        let asked = Ask::new("LISTRIGHTS", mailbox.into(), Some(identifier.to_owned()));
+        Ok(self.run(asked).await?.rights)
+    }
+
+    /// Changes what somebody may do in a mailbox.
+    ///
+    /// # Errors
+    /// As for [`acl`](Self::acl), and [`Error::Refused`] for a right that the server does not know.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`]. The server changes it all the same.
+    pub async fn set_acl(
+        &mut self,
+        mailbox: impl Into<MailboxName>,
+        identifier: &str,
+        change: SetRights,
+    ) -> Result<(), Error> {
+        let mut asked = Ask::new("SETACL", mailbox.into(), Some(identifier.to_owned()));
+        asked.change = Some(change);
+        self.run(asked).await.map(drop)
+    }
+
+    /// Takes somebody off the list.
+    ///
+    /// # Errors
+    /// As for [`acl`](Self::acl).
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`]. The server changes it all the same.
+    pub async fn delete_acl(
+        &mut self,
+        mailbox: impl Into<MailboxName>,
+        identifier: &str,
+    ) -> Result<(), Error> {
+        let asked = Ask::new("DELETEACL", mailbox.into(), Some(identifier.to_owned()));
+        self.run(asked).await.map(drop)
+    }
+}
+
+/// Any of the five commands: they differ in little but their names.
+struct Ask {
+    verb: &'static str,
+    mailbox: MailboxName,
+    identifier: Option<String>,
+    change: Option<SetRights>,
+    told: Told,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    list: AccessList,
+    rights: ListedRights,
+}
+
+impl Ask {
+    fn new(verb: &'static str, mailbox: MailboxName, identifier: Option<String>) -> Self {
+        Self { verb, mailbox, identifier, change: None, told: Told::default() }
+    }
+}
+
+impl Command for Ask {
+    const NAME: &'static str = "ACL";
+
+    type Output = Told;
+
+    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+        line.raw(self.verb).raw(" ").mailbox(&self.mailbox)?;
+        if let Some(identifier) = &self.identifier {
+            line.raw(" ").astring("identifier", identifier.as_bytes())?;
+        }
+        if let Some(SetRights { sign, rights }) = self.change {
+            line.raw(" ").astring("rights", format!("{sign}{rights}").as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn needs(&self) -> &[Need] {
+        &[ACL]
+    }
+
+    fn claims(&self) -> Claims {
+        match self.verb {
+            "GETACL" => Claims::Data(|response| is_data(response, "ACL")),
+            "MYRIGHTS" => Claims::Data(|response| is_data(response, "MYRIGHTS")),
+            "LISTRIGHTS" => Claims::Data(|response| is_data(response, "LISTRIGHTS")),
+            _ => Claims::Nothing,
+        }
+    }
+
+    fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
+        /// No mailbox has more; each takes more room than its text.
+        const MOST: usize = 10_000;
+        let Response::Data { rest, .. } = response else { return Ok(()) };
+        let mut strings = Strings(Cursor::new(rest));
+        strings.next()?;
+        match self.verb {
+            "GETACL" => {
+                let mut entries = Vec::new();
+                while let Some(who) = strings.more()? {
+                    if entries.len() == MOST {
+                        return Err(Malformed("at most 10,000 identifiers"));
+                    }
+                    entries.push((who, Rights::parse(&strings.next()?)?));
+                }
+                self.told.list = AccessList { entries };
+            }
+            "LISTRIGHTS" => {
+                strings.next()?;
+                let required = Rights::parse(&strings.next()?)?;
+                let mut optional = Vec::new();
+                while let Some(rights) = strings.more()? {
+                    if optional.len() == MOST {
+                        return Err(Malformed("at most 10,000 sets of rights"));
+                    }
+                    optional.push(Rights::parse(&rights)?);
+                }
+                self.told.rights = ListedRights { required, optional };
+            }
+            _ => self.told.rights.required = Rights::parse(&strings.next()?)?,
+        }
+        Ok(())
+    }
+
+    fn finish(self, _: Reply) -> Told {
+        self.told
+    }
+}
+
+/// Strings parted by spaces.
+struct Strings<'a>(Cursor<'a>);
+
+impl Strings<'_> {
+    fn next(&mut self) -> Parsed<Vec<u8>> {
+        self.0.spaces();
+        Ok(self.0.astring()?.to_bytes().into_owned())
+    }
+
+    fn more(&mut self) -> Parsed<Option<Vec<u8>>> {
+        if self.0.at_end() { Ok(None) } else { self.next().map(Some) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::Event;
+    use crate::imap::command::script::play;
+
+    fn ask(verb: &'static str, mailbox: &'static str, who: Option<&str>) -> impl Fn() -> Ask {
+        let who = who.map(str::to_owned);
+        move || Ask::new(verb, mailbox.into(), who.clone())
+    }
+
+    fn rights(letters: &str) -> Rights {
+        Rights::parse(letters.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_examples_of_rfc_4314_are_played() {
+        let script = "
+            S: * PREAUTH [CAPABILITY ACL RIGHTS=texk] hi
+            C: A1 GETACL INBOX
+            S: * ACL INBOX Fred rwipslxetad -Fred wetd $team w
+            S: A1 OK Getacl complete
+        ";
+        play(ask("GETACL", "INBOX", None), script, |played| {
+            let list = played.output.unwrap().list;
+            let found: Vec<_> =
+                list.iter().map(|(who, rights)| format!("{who}={rights}")).collect();
+            assert_eq!(found, ["Fred=lrswipxtead", "-Fred=wted", "$team=w"]);
+            assert_eq!((list.get("$team"), list.get("fred")), (Some(rights("w")), None));
+        });
+        let script = "
+            S: * PREAUTH [CAPABILITY ACL] hi
+            C: A1 MYRIGHTS INBOX
+            S: * MYRIGHTS INBOX rwiptsldaex
+            S: A1 OK Myrights complete
+        ";
+        play(ask("MYRIGHTS", "INBOX", None), script, |played| {
+            assert_eq!(played.output.unwrap().rights.required, rights("rwiptsldaex"));
+        });
+        let script = r#"
+            S: * PREAUTH [CAPABILITY ACL] hi
+            C: A1 LISTRIGHTS archive/imap anyone
+            S: * LISTRIGHTS archive.imap anyone "" l r s w i p k x t e c d a 0 1 2 3 4 5 6 7 8 9
+            S: A1 OK Listrights successful
+        "#;
+        play(ask("LISTRIGHTS", "archive/imap", Some("anyone")), script, |played| {
+            let listed = played.output.unwrap().rights;
+            assert!(listed.required().is_empty());
+            assert_eq!(listed.optional().len(), 23);
+        });
+        let script = "
+            S: * PREAUTH [CAPABILITY ACL] hi
+            C: A1 LISTRIGHTS ~/Mail/saved smith
+            S: * LISTRIGHTS ~/Mail/saved smith la r swicdkxte
+            S: A1 OK Listrights completed
+        ";
+        play(ask("LISTRIGHTS", "~/Mail/saved", Some("smith")), script, |played| {
+            let listed = played.output.unwrap().rights;
+            assert_eq!(listed.required(), rights("la"));
+            assert_eq!(listed.optional(), [rights("r"), rights("swicdkxte")]);
+        });
+        let script = "
+            S: * PREAUTH [CAPABILITY ACL] hi
+            C: A1 SETACL INBOX/Drafts Chris +acd
+            S: A1 OK Setacl complete
+        ";
+        let set = || {
+            let mut set = ask("SETACL", "INBOX/Drafts", Some("Chris"))();
+            set.change = Some(SetRights::add("cda".chars().filter_map(Right::new)));
+            set
+        };
+        play(set, script, |played| assert!(played.output.is_ok()));
+        let script = "
+            S: * PREAUTH [CAPABILITY ACL] hi
+            C: A1 DELETEACL INBOX Fred
+            S: A1 OK Deleteacl complete
+        ";
+        play(ask("DELETEACL", "INBOX", Some("Fred")), script, |played| {
+            assert!(played.output.is_ok());
+        });
+    }
+
+    #[test]
+    fn nobody_with_no_rights_is_an_empty_string() {
+        let script = "
+            S: * PREAUTH [CAPABILITY ACL] hi
+            C: A1 SETACL INBOX \"\" \"\"
+            S: A1 OK Setacl complete
+        ";
+        let set = || {
+            let mut set = ask("SETACL", "INBOX", Some(""))();
+            set.change = Some(SetRights::replace([]));
+            set
+        };
+        play(set, script, |played| assert!(played.output.is_ok()));
+    }
+
+    #[test]
+    fn rights_that_are_no_letters_are_an_event() {
+        for odd in ["l\0r", "lR", "l\u{e4}", "(lr)", "{3}\r\nl\0r"] {
+            let script = format!(
+                "
+                S: * PREAUTH [CAPABILITY ACL] hi
+                C: A1 GETACL INBOX
+                S: * ACL INBOX Fred lrs Chris {}
+                S: A1 OK done
+                ",
+                odd.replace("\r\n", "\r\nS: "),
+            );
+            play(ask("GETACL", "INBOX", None), &script, |mut played| {
+                assert_eq!(played.output.unwrap().list, AccessList::default());
+                assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })), "{odd}");
+            });
+        }
+    }
+
+    #[test]
+    fn what_rfc_2086_had_counts_for_what_it_has_become() {
+        assert!(rights("lrc").has(Right::CREATE_MAILBOX) && rights("d").has(Right::EXPUNGE));
+        assert!(!rights("dt").has(Right::EXPUNGE) && rights("dt").has(Right::DELETE_MESSAGES));
+        assert_eq!(rights("srl"), rights("lrs"));
+        assert_eq!(Right::new('A'), None);
+        assert_eq!(
+            Rights::LETTERS.iter().filter(|l| Right::new((**l).into()).is_some()).count(),
+            36
+        );
+    }
+}

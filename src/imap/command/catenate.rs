@@ -1,0 +1,188 @@
+//! CATENATE, RFC 4469: a message is put together by the server, of octets that are sent and of parts
+//! of messages that it has.
+//!
+//! ```text
+//! C: A3 APPEND Drafts (\Seen \Draft) CATENATE (URL "/Drafts;UIDVALIDITY=385759045/;UID=20/;SECTION=HEADER" TEXT {42}
+//! S: + Ready for literal data
+//! C: (42 octets)
+//! C:  URL "/Drafts;UIDVALIDITY=385759045/;UID=30/;SECTION=2")
+//! S: A3 OK [APPENDUID 385759045 45] APPEND Completed
+//! ```
+
+use std::fmt::Write as _;
+use std::num::NonZeroU32;
+
+use super::append::{Append, AppendOptions, AppendResult, CatPart, Content, Data};
+use super::modifier::Need;
+use crate::Stage;
+use crate::imap::{Error, ImapClient, MailboxName, Section, Uid, Upload};
+
+const CATENATE: Need = Need::offered(&["CATENATE"]);
+
+/// A piece of a message that is put together by the server: octets, or a part of a message that it
+/// has.
+#[derive(Debug)]
+pub struct CatenatePart<'a>(Piece<'a>);
+
+#[derive(Debug)]
+enum Piece<'a> {
+    Text(Upload<'a>),
+    Url(String),
+}
+
+impl<'a> CatenatePart<'a> {
+    /// These octets.
+    pub fn text(octets: impl Into<Upload<'a>>) -> Self {
+        Self(Piece::Text(octets.into()))
+    }
+
+    /// A section of a message in the same account, by the mailbox, its UIDVALIDITY and the UID:
+    /// [`Section::full`] for the whole, [`Section::mime`] and [`Section::part`] for an attachment.
+    pub fn message(
+        mailbox: impl Into<MailboxName>,
+        uid_validity: NonZeroU32,
+        uid: Uid,
+        section: &Section,
+    ) -> Self {
+        let mailbox = escaped(&mailbox.into().to_str_lossy());
+        let mut url = format!("/{mailbox};UIDVALIDITY={uid_validity}/;UID={uid}");
+        let section = section.bracketed().to_string();
+        let inner = section.strip_prefix('[').and_then(|inner| inner.split_once(']'));
+        if let Some((section, partial)) = inner {
+            // Writing to a string does not fail.
+            if !section.is_empty() {
+                let _ = write!(url, "/;SECTION={}", escaped(section));
+            }
+            if let Some(partial) = partial.strip_prefix('<').and_then(|p| p.strip_suffix('>')) {
+                let _ = write!(url, "/;PARTIAL={partial}");
+            }
+        }
+        Self(Piece::Url(url))
+    }
+
+    /// What a URL names (RFC 5092), as [`message`](Self::message) makes them, or one that somebody
+    /// was given by `GENURLAUTH`.
+    pub fn url(url: impl Into<String>) -> Self {
+        Self(Piece::Url(url.into()))
+    }
+}
+
+/// In a URL: what is no `achar` of RFC 5092 section 11 as `%` and its octets.
+fn escaped(text: &str) -> String {
+    let mut url = String::with_capacity(text.len());
+    for octet in text.bytes() {
+        let plain = octet.is_ascii_alphanumeric() || b"-._~!$'()*+,&=:@/".contains(&octet);
+        let _ = match plain {
+            true => url.write_char(octet.into()),
+            false => write!(url, "%{octet:02X}"),
+        };
+    }
+    url
+}
+
+impl ImapClient {
+    /// Stores a message that the server puts together of these parts, one behind the other: a draft
+    /// whose attachments are at the server need not be sent again.
+    ///
+    /// # Errors
+    /// As for [`append`](Self::append), of which [`AppendOptions::utf8`] has no meaning here.
+    /// [`Error::Unsupported`] if the server does not offer `CATENATE`. [`Error::Refused`] with
+    /// [`Code::BadUrl`](crate::imap::Code::BadUrl) if there is no such part; nothing was stored then.
+    ///
+    /// # Cancel safety
+    /// As for [`append`](Self::append).
+    pub async fn append_catenated<'a>(
+        &mut self,
+        mailbox: impl Into<MailboxName>,
+        parts: impl IntoIterator<Item = CatenatePart<'a>>,
+        options: AppendOptions,
+    ) -> Result<AppendResult, Error> {
+        let (mut pieces, mut uploads) = (Vec::new(), Vec::new());
+        for part in parts {
+            pieces.push(match part.0 {
+                Piece::Url(url) => CatPart::Url(url),
+                Piece::Text(text) => {
+                    let content = Content::of(&text);
+                    uploads.push(text);
+                    CatPart::Text(content)
+                }
+            });
+        }
+        let contents = vec![(options, Data::Catenated(pieces))];
+        let command = Append::new(mailbox.into(), contents).needing(CATENATE);
+        self.mailbox.session.run_upload(command, uploads, Stage::Command("APPEND")).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::script::play;
+    use crate::imap::{Code, Flag};
+
+    fn url(mailbox: &str, section: &Section) -> String {
+        let validity = NonZeroU32::new(385_759_045).unwrap();
+        let part = CatenatePart::message(mailbox, validity, Uid::new(20).unwrap(), section);
+        match part.0 {
+            Piece::Url(url) => url,
+            Piece::Text(_) => panic!(),
+        }
+    }
+
+    fn append() -> Append {
+        let parts = vec![
+            CatPart::Url("/Drafts;UIDVALIDITY=385759045/;UID=20/;SECTION=HEADER".to_owned()),
+            CatPart::Text(Content::of(&"\r\n--bound\r\n".into())),
+            CatPart::Url("/Drafts;UIDVALIDITY=385759045/;UID=30/;SECTION=2".to_owned()),
+            CatPart::Text(Content::of(&"--end--".into())),
+        ];
+        let options = AppendOptions::new().flags([Flag::Seen, Flag::Draft]);
+        Append::new("Drafts".into(), vec![(options, Data::Catenated(parts))]).needing(CATENATE)
+    }
+
+    #[test]
+    fn the_example_of_rfc_4469_is_written() {
+        let script = r#"
+            S: * PREAUTH [CAPABILITY IMAP4rev1 CATENATE] hi
+            C: A1 APPEND Drafts (\Seen \Draft) CATENATE (URL "/Drafts;UIDVALIDITY=385759045/;UID=20/;SECTION=HEADER" TEXT {11}
+            S: + Ready for literal data
+            C:
+            C: --bound
+            C:  URL "/Drafts;UIDVALIDITY=385759045/;UID=30/;SECTION=2" TEXT {7}
+            S: + Ready for literal data
+            C: --end--)
+            S: A1 OK [APPENDUID 385759045 45] APPEND Completed
+        "#;
+        play(append, script, |played| assert_eq!(played.output.unwrap().uid(), Uid::new(45)));
+    }
+
+    #[test]
+    fn a_part_that_is_not_there_is_named_by_the_server() {
+        let script = r#"
+            S: * PREAUTH [CAPABILITY IMAP4rev1 CATENATE] hi
+            C: A1 APPEND Drafts (\Seen \Draft) CATENATE (URL "/Drafts;UIDVALIDITY=385759045/;UID=20/;SECTION=HEADER" TEXT {11}
+            S: A1 NO [BADURL "/Drafts;UIDVALIDITY=385759045/;UID=20/;SECTION=HEADER"] CATENATE append has failed
+        "#;
+        play(append, script, |played| {
+            let reply = played.refusal();
+            let Some(Code::BadUrl(url)) = reply.code() else { panic!("{reply}") };
+            assert!(url.ends_with(";UID=20/;SECTION=HEADER"));
+        });
+    }
+
+    #[test]
+    fn urls_are_made_as_rfc_5092_has_them() {
+        let base = "/Drafts;UIDVALIDITY=385759045/;UID=20";
+        assert_eq!(url("Drafts", &Section::full()), base);
+        assert_eq!(url("Drafts", &Section::header()), format!("{base}/;SECTION=HEADER"));
+        assert_eq!(url("Drafts", &Section::part([1, 2])), format!("{base}/;SECTION=1.2"));
+        assert_eq!(
+            url("Drafts", &Section::part([2]).partial(0, 100)),
+            format!("{base}/;SECTION=2/;PARTIAL=0.100")
+        );
+        assert_eq!(
+            url("Entw\u{fc}rfe/a b;c%\"\r\n", &Section::full()),
+            "/Entw%C3%BCrfe/a%20b%3Bc%25%22%0D%0A;UIDVALIDITY=385759045/;UID=20"
+        );
+    }
+}
