@@ -91,6 +91,7 @@ pub(crate) trait Watch: Send + Sync {
 
 /// How far a connection has come.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "diagnosis"), expect(dead_code, reason = "nobody follows"))]
 pub(crate) enum Milestone {
     /// It is open, to this address if that is known.
     Dialled(Option<SocketAddr>),
