@@ -43,6 +43,7 @@ causes! {
     TokenExpiresSoon = "the token expires too soon for this server",
     TokenNotYetValid = "the token is not valid yet, so one of the clocks is wrong",
     MissingScope = "the token lacks the delegated permission for this protocol",
+    InsufficientScope = "the token lacks the scope that the server asks for",
     MissingRole = "the token lacks the application permission for this protocol",
     NoPermissions = "the token carries no permission at all",
     TokenRefused = "the server does not accept the token",

@@ -98,6 +98,11 @@ fn fixed(cause: Cause) -> (Who, &'static str) {
              URL in front, and let the user or the administrator consent to it; then get a new \
              token.",
         ),
+        Cause::InsufficientScope => (
+            Developer,
+            "Ask for a token with the scope that the server names, or that its documentation names, \
+             and let the user consent to it.",
+        ),
         Cause::MissingRole | Cause::NoPermissions => (
             Administrator,
             "Add the application permission of \"Office 365 Exchange Online\" to the app \

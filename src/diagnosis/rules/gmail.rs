@@ -172,7 +172,9 @@ fn refused(case: &Case<'_>) -> Vec<Guess> {
         ];
     }
     let mut guesses = claims::look(case);
-    guesses.push(Guess::likely(Cause::TokenRefused));
+    let mut refused = Guess::likely(Cause::TokenRefused);
+    refused.evidence.extend(super::wanted_scope(case));
+    guesses.push(refused);
     guesses.push(Guess::possible(Cause::TokenOfOtherUser));
     guesses
 }

@@ -127,17 +127,24 @@ pub(super) fn login(line: &Line, case: &Case<'_>) -> Vec<Guess> {
             return with_proof(proven, line, ("token-refused", "the token shows it by itself"));
         }
     }
-    let Some((Some(status), scope)) = case.challenge else { return said };
-    let guess = match status {
-        "invalid_token" => Guess::likely(Cause::TokenRefused),
-        "insufficient_scope" => Guess::certain(Cause::MissingScope),
+    let mut guesses = match case.challenge.and_then(|(status, _)| status) {
+        Some("invalid_token") => claims::look(case),
+        Some("insufficient_scope") => vec![Guess::certain(Cause::InsufficientScope)],
         _ => return said,
     };
-    let mut guess = guess.because(Evidence::Reply(line.shown.clone()));
-    if let Some(scope) = scope {
-        guess = guess.fact(format!("the server wants the scope {}", one_line(scope)));
+    if !guesses.iter().any(|guess| guess.confidence == CERTAIN) {
+        guesses.push(Guess::likely(Cause::TokenRefused));
     }
-    vec![guess.because(Evidence::Rule { name: "sasl-challenge", source: "RFC 7628 section 3.2.2" })]
+    for guess in &mut guesses {
+        guess.evidence.extend(wanted_scope(case));
+    }
+    with_proof(guesses, line, ("sasl-challenge", "RFC 7628 section 3.2.2; RFC 6750 section 3.1"))
+}
+
+/// The scope that the server said it wants.
+fn wanted_scope(case: &Case<'_>) -> Option<Evidence> {
+    let (_, scope) = case.challenge?;
+    Some(Evidence::Fact(format!("the server wants the scope {}", one_line(scope?))))
 }
 
 /// A success that is none: Exchange may say OK to the login of a mailbox that does not open.

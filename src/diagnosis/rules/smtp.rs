@@ -73,7 +73,7 @@ pub(super) const RULES: &[Rule] = &[
             case.at_login()
                 && case.service.may_be_microsofts()
                 && line.smtp_status() == 535
-                && line.is(5, 7, 3)
+                && (line.is(5, 7, 3) || line.enhanced.is_none())
                 && line.begins("authentication unsuccessful")
         },
         then: Then::Ask(access::refused),
@@ -130,7 +130,7 @@ pub(super) const RULES: &[Rule] = &[
             case.in_session()
                 && case.service.may_be_microsofts()
                 && line.smtp_status() / 100 == 5
-                && line.is(5, 7, 60)
+                && (line.is(5, 7, 60) || line.enhanced.is_none())
                 && line.says(words)
         },
         then: Then::Is(Cause::SendAsDenied, CERTAIN),
@@ -334,6 +334,12 @@ mod tests {
                 "535-5.7.139 Authentication unsuccessful, the organization\r\n535 5.7.139 \
                  configuration doesn\u{2019}t allow this authentication request",
                 Cause::AuthenticationPolicy,
+            ),
+            (Stage::Auth, "535 Authentication unsuccessful", Cause::WrongAudience),
+            (
+                DATA,
+                "550 SMTP; client does not have permissions to send as this SENDER [h.example]",
+                Cause::SendAsDenied,
             ),
             (DATA, "554 5.2.252 not allowed to send as that", Cause::SendAsDenied),
             (DATA, "430 4.2.0 Storedrv; cause unknown", Cause::MailboxPermissionMissing),

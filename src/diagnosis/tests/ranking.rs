@@ -338,6 +338,30 @@ fn whom_one_may_not_send_as_is_taken_from_the_reply() {
 }
 
 #[test]
+fn what_a_server_says_of_the_token_itself_counts_anywhere() {
+    let own = Context::new().with_endpoint(Endpoint::imap("mail.example")).at(now());
+    let line = "NO [AUTHENTICATIONFAILED] Authentication failed.";
+    let line = line::Line::read(Protocol::Imap, line).unwrap();
+    let challenged = |context: &Context, status: &str| {
+        let mut case = Case::of(context, Some(Protocol::Imap));
+        case.stage = Some(Stage::Auth);
+        case.challenge = Some((Some(status), Some("mail")));
+        let found = Diagnosis::ranked(tell(rules::login(&line, &case), &case));
+        found.map(|found| (found.first().cause(), found.to_string()))
+    };
+    let (cause, text) = challenged(&own, "insufficient_scope").unwrap();
+    assert_eq!(cause, Cause::InsufficientScope);
+    assert!(
+        text.contains("the server wants the scope mail") && !text.contains("AccessAs"),
+        "{text}"
+    );
+    assert_eq!(challenged(&own, "invalid_token").unwrap().0, Cause::TokenRefused);
+    let expired = own.clone().with_token(&raw_token(r#"{"exp":1}"#));
+    assert_eq!(challenged(&expired, "invalid_token").unwrap().0, Cause::TokenExpired);
+    assert_eq!(challenged(&own, "400"), None);
+}
+
+#[test]
 fn a_password_is_not_explained_as_a_token() {
     let context = context(microsoft365::imap(), &application(""));
     let mut case = Case::of(&context, Some(Protocol::Imap));
