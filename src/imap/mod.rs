@@ -87,7 +87,7 @@ pub use command::copy::CopyResult;
 pub use command::enable::Extension;
 pub use command::fetch_items::{Fetch, FetchItems};
 pub use command::gmail::GmailId;
-pub use command::list::{Attribute, ListedMailbox, Mailboxes, Role};
+pub use command::list::{Attribute, ListQuery, ListedMailbox, Mailboxes, Role};
 pub use command::metadata::{GetMetadata, Metadata, MetadataDepth};
 pub use command::r#move::{MoveResult, MoveWay};
 pub use command::namespace::{NamespacePrefix, Namespaces};

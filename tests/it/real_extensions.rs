@@ -1,8 +1,9 @@
 //! What servers add to IMAP for storing and for administration, at a real server.
 
 use mailbearer::imap::{
-    AppendOptions, CatenatePart, Code, Error, Fetch, Flag, GetMetadata, MetadataDepth,
-    QuotaResource, Right, Rights, Section, SetRights, UidSet, Upload,
+    AppendOptions, Attribute, CatenatePart, Code, Error, Fetch, Flag, GetMetadata, ListQuery,
+    MetadataDepth, QuotaResource, Right, Rights, Role, Section, SetRights, StatusItem, UidSet,
+    Upload,
 };
 use mailbearer::{Failure, ImapClient};
 
@@ -191,6 +192,40 @@ async fn notes_are_kept_at_a_mailbox_and_at_the_server() {
     }
     let error = imap.metadata("nowhere", GetMetadata::new(["/shared/a"])).await.expect_err("gone");
     assert!(error.connection_usable());
+    imap.logout().await.expect("LOGOUT");
+}
+
+#[tokio::test]
+async fn a_list_tells_what_is_asked_for_in_one_round_trip() {
+    let owner = Person::new("extensions");
+    let mut imap = owner.imap().await;
+    for name in ["Top", "Top/Below", "Top/Below/Löschen", "Other"] {
+        imap.create(name).await.expect("CREATE");
+    }
+    imap.subscribe("Top/Below/Löschen").await.expect("SUBSCRIBE");
+    imap.append("Top/Below/Löschen", message("x"), AppendOptions::new()).await.expect("APPEND");
+    let items = || [StatusItem::Messages, StatusItem::Unseen, StatusItem::UidNext];
+    let query = ListQuery::new("Top/*").or("Oth%").status(items()).with_subscribed();
+    let found = imap.list_query(query.with_children()).await.expect("LIST");
+    assert_eq!((found.len(), found.unread()), (3, 0));
+    let row = found.get("Top/Below/Löschen").expect("it was made");
+    assert_eq!(row.status().expect("its status").messages(), Some(1));
+    assert!(row.attributes().contains(&Attribute::Subscribed));
+    let other = found.get("Other").expect("it was made");
+    assert_eq!(
+        (other.status().and_then(|s| s.unseen()), other.has_children()),
+        (Some(0), Some(false))
+    );
+    assert!(imap.take_event().is_none());
+
+    let query = ListQuery::new("%").subscribed().recursive_match();
+    let found = imap.list_query(query).await.expect("LIST");
+    assert_eq!(found.get("Top").expect("for what is below it").child_info(), ["SUBSCRIBED"]);
+    let query = ListQuery::new("*").special_use().with_special_use();
+    let found = imap.list_query(query).await.expect("LIST");
+    assert!(found.role(Role::Sent).is_some() && found.get("Top").is_none());
+    let error = imap.list_query(ListQuery::new("*").with_my_rights()).await;
+    assert!(matches!(error, Err(Error::Unsupported { .. })));
     imap.logout().await.expect("LOGOUT");
 }
 

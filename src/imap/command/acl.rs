@@ -372,6 +372,12 @@ impl Command for Ask {
     }
 }
 
+/// What follows `* MYRIGHTS`: the name of a mailbox and what this user may do in it.
+pub(super) fn my_rights(rest: &[u8]) -> Parsed<(Vec<u8>, Rights)> {
+    let mut strings = Strings(Cursor::new(rest));
+    Ok((strings.next()?, Rights::parse(&strings.next()?)?))
+}
+
 /// Strings parted by spaces.
 struct Strings<'a>(Cursor<'a>);
 

@@ -22,6 +22,7 @@ pub(crate) mod compress;
 pub(crate) mod condstore;
 pub(crate) mod copy;
 pub(crate) mod create;
+pub(crate) mod create_special_use;
 pub(crate) mod delete;
 pub(crate) mod enable;
 pub(crate) mod expunge;

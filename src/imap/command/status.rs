@@ -304,7 +304,7 @@ impl Command for Status {
 }
 
 /// A name, and items with their values in one list.
-fn parse(rest: &[u8]) -> Parsed<(Cow<'_, [u8]>, MailboxStatus)> {
+pub(super) fn parse(rest: &[u8]) -> Parsed<(Cow<'_, [u8]>, MailboxStatus)> {
     let mut cursor = Cursor::new(rest);
     let name = name(&mut cursor)?;
     cursor.spaces();

@@ -104,6 +104,8 @@ pub enum Code {
     UnknownCte,
     /// `UNSEEN`: the sequence number of the first unread message.
     Unseen(NonZeroU32),
+    /// `USEATTR`: the mailbox cannot be made for that (RFC 6154).
+    UseAttr,
     /// Anything else.
     Other {
         /// The first word, as sent.
@@ -242,6 +244,7 @@ impl Code {
             Self::Unavailable => "UNAVAILABLE",
             Self::UnknownCte => "UNKNOWN-CTE",
             Self::Unseen(_) => "UNSEEN",
+            Self::UseAttr => "USEATTR",
             Self::Other { name, .. } => name,
         }
     }
@@ -296,6 +299,7 @@ impl Code {
             b"UNAVAILABLE" => Self::Unavailable,
             b"UNKNOWN-CTE" => Self::UnknownCte,
             b"UNSEEN" => Self::Unseen(number()?),
+            b"USEATTR" => Self::UseAttr,
             _ => return None,
         })
     }

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::{Attribute, Role};
-use crate::imap::MailboxName;
+use crate::imap::command::acl::Rights;
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::types::Flags;
+use crate::imap::{MailboxName, MailboxStatus};
 
 /// The mailboxes that [`list`](crate::ImapClient::list) has found, in the order of the server.
 #[derive(Debug, Clone, Default)]
@@ -68,6 +69,11 @@ impl Mailboxes {
         self.unread
     }
 
+    /// The rows, to add to them what was told besides.
+    pub(super) fn rows_mut(&mut self) -> &mut [ListedMailbox] {
+        &mut self.found
+    }
+
     /// Takes what follows `* LIST`.
     pub(super) fn take(&mut self, rest: &[u8], utf8: bool) -> Parsed<()> {
         let read = ListedMailbox::parse(rest, utf8);
@@ -105,10 +111,12 @@ impl IntoIterator for Mailboxes {
 /// One mailbox of a list.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ListedMailbox {
-    name: MailboxName,
+    pub(super) name: MailboxName,
     delimiter: Option<char>,
     attributes: Vec<Attribute>,
     extended: Vec<u8>,
+    pub(super) status: Option<MailboxStatus>,
+    pub(super) rights: Option<Rights>,
 }
 
 impl ListedMailbox {
@@ -160,6 +168,29 @@ impl ListedMailbox {
         &self.extended
     }
 
+    /// The strings of the extended item of this name; none if there is no such item.
+    pub(super) fn extended_item(&self, wanted: &str) -> Vec<Vec<u8>> {
+        /// No item has more; each takes more room than its text.
+        const MOST: usize = 100;
+        let mut items = Cursor::new(&self.extended);
+        items.eat(b'(');
+        loop {
+            items.spaces();
+            let Ok(name) = items.astring() else { return Vec::new() };
+            items.spaces();
+            let Ok(value) = items.value() else { return Vec::new() };
+            if name.eq_ignore_ascii_case(wanted) {
+                let mut list = Cursor::new(value);
+                list.eat(b'(');
+                let strings = std::iter::from_fn(|| {
+                    list.spaces();
+                    list.astring().ok()
+                });
+                return strings.take(MOST).map(|text| text.to_bytes().into_owned()).collect();
+            }
+        }
+    }
+
     fn has(&self, attribute: &Attribute) -> bool {
         self.attributes.contains(attribute)
     }
@@ -199,7 +230,7 @@ impl ListedMailbox {
         cursor.spaces();
         let extended = cursor.rest().trim_ascii_end().to_vec();
         let name = MailboxName::heard(name, utf8);
-        Ok(Self { name, delimiter, attributes, extended })
+        Ok(Self { name, delimiter, attributes, extended, status: None, rights: None })
     }
 }
 

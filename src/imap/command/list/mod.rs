@@ -15,15 +15,26 @@
 //! C: A2 LIST "" "*" RETURN (SPECIAL-USE CHILDREN)
 //! ```
 //!
-//! That form is given up where it brings nothing: strato.de answers it with an empty list
+//! A server that has XLIST and no SPECIAL-USE, as Gmail was before RFC 6154, is asked by that:
+//!
+//! ```text
+//! C: A2 XLIST "" "*"
+//! S: * XLIST (\HasNoChildren \Inbox) "/" Posteingang
+//! S: * XLIST (\HasNoChildren \Spam) "/" "[Gmail]/Spam"
+//! S: A2 OK Success
+//! ```
+//!
+//! Either form is given up where it brings nothing: strato.de answers it with an empty list
 //! (MailKit#1957), and others refuse what they announce.
 
 mod attribute;
 mod found;
+mod query;
 mod role;
 
 pub use attribute::Attribute;
 pub use found::{ListedMailbox, Mailboxes};
+pub use query::ListQuery;
 pub use role::Role;
 
 use bytes::Bytes;
@@ -68,9 +79,13 @@ impl ImapClient {
         let (reference, pattern) = (reference.into(), pattern.into());
         let offered = self.capabilities();
         let extended = offered.has("LIST-EXTENDED") && offered.has("SPECIAL-USE");
+        let form = match offered.has("XLIST") && !offered.has("SPECIAL-USE") {
+            _ if extended => Some(Form::Extended),
+            true => Some(Form::Xlist),
+            false => None,
+        };
         // An empty pattern asks for the delimiter, and has no other form.
-        if extended && !pattern.as_wire().is_empty() {
-            let form = Form::Extended;
+        if let Some(form) = form.filter(|_| !pattern.as_wire().is_empty()) {
             match self.run(List::new(form, reference.clone(), pattern.clone())).await {
                 Ok(found) if !found.is_empty() || found.unread() > 0 => return Ok(found),
                 Err(error) if !is_disliked(&error) => return Err(error),
@@ -107,6 +122,17 @@ enum Form {
     List,
     Extended,
     Subscribed,
+    Xlist,
+}
+
+impl Form {
+    const fn verb(self) -> &'static str {
+        match self {
+            Self::List | Self::Extended => "LIST ",
+            Self::Subscribed => "LSUB ",
+            Self::Xlist => "XLIST ",
+        }
+    }
 }
 
 struct List {
@@ -129,7 +155,7 @@ impl Command for List {
     type Output = Mailboxes;
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
-        line.raw(if self.form == Form::Subscribed { "LSUB " } else { "LIST " });
+        line.raw(self.form.verb());
         line.pattern("the reference", &self.reference)?.raw(" ");
         line.pattern("the pattern", &self.pattern)?;
         if self.form == Form::Extended {
@@ -139,7 +165,7 @@ impl Command for List {
     }
 
     fn claims(&self) -> Claims {
-        Claims::Data(|response| is_data(response, "LIST") || is_data(response, "LSUB"))
+        Claims::Data(|response| ["LIST", "LSUB", "XLIST"].iter().any(|n| is_data(response, n)))
     }
 
     fn started(&mut self, _: Tag, utf8: bool) {
@@ -224,6 +250,25 @@ mod tests {
         play(list(Form::Extended), script, |played| {
             let found = played.output.unwrap();
             assert_eq!(found.role(Role::Sent).unwrap().name().to_string(), "Sent");
+        });
+    }
+
+    #[test]
+    fn what_xlist_says_counts_as_what_list_says() {
+        let script = r#"
+            S: * PREAUTH [CAPABILITY XLIST X-GM-EXT-1] hi
+            C: A1 XLIST "" "*"
+            S: * XLIST (\HasNoChildren \Inbox) "/" Posteingang
+            S: * XLIST (\HasChildren \Noselect) "/" "[Gmail]"
+            S: * XLIST (\HasNoChildren \AllMail) "/" "[Gmail]/Alle Nachrichten"
+            S: * XLIST (\HasNoChildren \Spam) "/" "[Gmail]/Spam"
+            S: A1 OK Success
+        "#;
+        play(list(Form::Xlist), script, |played| {
+            let found = played.output.unwrap();
+            let of = |role| found.role(role).map(|mailbox| mailbox.name().to_string());
+            assert_eq!(of(Role::All).as_deref(), Some("[Gmail]/Alle Nachrichten"));
+            assert_eq!(of(Role::Junk).as_deref(), Some("[Gmail]/Spam"));
         });
     }
 
