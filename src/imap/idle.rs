@@ -168,9 +168,7 @@ impl Idle<'_> {
     /// One step of the state picture above.
     async fn turn(&mut self) -> Result<(), Error> {
         match self.round {
-            Round::Rest
-                if self.polls || !self.mailbox.session.core().capabilities().has("IDLE") =>
-            {
+            Round::Rest if self.polls || !self.mailbox.session.core().may_idle() => {
                 self.round = Round::Polling(self.send(&Poll).await?);
             }
             Round::Rest => self.round = Round::Idling(self.send(&WireIdle).await?),

@@ -220,7 +220,8 @@ async fn a_list_tells_what_is_asked_for_in_one_round_trip() {
 
     let query = ListQuery::new("%").subscribed().recursive_match();
     let found = imap.list_query(query).await.expect("LIST");
-    assert_eq!(found.get("Top").expect("for what is below it").child_info(), ["SUBSCRIBED"]);
+    let top = found.get("Top").unwrap_or_else(|| panic!("{found:?}"));
+    assert_eq!(top.child_info(), ["SUBSCRIBED"]);
     let query = ListQuery::new("*").special_use().with_special_use();
     let found = imap.list_query(query).await.expect("LIST");
     assert!(found.role(Role::Sent).is_some() && found.get("Top").is_none());

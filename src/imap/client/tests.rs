@@ -6,6 +6,7 @@ mod idle;
 mod lists;
 mod pages;
 mod parts;
+mod rev2;
 mod saved;
 mod synchronise;
 mod upload;

@@ -415,15 +415,25 @@ impl Core {
 
     /// Whether the server speaks UTF-8, in names, too (RFC 6855, RFC 9051 appendix E).
     pub(crate) fn takes_utf8(&self) -> bool {
-        self.enabled.has("UTF8=ACCEPT") || self.enabled.has("IMAP4rev2")
+        self.enabled.has("UTF8=ACCEPT") || self.speaks_rev2()
     }
 
     /// Whether a search may say what it wants to be told (RFC 4731; RFC 9051 has it built in).
     pub(crate) fn searches_extended(&self) -> bool {
+        self.capabilities.has("ESEARCH") || self.speaks_rev2()
+    }
+
+    /// Whether the server tells of changes while nothing is asked (RFC 2177; RFC 9051 has it built
+    /// in).
+    pub(crate) fn may_idle(&self) -> bool {
+        self.capabilities.has("IDLE") || self.speaks_rev2()
+    }
+
+    /// Whether the server speaks IMAP4rev2: it was told to, or knows nothing else. One that offers
+    /// both speaks IMAP4rev1 until it is told (RFC 9051 appendix A).
+    pub(crate) fn speaks_rev2(&self) -> bool {
         let offered = &self.capabilities;
-        offered.has("ESEARCH")
-            || self.enabled.has("IMAP4rev2")
-            || offered.has("IMAP4rev2") && !offered.has("IMAP4rev1")
+        self.enabled.has("IMAP4rev2") || offered.has("IMAP4rev2") && !offered.has("IMAP4rev1")
     }
 
     pub(crate) const fn selected(&self) -> Option<&Selected> {

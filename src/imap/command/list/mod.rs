@@ -78,7 +78,8 @@ impl ImapClient {
     ) -> Result<Mailboxes, Error> {
         let (reference, pattern) = (reference.into(), pattern.into());
         let offered = self.capabilities();
-        let extended = offered.has("LIST-EXTENDED") && offered.has("SPECIAL-USE");
+        let rev2 = self.mailbox.session.core().speaks_rev2();
+        let extended = rev2 || offered.has("LIST-EXTENDED") && offered.has("SPECIAL-USE");
         let form = match offered.has("XLIST") && !offered.has("SPECIAL-USE") {
             _ if extended => Some(Form::Extended),
             true => Some(Form::Xlist),
@@ -96,7 +97,8 @@ impl ImapClient {
     }
 
     /// Which names are [subscribed](Self::subscribe) to. There need be no mailbox of such a name.
-    /// Reference and pattern are as for [`list`](Self::list).
+    /// Reference and pattern are as for [`list`](Self::list). IMAP4rev2 has no LSUB; its
+    /// `LIST (SUBSCRIBED)` does the same.
     ///
     /// # Errors
     /// [`Error::Refused`] if the server does not keep such a list.
@@ -108,7 +110,11 @@ impl ImapClient {
         reference: impl Into<MailboxName>,
         pattern: impl Into<MailboxName>,
     ) -> Result<Mailboxes, Error> {
-        self.run(List::new(Form::Subscribed, reference.into(), pattern.into())).await
+        let form = match self.mailbox.session.core().speaks_rev2() {
+            true => Form::SubscribedOnly,
+            false => Form::Subscribed,
+        };
+        self.run(List::new(form, reference.into(), pattern.into())).await
     }
 }
 
@@ -122,6 +128,8 @@ enum Form {
     List,
     Extended,
     Subscribed,
+    /// By selection, where there is no LSUB.
+    SubscribedOnly,
     Xlist,
 }
 
@@ -130,6 +138,7 @@ impl Form {
         match self {
             Self::List | Self::Extended => "LIST ",
             Self::Subscribed => "LSUB ",
+            Self::SubscribedOnly => "LIST (SUBSCRIBED) ",
             Self::Xlist => "XLIST ",
         }
     }

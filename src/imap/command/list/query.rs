@@ -193,7 +193,7 @@ impl ImapClient {
     /// # Cancel safety
     /// See [`ImapClient`].
     pub async fn list_query(&mut self, mut query: ListQuery) -> Result<Mailboxes, Error> {
-        let rev2 = self.enabled().has("IMAP4rev2");
+        let rev2 = self.mailbox.session.core().speaks_rev2();
         if rev2 {
             query.needs.retain(|need| *need == LIST_MYRIGHTS);
         }
