@@ -220,9 +220,7 @@ impl ListedMailbox {
             // Exchange leaves names unquoted in which there are spaces, tabs and other control
             // characters (MailKit#945).
             Some(_) if !cursor.at_end() => {
-                let line = cursor.rest();
-                let end = memchr::memmem::find(line, b" (\"").unwrap_or(line.len());
-                let name = cursor.take(end).unwrap_or_default();
+                let name = cursor.take(name_end(cursor.rest())).unwrap_or_default();
                 name.trim_ascii_end().to_vec()
             }
             _ => return Err(Malformed("the name of a mailbox")),
@@ -232,6 +230,20 @@ impl ListedMailbox {
         let name = MailboxName::heard(name, utf8);
         Ok(Self { name, delimiter, attributes, extended, status: None, rights: None })
     }
+}
+
+/// Where a name without quotes ends: before extended items, whose names Dovecot writes without
+/// quotes.
+fn name_end(line: &[u8]) -> usize {
+    const KNOWN: [&[u8]; 2] = [b"CHILDINFO (", b"OLDNAME ("];
+    let begins_items = |at: &usize| {
+        let items = line.get(at + 2..).unwrap_or_default();
+        let named = |name: &&[u8]| {
+            items.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name))
+        };
+        items.first() == Some(&b'"') || KNOWN.iter().any(named)
+    };
+    memchr::memmem::find_iter(line, b" (").find(begins_items).unwrap_or(line.len())
 }
 
 /// The list of attributes. home.pl ends it with a lone backslash (Mailspring#967).

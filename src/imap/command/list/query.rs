@@ -333,6 +333,7 @@ mod tests {
             C: A1 LIST (RECURSIVEMATCH SUBSCRIBED) "" "*2"
             S: * LIST () "/" "foo2" ("CHILDINFO" ("SUBSCRIBED"))
             S: * LIST (\Subscribed) "/" "foo2/bar2"
+            S: * LIST () "/" Top (CHILDINFO ("SUBSCRIBED"))
             S: * LIST (\NonExistent) "/" "qux2" (X-A ("b" (c)) CHILDINFO ("SUBSCRIBED" SPECIAL-USE))
             S: A1 OK done
         "#;
@@ -340,6 +341,8 @@ mod tests {
         play(list(query), script, |played| {
             let found = played.output.unwrap();
             assert_eq!(found.get("foo2").unwrap().child_info(), ["SUBSCRIBED"]);
+            // As Dovecot writes it.
+            assert_eq!(found.get("Top").unwrap().child_info(), ["SUBSCRIBED"]);
             assert_eq!(found.get("qux2").unwrap().child_info(), ["SUBSCRIBED", "SPECIAL-USE"]);
             let bar = found.get("foo2/bar2").unwrap();
             assert!(
