@@ -213,6 +213,11 @@ async fn in_mailbox(
             idle.done().await?;
             told.join(" | ")
         }
+        "label" => {
+            let change = StoreFlags::add_gmail_labels(&call.arguments[1..]);
+            let changed = selected.uid_store(uids(), change).await?;
+            changed.iter().map(describe).collect::<Vec<_>>().join(" | ")
+        }
         "uid_store" => {
             let flags = call.arguments[2..].iter().map(|flag| Flag::from(flag.as_str()));
             let change = match call.argument(1) {
@@ -320,6 +325,7 @@ fn search(words: &[String]) -> Search {
     words.iter().fold(Search::all(), |search, word| match word.split_once('=') {
         Some(("from", text)) => search.from(text),
         Some(("subject", text)) => search.subject(text),
+        Some(("gmail", words)) => search.gmail_raw(words),
         Some(("since", text)) => {
             let mut numbers = text.split('-').map(|number| number.parse::<u16>().expect("a date"));
             let mut next = || numbers.next().expect("a date");
@@ -380,6 +386,7 @@ fn items(words: &[String]) -> FetchItems {
         "rfc822" => items.rfc822(),
         "header" => items.header(),
         "structure" => items.body_structure(),
+        "gmail" => items.gmail_message_id().gmail_thread_id().gmail_labels(),
         "first_ten" => items.section(Section::full().partial(0, 10)),
         word => panic!("no item `{word}`"),
     })
@@ -406,6 +413,12 @@ fn describe(message: &Message) -> String {
     }
     told.extend(message.internal_date().map(|date| format!("date={date}")));
     told.extend(message.size().map(|size| format!("size={size}")));
+    told.extend(message.gmail_message_id().map(|id| format!("id={id:x}")));
+    told.extend(message.gmail_thread_id().map(|id| format!("thread={id}")));
+    told.extend(message.gmail_labels().map(|labels| {
+        let labels: Vec<_> = labels.iter().map(ToString::to_string).collect();
+        format!("labels={}", labels.join(","))
+    }));
     told.extend(message.envelope().map(|envelope| {
         let subject = envelope.subject().map(|s| s.to_str_lossy().into_owned());
         let from: Vec<_> = envelope.from().iter().filter_map(|a| a.to_addr_spec()).collect();
