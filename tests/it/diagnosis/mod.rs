@@ -269,6 +269,7 @@ async fn each_failure_is_traced_to_its_cause_by_way_of_the_public_api() {
 /// The causes that are never the first one in what is played, and why. The unit tests of the rules
 /// have them all.
 const NOT_PLAYED: &[(Cause, &str)] = &[
+    (Cause::InsufficientScope, "said by servers of the standard's mechanism"),
     (Cause::OneLineLogin, "this crate logs in by two lines where one is refused"),
     (Cause::PermissionNotYetInForce, "nothing tells it from a permission that is missing"),
     (Cause::NoMailbox, "the same"),
