@@ -11,7 +11,7 @@ use crate::diagnosis::Protocol;
 const PERSONAL_TENANT: &str = "9188040D-6C67-4C5B-B112-36A304B66DAD";
 
 fn token(protocol: Protocol, what: &'static str, jwt: Jwt, cause: Cause, who: Who) -> Case {
-    Case::new(Service::ExchangeOnline, protocol, what, Trouble::Token(jwt), cause, who)
+    Case::new(Service::ExchangeOnline, protocol, what, Trouble::Token(jwt.into()), cause, who)
 }
 
 fn fault(protocol: Protocol, what: &'static str, fault: Fault, cause: Cause, who: Who) -> Case {

@@ -44,13 +44,13 @@ pub(super) fn cases() -> Vec<Case> {
         fault("an expired token", Fault::HveTokenExpired, Cause::TokenExpired, Developer),
         at(
             "no `Mail.Send`",
-            Trouble::Token(user().scopes(["SMTP.Send"])),
+            Trouble::Token(user().scopes(["SMTP.Send"]).into()),
             Cause::MissingScope,
             Developer,
         ),
         at(
             "an application without `Mail.Send`",
-            Trouble::Token(application().roles(["SMTP.SendAsApp"])),
+            Trouble::Token(application().roles(["SMTP.SendAsApp"]).into()),
             Cause::MissingRole,
             Administrator,
         ),

@@ -47,7 +47,7 @@ enum Trouble {
     /// The server's doing; the token is the user's own and good.
     Fault(Fault),
     /// The token.
-    Token(Jwt),
+    Token(Box<Jwt>),
     /// The token of an application that Exchange knows, and that nobody let into the mailbox.
     RegisteredApplication,
     /// The server's doing; the token is that of an application that may do everything.
@@ -117,7 +117,7 @@ impl Case {
                 (token.clone(), Auth::xoauth2(ME, StaticToken::new(token)))
             }
             Trouble::Token(jwt) => {
-                let token = server.issue_jwt(jwt.clone());
+                let token = server.issue_jwt((**jwt).clone());
                 (token.clone(), Auth::xoauth2(ME, StaticToken::new(token)))
             }
             Trouble::RegisteredApplication | Trouble::FaultForApplication(_) => {
@@ -269,7 +269,7 @@ async fn each_failure_is_traced_to_its_cause_by_way_of_the_public_api() {
 /// The causes that are never the first one in what is played, and why. The unit tests of the rules
 /// have them all.
 const NOT_PLAYED: &[(Cause, &str)] = &[
-    (Cause::InsufficientScope, "said by servers of the standard's mechanism"),
+    (Cause::InsufficientScope, "a word of RFC 7628 that none of these services says"),
     (Cause::OneLineLogin, "this crate logs in by two lines where one is refused"),
     (Cause::PermissionNotYetInForce, "nothing tells it from a permission that is missing"),
     (Cause::NoMailbox, "the same"),

@@ -56,8 +56,13 @@ fn row(what: &str, met: &Met) -> String {
     format!("| {what} | {} | {cause} ({sure}; {who}) | {commands} |\n", code(&met.bare))
 }
 
-/// As code within a table.
+/// As code within a table, without what time it was.
 fn code(text: &str) -> String {
-    let line = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let word = |word: &str| {
+        let digits = word.trim_matches(|c: char| !c.is_ascii_digit());
+        let is_time = digits.len() >= 9 && digits.bytes().all(|octet| octet.is_ascii_digit());
+        if is_time { word.replace(digits, "…") } else { word.to_owned() }
+    };
+    let line = text.split_whitespace().map(word).collect::<Vec<_>>().join(" ");
     format!("`{}`", line.replace('`', "'").replace('|', "\\|"))
 }
