@@ -138,11 +138,10 @@ impl Session {
         // the last: of what is too long the server must not have a beginning that looks whole.
         let (mut read, mut last) = (0, Bytes::new());
         loop {
-            let step = match self.core().wanted() {
-                None => Some(self.step(stage).await?),
-                Some(_) => self.drain(stage).await?,
-            };
-            let step = match (step, messages.front_mut()) {
+            // What stands before a message may be too long to be written at once.
+            let step = self.drain(stage).await?;
+            let is_wanted = self.core().wanted().is_some();
+            let step = match (step, messages.front_mut().filter(|_| is_wanted)) {
                 (None, None) => self.step(stage).await?,
                 (None, Some(message)) => {
                     match self.listen_and_read(message, &mut buffer, stage).await? {

@@ -83,10 +83,8 @@ impl Core {
             self.pieces.pop_front();
             self.turn = self.turn.wrapping_add(1);
             self.pump();
-            return Ok(match self.pieces.front() {
-                Some((_, Piece::Upload(_))) => Some(Step::Invited),
-                _ => None,
-            });
+            let is_upload = |(_, piece): &(Tag, Piece)| matches!(piece, Piece::Upload(_));
+            return Ok(self.pieces.iter().any(is_upload).then_some(Step::Invited));
         }
         let running = self.queue.iter().any(|pending| pending.effect == Effect::Authenticate);
         let Some(session) =

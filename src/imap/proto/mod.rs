@@ -91,7 +91,8 @@ pub(crate) enum Step {
     Parts { tag: Tag },
     /// While the mailbox is watched: something was said that [`Core::take_event`] gives.
     Told,
-    /// The octets of a message may be handed in: see [`Core::wanted`].
+    /// The octets of a message may be handed in, once what stands before them is written: see
+    /// [`Core::wanted`].
     Invited,
     /// The tagged answer.
     Done { tag: Tag, reply: Reply },

@@ -5,9 +5,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use tokio::time::timeout;
 
 use super::*;
-use crate::imap::Upload;
+use crate::imap::{CatenatePart, Upload};
 
 fn message(octets: usize) -> Vec<u8> {
     (0..octets).map(|n| b'a' + (n % 26) as u8).collect()
@@ -44,6 +45,38 @@ async fn taking(
             far.write_all(b"A1 OK [APPENDUID 1 7] done\r\n").await.unwrap();
         }
         (line.trim_end().to_owned(), heard)
+    });
+    let settings = Settings::new(Endpoint::imap("mail.example"));
+    let mut session = Session::new(Box::new(near), &settings, true);
+    session.core_mut().expect_greeting();
+    session.step(crate::Stage::Greeting).await.unwrap();
+    (ImapClient::new(session), server)
+}
+
+/// A server that takes one command, and the octets of the literals in it.
+async fn reading(capabilities: &str) -> (ImapClient, JoinHandle<Vec<Vec<u8>>>) {
+    let (near, mut far) = duplex(1000);
+    let greeting = format!("* PREAUTH [CAPABILITY {capabilities}] hi\r\n");
+    let server = tokio::spawn(async move {
+        far.write_all(greeting.as_bytes()).await.unwrap();
+        let mut literals = Vec::new();
+        loop {
+            let mut line = Vec::new();
+            while !line.ends_with(b"\r\n") {
+                line.push(far.read_u8().await.unwrap());
+            }
+            let line = String::from_utf8(line).unwrap();
+            let announced = line.trim_end().strip_suffix('}').and_then(|l| l.rsplit_once('{'));
+            let Some((_, octets)) = announced else { break };
+            if !octets.ends_with('+') {
+                far.write_all(b"+ go\r\n").await.unwrap();
+            }
+            let mut literal = vec![0; octets.trim_end_matches('+').parse().unwrap()];
+            far.read_exact(&mut literal).await.unwrap();
+            literals.push(literal);
+        }
+        far.write_all(b"A1 OK done\r\n").await.unwrap();
+        literals
     });
     let settings = Settings::new(Endpoint::imap("mail.example"));
     let mut session = Session::new(Box::new(near), &settings, true);
@@ -212,4 +245,45 @@ async fn an_upload_dropped_while_octets_are_to_come_costs_the_connection() {
     assert!(matches!(error, Error::Net { source: net::Error::Abandoned, .. }), "{error}");
     drop(client);
     assert!(server.await.unwrap().1.len() <= 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_of_any_size_follow_each_other_in_one_command() {
+    const CHUNK: usize = 64 * 1024;
+    for literals in ["LITERAL+", "LITERAL-", "IMAP4rev1"] {
+        for sizes in [
+            &[40_000, 40_000, 200_000][..],
+            &[2 * CHUNK, 2 * CHUNK],
+            &[CHUNK, 4096],
+            &[CHUNK, 1, CHUNK, 100_000, 4096, CHUNK],
+        ] {
+            let messages: Vec<_> = sizes.iter().map(|octets| message(*octets)).collect();
+            for kind in 0..3 {
+                let capabilities = format!("{literals} MULTIAPPEND CATENATE");
+                let (mut client, server) = reading(&capabilities).await;
+                let uploads = messages.iter().enumerate().map(|(at, message)| match kind {
+                    0 => Upload::from(message),
+                    // Some go out with the command, others do not.
+                    1 if at % 2 == 1 => Upload::reader(message.as_slice(), message.len() as u64),
+                    1 => Upload::from(message),
+                    _ => {
+                        let whole = Pieces(vec![Ok(Bytes::copy_from_slice(message))]);
+                        Upload::stream(whole, message.len() as u64)
+                    }
+                });
+                let uploads: Vec<_> = uploads.collect();
+                let within = Duration::from_secs(3600);
+                let options = AppendOptions::new();
+                let stored = if kind == 0 {
+                    let parts = uploads.into_iter().map(CatenatePart::text);
+                    timeout(within, client.append_catenated("Sent", parts, options)).await
+                } else {
+                    let all = uploads.into_iter().map(|upload| (upload, options.clone()));
+                    timeout(within, client.append_all("Sent", all)).await
+                };
+                assert!(matches!(stored, Ok(Ok(_))), "{literals} {sizes:?} {kind}: {stored:?}");
+                assert!(server.await.unwrap() == messages, "{literals} {sizes:?} {kind}");
+            }
+        }
+    }
 }
