@@ -189,12 +189,11 @@ impl Content {
         may_be_binary: bool,
     ) -> Result<(), Misuse> {
         self.check(capabilities)?;
-        if self.holds_nul || may_be_binary {
-            line.raw("~");
-        }
-        match &self.short {
-            Some(message) => line.literal(message.clone()),
-            None => line.upload(self.octets),
+        match (&self.short, self.holds_nul || may_be_binary) {
+            (Some(message), false) => line.literal(message.clone()),
+            (Some(message), true) => line.literal8(message.clone()),
+            (None, false) => line.upload(self.octets),
+            (None, true) => line.upload8(self.octets),
         };
         Ok(())
     }
@@ -306,6 +305,7 @@ fn catenated(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imap::Status;
     use crate::imap::command::script::play;
 
     fn append(message: &'static str, options: AppendOptions) -> Append {
@@ -429,7 +429,7 @@ mod tests {
     fn a_header_in_utf_8_has_a_form_of_its_own() {
         // RFC 6855 section 4.
         let script = "
-            S: * PREAUTH [CAPABILITY IMAP4rev1 LITERAL+ UTF8=ACCEPT] hi
+            S: * PREAUTH [CAPABILITY IMAP4rev1 LITERAL+ BINARY UTF8=ACCEPT] hi
             C: A1 APPEND \"Sent Items\" (\\Seen) UTF8 (~{13+}
             C: Subject: \u{e4}
             C: )
@@ -439,6 +439,20 @@ mod tests {
             || append("Subject: \u{e4}\r\n", AppendOptions::new().flags([Flag::Seen]).utf8());
         assert_eq!(message().needs(), [UTF8]);
         play(message, script, |played| assert!(played.output.is_ok()));
+    }
+
+    #[test]
+    fn a_header_in_utf_8_waits_for_a_server_that_does_not_know_such_literals_with_a_plus() {
+        let script = "
+            S: * PREAUTH [CAPABILITY IMAP4rev1 LITERAL+ UTF8=ACCEPT] hi
+            C: A1 APPEND \"Sent Items\" UTF8 (~{22}
+            S: A1 BAD no such literal
+        ";
+        let message = || append("\r\nA2 DELETE \u{e4}rchive\r\n", AppendOptions::new().utf8());
+        play(message, script, |played| {
+            assert!(played.core.takes_commands());
+            assert_eq!(played.refusal().status(), Status::Bad);
+        });
     }
 
     #[test]

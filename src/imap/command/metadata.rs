@@ -277,10 +277,10 @@ impl Command for Set {
             entry(line.raw(separator), name)?.raw(" ");
             match value {
                 None => line.raw("NIL"),
-                // What a quoted string cannot hold; NUL besides wants a literal8.
-                Some(value) if memchr::memchr3(b'\r', b'\n', 0, value).is_some() => {
-                    let nul = memchr::memchr(0, value).is_some();
-                    line.raw(if nul { "~" } else { "" }).literal(value.clone())
+                // What a quoted string cannot hold.
+                Some(value) if memchr::memchr(0, value).is_some() => line.literal8(value.clone()),
+                Some(value) if memchr::memchr2(b'\r', b'\n', value).is_some() => {
+                    line.literal(value.clone())
                 }
                 Some(value) => line.string("value", value)?,
             };
@@ -388,7 +388,7 @@ mod tests {
     #[test]
     fn values_are_written_in_the_form_that_can_carry_them() {
         let script = "
-            S: * PREAUTH [CAPABILITY METADATA LITERAL+] hi
+            S: * PREAUTH [CAPABILITY METADATA LITERAL+ BINARY] hi
             C: A1 SETMETADATA INBOX (/private/comment \"My new comment\" /shared/comment NIL /private/a {4+}
             C: a
             C: b /private/b ~{1+}
@@ -405,6 +405,22 @@ mod tests {
         play(set, script, |played| {
             let expected = Code::Metadata { what: "MAXSIZE".to_owned(), number: Some(3) };
             assert_eq!(played.refusal().code(), Some(&expected));
+        });
+    }
+
+    #[test]
+    fn a_value_with_nul_is_no_command_at_a_server_without_binary() {
+        let script = "
+            S: * PREAUTH [CAPABILITY METADATA LITERAL+] hi
+            C: A1 SETMETADATA INBOX (/private/comment ~{22}
+            S: A1 BAD no such literal
+        ";
+        let value = Bytes::from_static(b"\0\r\nA9 DELETE Archive\r\n");
+        let entries = vec![("/private/comment".to_owned(), Some(value))];
+        let set = || Set { mailbox: "INBOX".into(), entries: entries.clone() };
+        play(set, script, |played| {
+            assert!(played.core.takes_commands());
+            assert_eq!(played.refusal().text(), "no such literal");
         });
     }
 

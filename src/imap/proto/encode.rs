@@ -36,6 +36,18 @@ impl Literals {
         }
     }
 
+    /// The same of literals that may hold NUL. Where BINARY is not offered too, a `+` in their
+    /// announcement is not known, and the octets would be read as commands (RFC 4466 section 6, RFC
+    /// 7888 section 6). The grammar of RFC 9051 has none.
+    pub(crate) fn of_binary(capabilities: &Capabilities) -> Self {
+        let offered = ["LITERAL+", "LITERAL-"].iter().any(|word| capabilities.has(word));
+        if offered && capabilities.has("BINARY") {
+            Self::of(capabilities)
+        } else {
+            Self::Synchronizing
+        }
+    }
+
     const fn waits(self, length: u64) -> bool {
         match self {
             Self::Synchronizing => true,
@@ -64,6 +76,8 @@ pub(crate) enum Piece {
 #[derive(Debug)]
 pub(crate) struct Line {
     literals: Literals,
+    /// Of those that may hold NUL.
+    binary: Literals,
     /// The server takes UTF-8 in quotes, and names in UTF-8 (RFC 6855).
     utf8: bool,
     /// The search of which the server keeps what it has found.
@@ -74,7 +88,20 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) const fn new(literals: Literals) -> Self {
-        Self { literals, utf8: false, saved: Tag::NONE, pieces: Vec::new(), text: Vec::new() }
+        Self {
+            literals,
+            binary: Literals::Synchronizing,
+            utf8: false,
+            saved: Tag::NONE,
+            pieces: Vec::new(),
+            text: Vec::new(),
+        }
+    }
+
+    /// For a server that takes literals that may hold NUL like this.
+    pub(crate) const fn binary(mut self, literals: Literals) -> Self {
+        self.binary = literals;
+        self
     }
 
     /// For a server that has been told `ENABLE UTF8=ACCEPT`.
@@ -109,6 +136,7 @@ impl Line {
     /// Has the literals that follow wait for the server, whatever it takes at once.
     pub(crate) const fn wait_with_literals(&mut self) -> &mut Self {
         self.literals = Literals::Synchronizing;
+        self.binary = Literals::Synchronizing;
         self
     }
 
@@ -216,7 +244,15 @@ impl Line {
 
     /// A message of so many octets that are handed in later, as a literal.
     pub(crate) fn upload(&mut self, octets: u64) -> &mut Self {
-        self.announce(octets);
+        self.announce(octets, self.literals);
+        self.pieces.push(Piece::Upload(octets));
+        self
+    }
+
+    /// The same of a message that may hold NUL, as a literal8 (RFC 3516).
+    pub(crate) fn upload8(&mut self, octets: u64) -> &mut Self {
+        self.raw("~");
+        self.announce(octets, self.binary);
         self.pieces.push(Piece::Upload(octets));
         self
     }
@@ -248,16 +284,24 @@ impl Line {
         self.text.extend_from_slice(&quoted(string));
     }
 
-    /// Octets of any kind, as a literal.
+    /// Octets without NUL, as a literal.
     pub(crate) fn literal(&mut self, octets: Bytes) -> &mut Self {
-        self.announce(octets.len() as u64);
+        self.announce(octets.len() as u64, self.literals);
         self.pieces.push(Piece::Literal(octets));
         self
     }
 
-    /// Announces a literal.
-    fn announce(&mut self, octets: u64) {
-        let waits = self.literals.waits(octets);
+    /// Octets of any kind, as a literal8 (RFC 3516).
+    pub(crate) fn literal8(&mut self, octets: Bytes) -> &mut Self {
+        self.raw("~");
+        self.announce(octets.len() as u64, self.binary);
+        self.pieces.push(Piece::Literal(octets));
+        self
+    }
+
+    /// Announces a literal, to a server that takes such ones like this.
+    fn announce(&mut self, octets: u64, literals: Literals) {
+        let waits = literals.waits(octets);
         let plus = if waits { "" } else { "+" };
         self.raw(format_args!("{{{octets}{plus}}}"));
         self.pieces.push(Piece::Line(std::mem::take(&mut self.text)));
@@ -410,6 +454,21 @@ mod tests {
         assert_eq!(of("IMAP4rev1 LITERAL-"), Literals::Small);
         assert_eq!(of("IMAP4rev2"), Literals::Small);
         assert_eq!(of("IMAP4rev1"), Literals::Synchronizing);
+    }
+
+    #[test]
+    fn a_literal_that_may_hold_nul_waits_unless_binary_is_offered_too() {
+        let of = |words: &str| Literals::of_binary(&Capabilities::from(words));
+        assert_eq!(of("IMAP4rev1 LITERAL+ BINARY"), Literals::Any);
+        assert_eq!(of("IMAP4rev1 LITERAL- BINARY"), Literals::Small);
+        for words in ["LITERAL+", "LITERAL-", "BINARY", "IMAP4rev2", "IMAP4rev2 BINARY"] {
+            assert_eq!(of(words), Literals::Synchronizing, "{words}");
+        }
+        let mut line = Line::new(Literals::Any).binary(Literals::Any);
+        line.literal8(Bytes::from_static(b"\0")).upload8(5);
+        line.wait_with_literals().literal8(Bytes::from_static(b"\0")).upload8(5);
+        let wire = b"~{1+}\r\n\0~{5+}\r\n<5 octets>~{1}\r\n<wait>\0~{5}\r\n<wait><5 octets>\r\n";
+        assert_eq!(flat(&line.finish()), wire);
     }
 
     proptest! {

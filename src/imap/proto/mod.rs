@@ -270,8 +270,10 @@ impl Core {
 
     /// A command to be written and given to [`start`](Self::start).
     pub(crate) fn line(&self) -> Line {
-        let line = Line::new(Literals::of(&self.capabilities)).utf8(self.takes_utf8());
-        line.saved(self.saved)
+        Line::new(Literals::of(&self.capabilities))
+            .binary(Literals::of_binary(&self.capabilities))
+            .utf8(self.takes_utf8())
+            .saved(self.saved)
     }
 
     /// Sends a command.
