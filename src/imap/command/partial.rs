@@ -60,6 +60,11 @@ impl Partial {
         offered.has("PARTIAL") || !self.from_end && offered.has("CONTEXT=SEARCH")
     }
 
+    /// The same of a sorted result: RFC 9394 has no SORT of its own, and RFC 5267 no minus.
+    pub(super) fn is_sorted_by(self, offered: &Capabilities) -> bool {
+        offered.has("CONTEXT=SORT") && (!self.from_end || offered.has("PARTIAL"))
+    }
+
     /// These places of a result, as ranges in their order.
     pub(super) fn of(self, ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
         let length = |(first, last): &(u32, u32)| u64::from(*last) - u64::from(*first) + 1;
@@ -137,6 +142,9 @@ mod tests {
         let told = |partial: Partial, by: &str| partial.is_told_by(&Capabilities::from(by));
         assert!(told(start, "CONTEXT=SEARCH") && told(start, "PARTIAL") && told(end, "PARTIAL"));
         assert!(!told(end, "CONTEXT=SEARCH") && !told(start, "ESEARCH"));
+        let sorted = |partial: Partial, by: &str| partial.is_sorted_by(&Capabilities::from(by));
+        assert!(sorted(start, "CONTEXT=SORT") && sorted(end, "CONTEXT=SORT PARTIAL"));
+        assert!(!sorted(end, "CONTEXT=SORT") && !sorted(start, "PARTIAL"));
     }
 
     #[test]

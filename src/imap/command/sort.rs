@@ -218,8 +218,8 @@ impl Mailbox {
     }
 
     /// Of the messages that match, the first or the last in this order, their number, or some or all
-    /// UIDs, as `returns` says. Of servers without `ESORT` all are asked for, and the rest is worked
-    /// out from them.
+    /// UIDs, as `returns` says. Of servers without `ESORT`, or for a page without `CONTEXT=SORT`, all
+    /// are asked for, and the rest is worked out from them.
     ///
     /// # Errors
     /// As for [`uid_sort`](Self::uid_sort).
@@ -245,7 +245,7 @@ impl Mailbox {
         SearchReturn::check(returns)?;
         let offered = self.session.core().capabilities();
         let told = |wanted: &SearchReturn| {
-            offered.has("ESORT") && (wanted.partial().is_none() || offered.has("CONTEXT=SORT"))
+            offered.has("ESORT") && wanted.partial().is_none_or(|page| page.is_sorted_by(offered))
         };
         let written = if returns.iter().all(told) { returns } else { &[] };
         let command = SortCommand::<N>::new(sort, search, written);

@@ -77,12 +77,20 @@ async fn a_page_of_a_sorted_result_is_told_by_the_server_or_cut_out_of_all() {
         S: * SORT 20 9 7 11 4
         S: A2 OK done
     ";
-    let (mut client, server) = client_of("IMAP4rev1 SORT ESORT", script).await;
-    let inbox = client.select("INBOX").await.unwrap();
-    let sorted = inbox.uid_sort_returning(newest(), Search::all(), page()).await.unwrap();
-    assert_eq!((sorted.count(), uids(&sorted)), (5, vec![9, 7]));
-    drop(client);
-    server.await.unwrap();
+    // RFC 5267 counts from the start only.
+    let from_end = [SearchReturn::Partial(Partial::from_end(3..=4)), SearchReturn::Count];
+    for (capabilities, returns) in [
+        ("IMAP4rev1 SORT ESORT", page()),
+        ("IMAP4rev1 SORT ESORT PARTIAL", page()),
+        ("IMAP4rev1 SORT ESORT CONTEXT=SORT", from_end),
+    ] {
+        let (mut client, server) = client_of(capabilities, script).await;
+        let inbox = client.select("INBOX").await.unwrap();
+        let sorted = inbox.uid_sort_returning(newest(), Search::all(), returns).await.unwrap();
+        assert_eq!((sorted.count(), uids(&sorted)), (5, vec![9, 7]));
+        drop(client);
+        server.await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
