@@ -148,6 +148,16 @@ impl Quotas {
     pub const fn unread(&self) -> usize {
         self.unread
     }
+
+    /// Takes one more quota.
+    fn take(&mut self, rest: &[u8]) -> Parsed<()> {
+        if self.quotas.len() == MOST {
+            return Err(Malformed("at most 1,000 quotas"));
+        }
+        let held: usize = self.quotas.iter().map(|quota| quota.usages.len()).sum();
+        self.quotas.push(quota(rest, MOST - held)?);
+        Ok(())
+    }
 }
 
 impl<'a> IntoIterator for &'a Quotas {
@@ -274,7 +284,7 @@ impl Command for GetQuota {
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         let Response::Data { name, rest } = response else { return Ok(()) };
         let read = match name.eq_ignore_ascii_case(b"QUOTA") {
-            true => quota(rest).map(|quota| self.told.quotas.push(quota)),
+            true => self.told.take(rest),
             false => roots(rest).map(|roots| self.told.roots = roots),
         };
         self.told.unread += usize::from(read.is_err());
@@ -286,11 +296,16 @@ impl Command for GetQuota {
     }
 }
 
-/// No server has more of a kind; each takes more room than its text.
+/// No answer has more of a kind; each takes more room than its text.
 const MOST: usize = 1000;
 
-/// A root and a list of resources, what there is of them and may be.
-fn quota(rest: &[u8]) -> Parsed<Quota> {
+/// A root and a list of resources, what there is of them and may be. `room`: how many at most.
+fn quota(rest: &[u8], room: usize) -> Parsed<Quota> {
+    /// The names are kept, and may be as long as the line.
+    const LONGEST: usize = 64 * 1024;
+    if rest.len() > LONGEST {
+        return Err(Malformed("at most 64 KiB of a quota"));
+    }
     let mut cursor = Cursor::new(rest);
     let root = cursor.astring()?.to_bytes().into_owned();
     cursor.spaces();
@@ -301,7 +316,7 @@ fn quota(rest: &[u8]) -> Parsed<Quota> {
         if cursor.eat(b')') {
             return Ok(Quota { root, usages });
         }
-        if usages.len() == MOST {
+        if usages.len() == room {
             return Err(Malformed("at most 1,000 resources"));
         }
         let resource = QuotaResource::parse(cursor.atom()?);
@@ -411,9 +426,33 @@ mod tests {
 
     #[test]
     fn a_list_without_bounds_is_no_quota() {
-        assert!(quota(format!("a ({})", "STORAGE 1 2 ".repeat(1001)).as_bytes()).is_err());
+        let long = |count| format!("a ({})", "STORAGE 1 2 ".repeat(count));
+        assert!(quota(long(1000).as_bytes(), MOST).is_ok());
+        assert!(quota(long(1001).as_bytes(), MOST).is_err());
+        assert!(quota(format!("{} ()", "a".repeat(1 << 16)).as_bytes(), MOST).is_err());
         assert!(roots(format!("INBOX{}", " a".repeat(1001)).as_bytes()).is_err());
         assert_eq!(roots(b"comp.mail.mime").unwrap(), [b""; 0]);
-        assert!(quota(b"a").is_err() && quota(b"").is_err());
+        assert!(quota(b"a", MOST).is_err() && quota(b"", MOST).is_err());
+    }
+
+    #[test]
+    fn many_quotas_are_bounded_as_one_long_one_is() {
+        for (line, kept) in [("a ()", 1000), ("a (STORAGE 1 2 MESSAGE 3 4)", 500)] {
+            let script = format!(
+                "
+                S: * PREAUTH [CAPABILITY QUOTA] hi
+                C: A1 GETQUOTAROOT INBOX
+                {}
+                S: A1 OK done
+                ",
+                format!("S: * QUOTA {line}\n").repeat(1002),
+            );
+            let ask = || GetQuota::new(Asked::Mailbox("INBOX".into()));
+            play(ask, &script, |mut played| {
+                let told = played.output.unwrap();
+                assert_eq!((told.iter().count(), told.unread()), (kept, 1002 - kept), "{line}");
+                assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })));
+            });
+        }
     }
 }
