@@ -140,7 +140,7 @@ async fn a_mailbox_is_lent_to_somebody_else() {
     let mut imap = owner.imap().await;
     imap.create("Lent").await.expect("CREATE");
     imap.append("Lent", message("lent"), AppendOptions::new()).await.expect("APPEND");
-    assert!(imap.my_rights("Lent").await.expect("MYRIGHTS").has(Right::ADMINISTER));
+    assert!(imap.my_rights("Lent").await.expect("MYRIGHTS").expect("told").has(Right::ADMINISTER));
     let reading = [Right::LOOKUP, Right::READ, Right::INSERT];
     imap.set_acl("Lent", &other.mailbox, SetRights::replace(reading)).await.expect("SETACL");
     let more = SetRights::add([Right::SEEN]);
@@ -148,19 +148,22 @@ async fn a_mailbox_is_lent_to_somebody_else() {
     let less = SetRights::remove([Right::INSERT]);
     imap.set_acl("Lent", &other.mailbox, less).await.expect("SETACL");
     let expected = Rights::from_iter([Right::LOOKUP, Right::READ, Right::SEEN]);
-    assert_eq!(imap.acl("Lent").await.expect("GETACL").get(&other.mailbox), Some(expected));
+    let list = imap.acl("Lent").await.expect("GETACL").expect("it is told");
+    assert_eq!(list.get(&other.mailbox), Some(expected));
     let listed = imap.list_rights("Lent", &other.mailbox).await.expect("LISTRIGHTS");
+    let listed = listed.expect("it is told");
     assert!(listed.optional().iter().any(|rights| rights.has(Right::EXPUNGE)), "{listed:?}");
 
     let lent = format!("shared/{}/Lent", owner.mailbox);
     let mut borrowed = other.imap().await;
-    assert_eq!(borrowed.my_rights(&*lent).await.expect("MYRIGHTS"), expected);
+    assert_eq!(borrowed.my_rights(&*lent).await.expect("MYRIGHTS"), Some(expected));
     assert_eq!(bodies(&mut borrowed, &lent).await.len(), 1);
     let error = borrowed.acl(&*lent).await.expect_err("only the owner may");
     assert!(matches!(error, Error::Refused { usable: true, .. }), "{error:?}");
 
     imap.delete_acl("Lent", &other.mailbox).await.expect("DELETEACL");
-    assert_eq!(imap.acl("Lent").await.expect("GETACL").get(&other.mailbox), None);
+    let list = imap.acl("Lent").await.expect("GETACL").expect("it is told");
+    assert_eq!(list.get(&other.mailbox), None);
     imap.logout().await.expect("LOGOUT");
     borrowed.logout().await.expect("LOGOUT");
 }

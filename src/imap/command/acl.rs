@@ -207,20 +207,25 @@ impl ListedRights {
 }
 
 impl ImapClient {
-    /// What this user may do in a mailbox.
+    /// What this user may do in a mailbox; `None` if the server says OK and tells nothing that can be
+    /// read. What cannot is among the events, as
+    /// [`Event::Unparsed`](crate::imap::Event::Unparsed).
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the server does not offer `ACL`; [`Error::Refused`] if there is no
-    /// such mailbox. An answer that cannot be read is among the events, and there are no rights then.
+    /// such mailbox.
     ///
     /// # Cancel safety
     /// See [`ImapClient`].
-    pub async fn my_rights(&mut self, mailbox: impl Into<MailboxName>) -> Result<Rights, Error> {
-        let asked = Ask::new("MYRIGHTS", mailbox.into(), None);
-        Ok(self.run(asked).await?.rights.required)
+    pub async fn my_rights(
+        &mut self,
+        mailbox: impl Into<MailboxName>,
+    ) -> Result<Option<Rights>, Error> {
+        let told = self.run(Ask::new("MYRIGHTS", mailbox.into(), None)).await?;
+        Ok(told.rights.map(|rights| rights.required))
     }
 
-    /// Who may do what in a mailbox.
+    /// Who may do what in a mailbox; `None` as for [`my_rights`](Self::my_rights).
     ///
     /// # Errors
     /// As for [`my_rights`](Self::my_rights), and if this user may not
@@ -228,11 +233,14 @@ impl ImapClient {
     ///
     /// # Cancel safety
     /// See [`ImapClient`].
-    pub async fn acl(&mut self, mailbox: impl Into<MailboxName>) -> Result<AccessList, Error> {
+    pub async fn acl(
+        &mut self,
+        mailbox: impl Into<MailboxName>,
+    ) -> Result<Option<AccessList>, Error> {
         Ok(self.run(Ask::new("GETACL", mailbox.into(), None)).await?.list)
     }
 
-    /// What somebody can be given in a mailbox.
+    /// What somebody can be given in a mailbox; `None` as for [`my_rights`](Self::my_rights).
     ///
     /// # Errors
     /// As for [`acl`](Self::acl).
@@ -243,7 +251,7 @@ impl ImapClient {
         &mut self,
         mailbox: impl Into<MailboxName>,
         identifier: &str,
-    ) -> Result<ListedRights, Error> {
+    ) -> Result<Option<ListedRights>, Error> {
         let asked = Ask::new("LISTRIGHTS", mailbox.into(), Some(identifier.to_owned()));
         Ok(self.run(asked).await?.rights)
     }
@@ -292,10 +300,11 @@ struct Ask {
     told: Told,
 }
 
+/// That nobody may do anything is not what an answer means that is missing or cannot be read.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Told {
-    list: AccessList,
-    rights: ListedRights,
+    list: Option<AccessList>,
+    rights: Option<ListedRights>,
 }
 
 impl Ask {
@@ -348,7 +357,7 @@ impl Command for Ask {
                     }
                     entries.push((who, Rights::parse(&strings.next()?)?));
                 }
-                self.told.list = AccessList { entries };
+                self.told.list = Some(AccessList { entries });
             }
             "LISTRIGHTS" => {
                 strings.next()?;
@@ -360,9 +369,12 @@ impl Command for Ask {
                     }
                     optional.push(Rights::parse(&rights)?);
                 }
-                self.told.rights = ListedRights { required, optional };
+                self.told.rights = Some(ListedRights { required, optional });
             }
-            _ => self.told.rights.required = Rights::parse(&strings.next()?)?,
+            _ => {
+                let (_, required) = my_rights(rest)?;
+                self.told.rights = Some(ListedRights { required, optional: Vec::new() });
+            }
         }
         Ok(())
     }
@@ -375,7 +387,11 @@ impl Command for Ask {
 /// What follows `* MYRIGHTS`: the name of a mailbox and what this user may do in it.
 pub(super) fn my_rights(rest: &[u8]) -> Parsed<(Vec<u8>, Rights)> {
     let mut strings = Strings(Cursor::new(rest));
-    Ok((strings.next()?, Rights::parse(&strings.next()?)?))
+    let told = (strings.next()?, Rights::parse(&strings.next()?)?);
+    match strings.more()? {
+        None => Ok(told),
+        Some(_) => Err(Malformed("nothing behind the rights")),
+    }
 }
 
 /// Strings parted by spaces.
@@ -388,6 +404,7 @@ impl Strings<'_> {
     }
 
     fn more(&mut self) -> Parsed<Option<Vec<u8>>> {
+        self.0.spaces();
         if self.0.at_end() { Ok(None) } else { self.next().map(Some) }
     }
 }
@@ -416,7 +433,7 @@ mod tests {
             S: A1 OK Getacl complete
         ";
         play(ask("GETACL", "INBOX", None), script, |played| {
-            let list = played.output.unwrap().list;
+            let list = played.output.unwrap().list.unwrap();
             let found: Vec<_> =
                 list.iter().map(|(who, rights)| format!("{who}={rights}")).collect();
             assert_eq!(found, ["Fred=lrswipxtead", "-Fred=wted", "$team=w"]);
@@ -429,7 +446,8 @@ mod tests {
             S: A1 OK Myrights complete
         ";
         play(ask("MYRIGHTS", "INBOX", None), script, |played| {
-            assert_eq!(played.output.unwrap().rights.required, rights("rwiptsldaex"));
+            let listed = played.output.unwrap().rights.unwrap();
+            assert_eq!(listed.required, rights("rwiptsldaex"));
         });
         let script = r#"
             S: * PREAUTH [CAPABILITY ACL] hi
@@ -438,7 +456,7 @@ mod tests {
             S: A1 OK Listrights successful
         "#;
         play(ask("LISTRIGHTS", "archive/imap", Some("anyone")), script, |played| {
-            let listed = played.output.unwrap().rights;
+            let listed = played.output.unwrap().rights.unwrap();
             assert!(listed.required().is_empty());
             assert_eq!(listed.optional().len(), 23);
         });
@@ -449,7 +467,7 @@ mod tests {
             S: A1 OK Listrights completed
         ";
         play(ask("LISTRIGHTS", "~/Mail/saved", Some("smith")), script, |played| {
-            let listed = played.output.unwrap().rights;
+            let listed = played.output.unwrap().rights.unwrap();
             assert_eq!(listed.required(), rights("la"));
             assert_eq!(listed.optional(), [rights("r"), rights("swicdkxte")]);
         });
@@ -490,22 +508,49 @@ mod tests {
     }
 
     #[test]
-    fn rights_that_are_no_letters_are_an_event() {
+    fn rights_that_are_no_letters_are_an_event_and_no_answer() {
         for odd in ["l\0r", "lR", "l\u{e4}", "(lr)", "{3}\r\nl\0r"] {
+            for (verb, who) in [("GETACL", ""), ("MYRIGHTS", ""), ("LISTRIGHTS", "Chris")] {
+                let script = format!(
+                    "
+                    S: * PREAUTH [CAPABILITY ACL] hi
+                    C: A1 {}
+                    S: * {} INBOX {} {}
+                    S: A1 OK done
+                    ",
+                    format!("{verb} INBOX {who}").trim_end(),
+                    verb.trim_start_matches("GET"),
+                    if verb == "MYRIGHTS" { "" } else { "Chris" },
+                    odd.replace("\r\n", "\r\nS: "),
+                );
+                let asked = ask(verb, "INBOX", Some(who).filter(|who| !who.is_empty()));
+                play(asked, &script, |mut played| {
+                    assert_eq!(played.output.unwrap(), Told::default(), "{script}");
+                    let event = played.core.take_event();
+                    assert!(matches!(event, Some(Event::Unparsed { .. })), "{script}");
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_list_is_an_answer_and_none_is_not() {
+        let told = |answer: &str, expected: Option<AccessList>| {
             let script = format!(
                 "
                 S: * PREAUTH [CAPABILITY ACL] hi
                 C: A1 GETACL INBOX
-                S: * ACL INBOX Fred lrs Chris {}
+                {answer}
                 S: A1 OK done
-                ",
-                odd.replace("\r\n", "\r\nS: "),
+                "
             );
-            play(ask("GETACL", "INBOX", None), &script, |mut played| {
-                assert_eq!(played.output.unwrap().list, AccessList::default());
-                assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })), "{odd}");
+            play(ask("GETACL", "INBOX", None), &script, |played| {
+                assert_eq!(played.output.unwrap().list, expected);
             });
-        }
+        };
+        told("S: * ACL INBOX", Some(AccessList::default()));
+        told("S: * ACL INBOX \x20", Some(AccessList::default()));
+        told("", None);
     }
 
     #[test]
