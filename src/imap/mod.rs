@@ -11,40 +11,29 @@
 //! what the server says about one message, and owns the octets it came in. What the server says
 //! unasked is an [`Event`].
 //!
-//! | command | method | where the server lacks it |
-//! |---|---|---|
-//! | CAPABILITY, NOOP, LOGOUT | [`capability`](ImapClient::capability), [`noop`](ImapClient::noop), [`logout`](ImapClient::logout) | |
-//! | AUTHENTICATE | what connects: [`connect_xoauth2`](ImapClient::connect_xoauth2), [`Auth`](crate::Auth) | [`Error::Unsupported`] |
-//! | LOGIN | [`Auth::user_pass`](crate::Auth::user_pass) | with LOGINDISABLED: [`Error::Unsupported`] |
-//! | ID, ENABLE, NAMESPACE | [`id`](ImapClient::id), [`enable`](ImapClient::enable), [`namespace`](ImapClient::namespace) | ENABLE: [`Error::Unsupported`] |
-//! | SELECT, EXAMINE | [`select`](ImapClient::select), [`ensure_selected`](ImapClient::ensure_selected), [`select_if`](ImapClient::select_if), [`examine`](ImapClient::examine) | |
-//! | CLOSE, UNSELECT | [`close`](ImapClient::close), [`unselect`](ImapClient::unselect) | UNSELECT: EXAMINE, then CLOSE |
-//! | LIST, LSUB, STATUS | [`list`](ImapClient::list), [`lsub`](ImapClient::lsub), [`status`](ImapClient::status), [`status_all`](ImapClient::status_all) | roles (SPECIAL-USE): by name |
-//! | CREATE, DELETE, RENAME | [`create`](ImapClient::create), [`delete`](ImapClient::delete), [`rename`](ImapClient::rename) | |
-//! | SUBSCRIBE, UNSUBSCRIBE | [`subscribe`](ImapClient::subscribe), [`unsubscribe`](ImapClient::unsubscribe) | |
-//! | APPEND | [`append`](ImapClient::append) | literals without LITERAL+: one round trip more |
-//! | FETCH | [`uid_fetch`](Mailbox::uid_fetch), [`select_fetch`](ImapClient::select_fetch) | |
-//! | COMPRESS | `compress` (feature `compress`) | [`Error::Unsupported`] |
-//! | IDLE | [`idle`](Mailbox::idle) | NOOP once a minute |
-//! | SEARCH | [`uid_search`](Mailbox::uid_search), [`uid_search_returning`](Mailbox::uid_search_returning), [`search`](Mailbox::search), [`search_returning`](Mailbox::search_returning) | ESEARCH: worked out from all numbers; the charset refused: once more without |
-//! | STORE | [`uid_store`](Mailbox::uid_store), [`store`](Mailbox::store) | |
-//! | COPY, MOVE | [`uid_copy`](Mailbox::uid_copy), [`copy`](Mailbox::copy), [`uid_move`](Mailbox::uid_move), [`move_numbers`](Mailbox::move_numbers) | MOVE: COPY, STORE and UID EXPUNGE, if there is UIDPLUS |
-//! | EXPUNGE | [`uid_expunge`](Mailbox::uid_expunge), [`expunge`](Mailbox::expunge) | UID EXPUNGE: [`Error::Unsupported`] |
-//! | any other | [`raw`](ImapClient::raw), which hands out the answer as it came | |
+//! | command | method |
+//! |---|---|
+//! | CAPABILITY, NOOP, LOGOUT | [`capability`](ImapClient::capability), [`noop`](ImapClient::noop), [`logout`](ImapClient::logout) |
+//! | AUTHENTICATE | what connects: [`connect_xoauth2`](ImapClient::connect_xoauth2), [`Auth`](crate::Auth); without a mechanism that the server offers: [`Error::Unsupported`] |
+//! | LOGIN | [`Auth::user_pass`](crate::Auth::user_pass); with LOGINDISABLED: [`Error::Unsupported`] |
+//! | ID, ENABLE, NAMESPACE | [`id`](ImapClient::id), [`enable`](ImapClient::enable), [`namespace`](ImapClient::namespace) |
+//! | SELECT, EXAMINE | [`select`](ImapClient::select), [`ensure_selected`](ImapClient::ensure_selected), [`select_if`](ImapClient::select_if), [`examine`](ImapClient::examine) |
+//! | CLOSE, UNSELECT | [`close`](ImapClient::close), [`unselect`](ImapClient::unselect) |
+//! | LIST, LSUB, STATUS | [`list`](ImapClient::list), [`lsub`](ImapClient::lsub), [`status`](ImapClient::status), [`status_all`](ImapClient::status_all) |
+//! | CREATE, DELETE, RENAME | [`create`](ImapClient::create), [`delete`](ImapClient::delete), [`rename`](ImapClient::rename) |
+//! | SUBSCRIBE, UNSUBSCRIBE | [`subscribe`](ImapClient::subscribe), [`unsubscribe`](ImapClient::unsubscribe) |
+//! | APPEND | [`append`](ImapClient::append) |
+//! | FETCH | [`uid_fetch`](Mailbox::uid_fetch), [`select_fetch`](ImapClient::select_fetch) |
+//! | COMPRESS | `compress` (feature `compress`) |
+//! | IDLE | [`idle`](Mailbox::idle) |
+//! | SEARCH | [`uid_search`](Mailbox::uid_search), [`uid_search_returning`](Mailbox::uid_search_returning), [`search`](Mailbox::search), [`search_returning`](Mailbox::search_returning); the charset refused: once more without |
+//! | STORE | [`uid_store`](Mailbox::uid_store), [`store`](Mailbox::store) |
+//! | COPY, MOVE | [`uid_copy`](Mailbox::uid_copy), [`copy`](Mailbox::copy), [`uid_move`](Mailbox::uid_move), [`move_numbers`](Mailbox::move_numbers) |
+//! | EXPUNGE | [`uid_expunge`](Mailbox::uid_expunge), [`expunge`](Mailbox::expunge) |
+//! | any other | [`raw`](ImapClient::raw), which hands out the answer as it came |
 //!
-//! | extension | method | where the server lacks it | offered by |
-//! |---|---|---|---|
-//! | CONDSTORE (RFC 7162) | [`SelectOptions::condstore`], [`FetchItems::changed_since`], [`FetchItems::mod_seq`], [`Mailbox::uid_store_unchanged_since`], [`Search::mod_seq`] | [`Error::Unsupported`] | Gmail, iCloud, Fastmail, Dovecot |
-//! | QRESYNC (RFC 7162) | [`ImapClient::resync`], [`FetchItems::vanished`], [`Event::Vanished`] | [`Error::Unsupported`] | Fastmail, Dovecot; iCloud, which does not confirm it |
-//! | STATUS=SIZE (RFC 8438) | [`StatusItem::Size`] | the server refuses it | Dovecot |
-//! | OBJECTID (RFC 8474) | [`FetchItems::email_id`], [`FetchItems::thread_id`], [`Search::email_id`], [`Search::thread_id`], [`Mailbox::mailbox_id`], [`StatusItem::MailboxId`] | [`Error::Unsupported`] | Yahoo, Fastmail |
-//! | SAVEDATE (RFC 8514) | [`FetchItems::save_date`], [`Search::saved_since`] and its like | [`Error::Unsupported`] | Fastmail, Dovecot |
-//! | PREVIEW (RFC 8970) | [`FetchItems::preview`], [`FetchItems::preview_if_ready`] | [`Error::Unsupported`] | Fastmail, Dovecot |
-//! | WITHIN (RFC 5032) | [`Search::younger`], [`Search::older`] | [`Error::Unsupported`] | Fastmail, Dovecot |
-//! | SEARCHRES (RFC 5182) | [`uid_search_saving`](Mailbox::uid_search_saving) | the UIDs are fetched | Dovecot |
-//! | SORT, ESORT, SORT=DISPLAY (RFC 5256, RFC 5267, RFC 5957) | [`uid_sort`](Mailbox::uid_sort), [`sort`](Mailbox::sort), [`uid_sort_returning`](Mailbox::uid_sort_returning) | SORT: [`Error::Unsupported`]; ESORT: worked out from all numbers | iCloud, Fastmail, Dovecot |
-//! | THREAD (RFC 5256) | [`uid_thread`](Mailbox::uid_thread), [`thread`](Mailbox::thread) | [`Error::Unsupported`] | Fastmail, Dovecot |
-//! | PARTIAL (RFC 9394), CONTEXT=SEARCH, CONTEXT=SORT (RFC 5267) | [`SearchReturn::Partial`], [`FetchItems::partial`] | searches: worked out from all numbers; FETCH: [`Error::Unsupported`] | Dovecot for searches |
+//! What the extensions give, and what is done where a server lacks one, is told
+//! [below](#imap-extensions).
 //!
 //! A set of UIDs that is too long for one line goes in several commands whose answers are joined.
 //!
@@ -61,6 +50,8 @@
 //! | `types` | values that outlive a command |
 //! | `proto` | the core: frames, tags, what is in flight, the state of the session; no IO |
 //! | `reply`, `event`, `error` | [`Reply`], [`Event`], [`Error`] |
+//!
+#![doc = include_str!("../../docs/imap-extensions.md")]
 
 mod client;
 mod command;
