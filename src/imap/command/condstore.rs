@@ -104,7 +104,9 @@ impl Mailbox {
     /// # Errors
     /// As for [`uid_store`](Self::uid_store). [`Error::Unsupported`] if the server does not offer
     /// `CONDSTORE`. [`Error::Refused`] with [`Code::Modified`](crate::imap::Code::Modified) if some
-    /// messages are gone and others have changed; the rest was carried out.
+    /// messages are gone and others have changed; the rest was carried out. If a command of several
+    /// fails, the UIDs that those before it have left as they were are found among the events: an
+    /// [`Event::Notice`](crate::imap::Event::Notice) with that code for each of these commands.
     ///
     /// # Cancel safety
     /// As for [`uid_store`](Self::uid_store).
@@ -118,8 +120,9 @@ impl Mailbox {
         let store = |uids| Store::new(Which::Uids(uids), change.clone());
         let stored =
             self.session.run_split(&set.into(), Stage::Command("UID STORE"), store).await?;
-        let Stored { changed, modified } = stored.unwrap_or_default();
-        Ok(ConditionalStore { changed, modified: UidSet::of(modified) })
+        let stored = stored.unwrap_or_default();
+        let modified = UidSet::of(stored.modified());
+        Ok(ConditionalStore { changed: stored.changed, modified })
     }
 
     /// The same by sequence numbers: see
@@ -138,11 +141,12 @@ impl Mailbox {
         change: StoreFlags<'_>,
     ) -> Result<ConditionalStore<SeqSet>, Error> {
         let (numbers, change) = (set.into(), unchanged_since(change, mod_seq));
-        let Stored { changed, modified } = match numbers.is_empty() {
+        let stored = match numbers.is_empty() {
             true => Stored::default(),
             false => self.run(Store::new(Which::Numbers(numbers), change)).await?,
         };
-        Ok(ConditionalStore { changed, modified: SeqSet::of(modified) })
+        let modified = SeqSet::of(stored.modified());
+        Ok(ConditionalStore { changed: stored.changed, modified })
     }
 }
 
@@ -180,10 +184,10 @@ mod tests {
             || store(numbers(), 320_162_338),
             script,
             |played| {
-                let Stored { changed, modified } = played.output.unwrap();
-                assert_eq!(SeqSet::of(modified).to_string(), "7,9");
-                let told: Vec<_> =
-                    changed.iter().map(|m| (m.seq(), m.mod_seq().unwrap())).collect();
+                let stored = played.output.unwrap();
+                assert_eq!(SeqSet::of(stored.modified()).to_string(), "7,9");
+                let told = stored.changed.iter().map(|m| (m.seq(), m.mod_seq().unwrap()));
+                let told: Vec<_> = told.collect();
                 assert_eq!(told, [(7, 320_162_342), (5, 320_162_350), (9, 320_162_349)]);
             },
         );
@@ -205,9 +209,9 @@ mod tests {
             || store(uids(), 0),
             script,
             |played| {
-                let Stored { changed, modified } = played.output.unwrap();
-                assert!(UidSet::of(modified).is_empty());
-                assert_eq!(changed.iter().filter_map(Message::uid).count(), 3);
+                let stored = played.output.unwrap();
+                assert!(UidSet::of(stored.modified()).is_empty());
+                assert_eq!(stored.changed.iter().filter_map(Message::uid).count(), 3);
             },
         );
     }

@@ -128,8 +128,21 @@ impl Mailbox {
 #[derive(Debug, Default)]
 pub(super) struct Stored {
     pub(super) changed: Vec<Message>,
+    /// The answers that name messages which did not pass the test of a modifier.
+    conditional: Vec<Reply>,
+}
+
+impl Stored {
     /// Messages that did not pass the test of a modifier.
-    pub(super) modified: NumberSet,
+    pub(super) fn modified(&self) -> NumberSet {
+        let mut modified = NumberSet::default();
+        for reply in &self.conditional {
+            if let Some(Code::Modified(told)) = reply.code() {
+                modified.add(told.set());
+            }
+        }
+        modified
+    }
 }
 
 pub(super) struct Store<'a> {
@@ -177,15 +190,18 @@ impl Command for Store<'_> {
     }
 
     fn finish(mut self, reply: Reply) -> Stored {
-        if let Some(Code::Modified(modified)) = reply.code() {
-            self.stored.modified.add(modified.set());
+        if let Some(Code::Modified(_)) = reply.code() {
+            self.stored.conditional.push(reply);
         }
         self.stored
     }
 
-    /// What has changed is told as an event.
+    /// What has changed is told by events, and so is what commands before this one have left as it
+    /// was.
     fn failed(self, error: Error, core: &mut Core) -> Error {
-        self.stored.changed.into_iter().for_each(|message| core.keep(Event::Fetch(message)));
+        let Stored { changed, conditional } = self.stored;
+        changed.into_iter().for_each(|message| core.keep(Event::Fetch(message)));
+        conditional.into_iter().for_each(|reply| core.keep(Event::Notice(reply)));
         error
     }
 }

@@ -5,7 +5,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::imap::command::fetch::STAGE;
 use crate::imap::command::noop::Noop;
-use crate::imap::{Message, Search, SearchReturn, SeqSet, StatusItem};
+use crate::imap::{Code, Message, Search, SearchReturn, SeqSet, StatusItem};
 use crate::{Profile, Stage};
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +105,17 @@ async fn what_marks_messages_as_read_is_not_sent_behind_a_select() {
 
 /// A client that writes lines of so many octets at most.
 async fn narrow(octets: usize, script: &str) -> (ImapClient, JoinHandle<()>) {
-    let (stream, server) = scripted(&format!("S: * PREAUTH [CAPABILITY IMAP4rev1] hi\n{script}"));
+    narrow_of("IMAP4rev1", octets, script).await
+}
+
+/// The same at a server of these capabilities.
+async fn narrow_of(
+    capabilities: &str,
+    octets: usize,
+    script: &str,
+) -> (ImapClient, JoinHandle<()>) {
+    let (stream, server) =
+        scripted(&format!("S: * PREAUTH [CAPABILITY {capabilities}] hi\n{script}"));
     let profile = Profile::generic().with_command_line(octets);
     let settings = Settings::new(Endpoint::imap("mail.example").with_profile(profile));
     let mut session = Session::new(Box::new(stream), &settings, true);
@@ -205,6 +215,35 @@ async fn what_changes_messages_goes_out_piece_by_piece_and_stops_at_a_refusal() 
     assert!(inbox.uid_store(uids(1, 5), done()).await.is_err());
     drop(client);
     server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_left_as_it_was_is_not_lost_when_a_later_piece_fails() {
+    let piece = |tag, uids| format!("C: {tag} UID STORE {uids} (UNCHANGEDSINCE 9) +FLAGS ($Done)");
+    for failure in ["S: A4 NO [MODIFIED 9] some are gone", "EOF"] {
+        let script = [
+            "C: A1 SELECT INBOX\nS: A1 OK done".to_owned(),
+            piece("A2", "1,3"),
+            "S: * 1 FETCH (UID 1 MODSEQ (12) FLAGS ($Done))".to_owned(),
+            "S: A2 OK [MODIFIED 3] Conditional STORE failed".to_owned(),
+            piece("A3", "5,7"),
+            "S: A3 OK done".to_owned(),
+            piece("A4", "9"),
+            failure.to_owned(),
+        ];
+        let (mut client, server) = narrow_of("IMAP4rev1 CONDSTORE", 61, &script.join("\n")).await;
+        let inbox = client.select("INBOX").await.unwrap();
+        let done = StoreFlags::add([Flag::from("$Done")]);
+        assert!(inbox.uid_store_unchanged_since(uids(1, 9), 9, done).await.is_err());
+        let Some(Event::Fetch(changed)) = client.take_event() else { panic!() };
+        assert_eq!(changed.uid(), Uid::new(1));
+        let Some(Event::Notice(reply)) = client.take_event() else { panic!() };
+        let Some(Code::Modified(left)) = reply.code() else { panic!("{reply:?}") };
+        assert_eq!(left.uids().to_string(), "3");
+        assert!(client.take_event().is_none());
+        drop(client);
+        server.await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
