@@ -14,6 +14,7 @@ use super::select::Select;
 use crate::imap::flight::Flight;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::{Claims, Effect};
+use crate::imap::session::Session;
 use crate::imap::{Capabilities, Error, ImapClient, Mailbox, MailboxName, Messages, Reply, UidSet};
 use crate::{Misuse, Stage};
 
@@ -49,7 +50,7 @@ impl Mailbox {
         items: FetchItems,
     ) -> Result<Messages<'_>, Error> {
         let uids = set.into();
-        let commands = self.session.split(&uids, |uids| UidFetch { uids, items: items.clone() })?;
+        let commands = fetches(&self.session, &uids, &items)?;
         if commands.is_empty() {
             return Ok(Messages::new(self, Flight::NONE));
         }
@@ -96,10 +97,21 @@ impl ImapClient {
         }
         let (uids, select) = (set.into(), Select::new(name.into()));
         let session = &mut self.mailbox.session;
-        let fetches = session.split(&uids, |uids| UidFetch { uids, items: items.clone() })?;
+        let fetches = fetches(session, &uids, &items)?;
         let flight = session.launch_behind(select, &fetches).await?;
         Ok(Messages::new(&mut self.mailbox, flight))
     }
+}
+
+/// One command, or several if the set is too long for one line.
+fn fetches(session: &Session, uids: &UidSet, items: &FetchItems) -> Result<Vec<UidFetch>, Error> {
+    let commands = session.split(uids, |uids| UidFetch { uids, items: items.clone() })?;
+    // RFC 9394 section 3.3: each command has a page of its own.
+    if commands.len() > 1 && items.are_paged() {
+        let why = "the set is too long for a page of it".to_owned();
+        return Err(Misuse::Argument { what: "set of UIDs", why }.into());
+    }
+    Ok(commands)
 }
 
 pub(crate) const STAGE: Stage = Stage::Command(UidFetch::NAME);

@@ -211,6 +211,10 @@ impl FetchItems {
         self
     }
 
+    pub(super) fn has_modifier(&self, name: &str) -> bool {
+        self.modifiers.has(name)
+    }
+
     /// What was asked for cannot be sent.
     pub(super) fn refused(mut self, what: &'static str, why: &str) -> Self {
         self.modifiers.refuse(what, why);

@@ -60,6 +60,10 @@ impl Modifiers {
         }
     }
 
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.modifiers.iter().any(|(known, _)| *known == name)
+    }
+
     /// One that cannot be sent as it was asked for.
     pub(crate) fn refuse(&mut self, what: &'static str, why: &str) {
         self.fault.get_or_insert_with(|| Misuse::Argument { what, why: why.to_owned() });

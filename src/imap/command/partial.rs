@@ -18,7 +18,8 @@ use super::modifier::Need;
 use crate::Misuse;
 use crate::imap::{Capabilities, FetchItems};
 
-const PARTIAL: Need = Need::offered(&["PARTIAL"]);
+const NAME: &str = "PARTIAL";
+const PARTIAL: Need = Need::offered(&[NAME]);
 
 /// Some of the messages that were found, by their place among them: the first is 1.
 ///
@@ -101,9 +102,9 @@ impl fmt::Display for Partial {
 
 impl FetchItems {
     /// `PARTIAL`: of the messages that the set names and the mailbox holds, only those at these
-    /// places.
+    /// places. The server counts them command by command, so that a set too long for one line is
+    /// refused as [`Error::Misuse`](crate::imap::Error::Misuse).
     pub fn partial(self, places: Partial) -> Self {
-        const NAME: &str = "PARTIAL";
         match places.check() {
             Ok(()) => {
                 let text = places.to_string();
@@ -112,6 +113,11 @@ impl FetchItems {
             }
             Err(_) => self.refused(NAME, "the first place is 1, and the last no less"),
         }
+    }
+
+    /// Whether only messages at some places of the set are wanted.
+    pub(super) fn are_paged(&self) -> bool {
+        self.has_modifier(NAME)
     }
 }
 

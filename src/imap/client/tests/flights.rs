@@ -5,7 +5,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::imap::command::fetch::STAGE;
 use crate::imap::command::noop::Noop;
-use crate::imap::{Code, Message, Search, SearchReturn, SeqSet, StatusItem};
+use crate::imap::{Code, Message, Partial, Search, SearchReturn, SeqSet, StatusItem};
 use crate::{Profile, Stage};
 
 #[tokio::test(start_paused = true)]
@@ -213,6 +213,28 @@ async fn what_changes_messages_goes_out_piece_by_piece_and_stops_at_a_refusal() 
     let changed = inbox.uid_store(uids(1, 5), done()).await.unwrap();
     assert_eq!(changed.iter().filter_map(Message::uid).map(Uid::get).collect::<Vec<_>>(), [1, 5]);
     assert!(inbox.uid_store(uids(1, 5), done()).await.is_err());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_of_a_set_too_long_for_a_line_is_refused_and_nothing_is_sent() {
+    let script = "
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID FETCH 1,3 (FLAGS) (PARTIAL -1:-2)
+        S: A2 OK done
+    ";
+    let (mut client, server) = narrow_of("IMAP4rev1 PARTIAL", 54, script).await;
+    let page = || Fetch::flags().partial(Partial::from_end(1..=2));
+    let inbox = client.select("INBOX").await.unwrap();
+    let shown = "set of UIDs: the set is too long for a page of it";
+    let error = inbox.uid_fetch(uids(1, 9), page()).await.unwrap_err();
+    assert_eq!((error.to_string().as_str(), error.connection_usable()), (shown, true));
+    assert!(inbox.uid_fetch(uids(1, 3), page()).await.unwrap().collect().await.unwrap().is_empty());
+    let error = client.select_fetch("INBOX", uids(1, 9), page()).await.unwrap_err();
+    assert_eq!(error.to_string(), shown);
+    assert!(client.selected().is_some());
     drop(client);
     server.await.unwrap();
 }
