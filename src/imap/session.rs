@@ -96,6 +96,8 @@ impl Session {
     }
 
     pub(crate) fn start<C: Command>(&mut self, line: Line, command: &C) -> Result<Tag, Error> {
+        // Since it was encoded, the answer to a dropped search may have come.
+        line.check_saved(self.core().saved())?;
         let started = self.core_mut().start(line, command.claims(), command.effect());
         started.map_err(|error| Error::unwritable(C::NAME, error))
     }

@@ -12,7 +12,7 @@ use super::fetch_items::FetchItems;
 use super::modifier::Need;
 use super::select::Select;
 use crate::imap::flight::Flight;
-use crate::imap::proto::encode::Line;
+use crate::imap::proto::encode::{Line, no_longer_kept};
 use crate::imap::proto::{Claims, Effect};
 use crate::imap::session::Session;
 use crate::imap::{Capabilities, Error, ImapClient, Mailbox, MailboxName, Messages, Reply, UidSet};
@@ -80,8 +80,9 @@ impl ImapClient {
     /// # Errors
     /// As for [`select`](Self::select): if the mailbox does not open, nothing is fetched, for then
     /// none is selected. [`Error::Misuse`] for items that mark messages as read: what is asked
-    /// before the mailbox is known to be the right one must not change it. What the server says to
-    /// the fetch comes from [`next`](Messages::next).
+    /// before the mailbox is known to be the right one must not change it; and for what a search
+    /// has left at the server, for that ends with the mailbox. What the server says to the fetch
+    /// comes from [`next`](Messages::next).
     ///
     /// # Cancel safety
     /// As for [`select`](Self::select).
@@ -96,6 +97,10 @@ impl ImapClient {
             return Err(Misuse::Argument { what: "an item to fetch", why }.into());
         }
         let (uids, select) = (set.into(), Select::new(name.into()));
+        // SELECT empties it (RFC 5182 section 2.1).
+        if uids.saved_by() != 0 {
+            return Err(no_longer_kept().into());
+        }
         let session = &mut self.mailbox.session;
         let fetches = fetches(session, &uids, &items)?;
         let flight = session.launch_behind(select, &fetches).await?;

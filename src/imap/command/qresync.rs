@@ -27,7 +27,7 @@ use super::select::{Select, SelectOptions};
 use super::{Command, is_coded, is_data, is_numbered};
 use crate::imap::proto::answer::vanished;
 use crate::imap::proto::decode::{Malformed, Parsed};
-use crate::imap::proto::encode::Line;
+use crate::imap::proto::encode::{Line, no_longer_kept};
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Effect};
 use crate::imap::types::NumberSet;
@@ -125,6 +125,11 @@ impl QResync {
         if self.mod_seq == 0 {
             return refuse("QRESYNC", "0 is no modification sequence");
         }
+        // Opening a mailbox empties it (RFC 5182 section 2.1).
+        let is_saved = |uids: &UidSet| uids.saved_by() != 0;
+        if is_saved(&self.known) || self.sample.as_ref().is_some_and(|(_, uids)| is_saved(uids)) {
+            return Err(no_longer_kept());
+        }
         if self.known.names_the_last() {
             return refuse("the known UIDs", "`*` is none");
         }
@@ -203,7 +208,7 @@ impl ImapClient {
     /// offer `QRESYNC` or does not confirm it, if it was not enabled before another mailbox was
     /// opened, and if it keeps no modification sequences for this mailbox (`NOMODSEQ`): then it is
     /// open, and nothing was told. [`Error::Misuse`] for a modification sequence of 0, and for `*`
-    /// among known numbers.
+    /// and what a search has left at the server among known numbers.
     ///
     /// # Cancel safety
     /// As for [`select`](Self::select); what was told is lost, and the same call brings it again.
@@ -316,6 +321,7 @@ impl Found {
 mod tests {
     use super::*;
     use crate::imap::command::script::play;
+    use crate::imap::proto::Tag;
     use crate::imap::{Event, Uid};
 
     fn known() -> QResync {
@@ -407,9 +413,13 @@ mod tests {
     fn what_means_nothing_is_refused() {
         let numbers = |text: &str| SeqSet::parse(text).unwrap();
         let validity = NonZeroU32::MIN;
+        let mut joined = UidSet::saved(Tag::NONE.next(1));
+        joined.extend(Uid::new(7));
         for bad in [
             QResync::new(validity, 0),
             known().known_uids(UidSet::all()),
+            known().known_uids(UidSet::saved(Tag::NONE.next(1))),
+            known().known_numbers(numbers("1"), joined),
             known().known_numbers(numbers("1:*"), uids("1:2")),
             known().known_numbers(numbers("1:3"), uids("1:2")),
             known().known_numbers(SeqSet::default(), UidSet::default()),

@@ -72,6 +72,12 @@ pub(crate) enum Piece {
     Hold,
 }
 
+/// The server has forgotten what a search has left there, or `$` stands for other messages.
+pub(crate) fn no_longer_kept() -> Misuse {
+    let why = "what it stands for is no longer kept by the server".to_owned();
+    Misuse::Argument { what: "set of UIDs", why }
+}
+
 /// A command in the making. Arguments are separated by the one who writes them.
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -82,6 +88,8 @@ pub(crate) struct Line {
     utf8: bool,
     /// The search of which the server keeps what it has found.
     saved: Tag,
+    /// It names what that search has found.
+    names_saved: bool,
     pieces: Vec<Piece>,
     text: Vec<u8>,
 }
@@ -93,6 +101,7 @@ impl Line {
             binary: Literals::Synchronizing,
             utf8: false,
             saved: Tag::NONE,
+            names_saved: false,
             pieces: Vec::new(),
             text: Vec::new(),
         }
@@ -119,18 +128,22 @@ impl Line {
     /// A set of UIDs. What the server was to keep must be what it keeps: else `$` would name other
     /// messages (RFC 5182).
     pub(crate) fn uids(&mut self, set: &UidSet) -> Result<&mut Self, Misuse> {
-        let refuse = |why: &str| Err(Misuse::Argument { what: "set of UIDs", why: why.to_owned() });
         match set.saved_by() {
             0 => {}
             _ if set.names_others() => {
-                return refuse("what a search has left at the server cannot be joined with others");
+                let why = "what a search has left at the server cannot be joined with others";
+                return Err(Misuse::Argument { what: "set of UIDs", why: why.to_owned() });
             }
-            by if by != self.saved.number() => {
-                return refuse("what it stands for is no longer kept by the server");
-            }
-            _ => {}
+            by if by != self.saved.number() => return Err(no_longer_kept()),
+            _ => self.names_saved = true,
         }
         Ok(self.raw(set))
+    }
+
+    /// Refuses a line that names what a search has found, if that is not the search of which the
+    /// server keeps it by now.
+    pub(crate) fn check_saved(&self, saved: Tag) -> Result<(), Misuse> {
+        if self.names_saved && self.saved != saved { Err(no_longer_kept()) } else { Ok(()) }
     }
 
     /// Has the literals that follow wait for the server, whatever it takes at once.

@@ -276,6 +276,11 @@ impl Core {
             .saved(self.saved)
     }
 
+    /// The search of which the server keeps what it has found.
+    pub(crate) const fn saved(&self) -> Tag {
+        self.saved
+    }
+
     /// Sends a command.
     ///
     /// # Errors

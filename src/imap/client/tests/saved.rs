@@ -1,5 +1,7 @@
 //! Results of searches that the server keeps.
 
+use tokio::time::timeout;
+
 use super::*;
 use crate::imap::{MoveWay, Search};
 
@@ -160,4 +162,63 @@ async fn where_nothing_is_kept_the_uids_are_fetched_and_it_says_so() {
     assert_eq!((saved.is_at_server(), saved.set().to_string().as_str()), (false, "4"));
     drop(client);
     server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_saved_does_not_go_into_another_mailbox() {
+    let (mut client, server) = client_of(
+        KEEPS,
+        "
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID SEARCH RETURN (SAVE) SEEN
+        S: A2 OK done
+        C: A3 UID FETCH $ (FLAGS)
+        S: A3 OK done
+        ",
+    )
+    .await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let saved = inbox.uid_search_saving(seen()).await.unwrap();
+    let error = client.select_fetch("Other", &saved, Fetch::flags()).await.unwrap_err();
+    assert!(matches!(error, Error::Misuse(_)), "{error}");
+    // Nothing was sent, and it is still good where it was found.
+    let inbox = client.selected().unwrap();
+    assert!(inbox.uid_fetch(&saved, Fetch::flags()).await.unwrap().collect().await.is_ok());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_refusal_of_a_dropped_search_is_heeded_before_what_was_saved_is_named() {
+    for in_flight in [false, true] {
+        let (mut client, server) = client_of(
+            KEEPS,
+            "
+            C: A1 SELECT INBOX
+            S: A1 OK done
+            C: A2 UID SEARCH RETURN (SAVE) SEEN
+            S: A2 OK done
+            C: A3 UID SEARCH FLAGGED
+            PAUSE 2
+            S: A3 NO not now
+            C: A4 NOOP
+            S: A4 OK done
+            ",
+        )
+        .await;
+        let inbox = client.select("INBOX").await.unwrap();
+        let saved = inbox.uid_search_saving(seen()).await.unwrap();
+        let search = inbox.uid_search(Search::all().flagged());
+        assert!(timeout(Duration::from_secs(1), search).await.is_err());
+        let error = match in_flight {
+            true => inbox.uid_fetch(&saved, Fetch::flags()).await.unwrap_err(),
+            false => inbox.uid_store(&saved, StoreFlags::add([Flag::Deleted])).await.unwrap_err(),
+        };
+        let shown = "set of UIDs: what it stands for is no longer kept by the server";
+        assert_eq!((error.to_string().as_str(), error.connection_usable()), (shown, true));
+        inbox.noop().await.unwrap();
+        drop(client);
+        server.await.unwrap();
+    }
 }
