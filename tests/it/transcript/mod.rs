@@ -216,6 +216,7 @@ fn play_any(transcript: &Transcript, mode: Mode) -> Result<(), String> {
 }
 
 /// Plays a recording whole, on a thread of its own, since every play has a runtime.
+#[cfg(all(feature = "diagnosis", feature = "oauth"))]
 pub(crate) async fn replay(transcript: Transcript) {
     let played = tokio::task::spawn_blocking(move || play_any(&transcript, Mode::Whole)).await;
     played.expect("no panic").unwrap_or_else(|problem| panic!("{problem}"));
