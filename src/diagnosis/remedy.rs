@@ -201,6 +201,11 @@ fn fixed(cause: Cause) -> (Who, &'static str) {
              client, in the sign-in log of the user.",
         ),
         Cause::BasicAuthDisabled => (Developer, "Log in with an OAuth token: `Auth::xoauth2`."),
+        Cause::WrongPassword => (
+            User,
+            "Check the mailbox name and the password, and sign in by OAuth where the service takes \
+             no passwords.",
+        ),
         Cause::WebLoginRequired => (
             User,
             "Log in once with a browser on the account's page and confirm that it was you; then \
@@ -309,6 +314,15 @@ fn fixed(cause: Cause) -> (Who, &'static str) {
         ),
 
         Cause::SignInRequired => (User, "Sign in, once, and store what it gives."),
+        Cause::ConsentDeclined => {
+            (User, "Sign in again, and accept what the application asks for.")
+        }
+        Cause::DeviceCodeExpired => {
+            (User, "Start the sign-in again, and enter the new code before it ends.")
+        }
+        Cause::TokenServerBusy => {
+            (Nobody, "Wait and ask again: the service that gives tokens is busy.")
+        }
         Cause::TokenAnswerUnusable => (
             Developer,
             "Check the URL of the token endpoint: what answers there is no OAuth 2.0 server, or \
@@ -413,7 +427,7 @@ fn fixed(cause: Cause) -> (Who, &'static str) {
             (Administrator, "Check the kind of the proxy, and that it reaches the mail server.")
         }
 
-        // Those of the token endpoint come with its own table.
+        // Those that only a token endpoint names come with its own table.
         _ => (Developer, ""),
     }
 }

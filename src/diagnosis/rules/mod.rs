@@ -211,6 +211,38 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn no_rule_leads_to_a_cause_without_a_remedy() {
+        let context = at(provider::microsoft365::smtp());
+        let tables: [&[Rule]; 8] = [
+            hve::RULES,
+            gmail::SMTP,
+            smtp::RULES,
+            gmail::IMAP,
+            imap::RULES,
+            gmail::POP,
+            pop::RULES,
+            EVERYWHERE,
+        ];
+        for rule in tables.into_iter().flatten() {
+            let mut case = Case::of(&context, None);
+            let guesses = match &rule.then {
+                Then::Is(cause, _) => vec![Guess::possible(*cause)],
+                Then::OneOf(causes) => {
+                    causes.iter().map(|(cause, _)| Guess::possible(*cause)).collect()
+                }
+                Then::Ask(ask) => {
+                    let by_token = ask(&case);
+                    case.by_password = true;
+                    [by_token, ask(&case)].concat()
+                }
+            };
+            for finding in crate::diagnosis::tell(guesses, &case) {
+                assert!(!finding.remedy().is_empty(), "{}: {finding}", rule.name);
+            }
+        }
+    }
+
+    #[test]
     fn each_protocol_has_its_own_words() {
         let imap = at(provider::microsoft365::imap());
         assert_eq!(first(&imap, Stage::Auth, "535 5.7.3 Authentication unsuccessful"), None);

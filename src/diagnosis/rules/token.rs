@@ -280,6 +280,24 @@ mod tests {
         }
     }
 
+    /// Such as one that fetches tokens from a service of the caller's own.
+    #[test]
+    fn what_any_provider_says_has_a_remedy_for_whose_turn_it_is() {
+        for (kind, cause, who) in [
+            (ErrorKind::ServerBusy, Cause::TokenServerBusy, Nobody),
+            (ErrorKind::Throttled { retry_after: None }, Cause::TokenServerBusy, Nobody),
+            (ErrorKind::Denied, Cause::ConsentDeclined, User),
+            (ErrorKind::CodeExpired, Cause::DeviceCodeExpired, User),
+            (ErrorKind::SignInNeeded(SignInReason::Consent), Cause::SignInRequired, User),
+        ] {
+            let error = TokenError::of_kind(kind, crate::Retry::Never, "no token today");
+            let diagnosis = Diagnosis::of(&error).unwrap();
+            let finding = diagnosis.first();
+            assert_eq!((finding.cause(), finding.who()), (cause, who));
+            assert!(!finding.remedy().is_empty(), "{finding}");
+        }
+    }
+
     #[test]
     fn every_number_with_a_hint_has_a_cause() {
         for number in crate::token::numbers_with_hints() {
