@@ -85,12 +85,18 @@ fn with_proof(
 const EVERYWHERE: &[Rule] = &[
     Rule {
         name: "greeting-refused",
-        source: "RFC 5321 section 4.2.3; RFC 9051 section 7.1.5",
-        when: |line, case| {
-            case.stage == Some(Stage::Greeting)
-                && (line.smtp_status() == 421 || matches!(line.status, Status::Bye | Status::Err))
-        },
+        source: "RFC 5321 section 4.2.3",
+        when: |line, case| case.stage == Some(Stage::Greeting) && line.smtp_status() == 421,
         then: Then::Is(Cause::ServerBusy, LIKELY),
+    },
+    // It may as well turn away this client only, and for good.
+    Rule {
+        name: "greeting-turned-away",
+        source: "RFC 9051 section 7.1.5; RFC 1939 section 4",
+        when: |line, case| {
+            case.stage == Some(Stage::Greeting) && matches!(line.status, Status::Bye | Status::Err)
+        },
+        then: Then::Is(Cause::ServerBusy, POSSIBLE),
     },
     Rule {
         name: "starttls-refused",
@@ -240,6 +246,17 @@ pub(super) mod tests {
                 assert!(!finding.remedy().is_empty(), "{}: {finding}", rule.name);
             }
         }
+    }
+
+    #[test]
+    fn a_server_that_turns_a_client_away_may_be_busy() {
+        let smtp = at(provider::microsoft365::smtp());
+        let busy = |confidence| Some((Cause::ServerBusy, confidence));
+        assert_eq!(first(&smtp, Stage::Greeting, "421 come back later"), busy(LIKELY));
+        let imap = at(Endpoint::imap("mail.example"));
+        assert_eq!(first(&imap, Stage::Greeting, "* BYE your address is blocked"), busy(POSSIBLE));
+        let pop = at(Endpoint::pop("mail.example"));
+        assert_eq!(first(&pop, Stage::Greeting, "-ERR your address is blocked"), busy(POSSIBLE));
     }
 
     #[test]
