@@ -7,6 +7,8 @@ use super::Context;
 use super::case::Case;
 use super::finding::Finding;
 use super::line::Line;
+#[cfg(feature = "proxy")]
+use super::quote::one_line;
 use super::rules;
 use super::tell;
 use crate::token::TokenError;
@@ -66,8 +68,9 @@ fn of_this_crate(error: &(dyn Error + 'static), known: &Context) -> Option<Vec<F
     }
     #[cfg(feature = "proxy")]
     try_as! { net::proxy::Error => |error, known| {
-        let case = Case::of(known, None);
-        tell(rules::net::proxy(error, &case), &case)
+        let fact = one_line(&error.to_string());
+        let guesses = rules::net::proxy(error).into_iter().map(|guess| guess.fact(fact.clone()));
+        tell(guesses.collect(), &Case::of(known, None))
     } }
     None
 }

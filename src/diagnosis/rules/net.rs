@@ -14,7 +14,7 @@ pub(crate) fn broke(error: &net::Error, case: &Case<'_>) -> Vec<Guess> {
     let guesses = match error {
         net::Error::Dial { source, .. } => vec![dial(source)],
         #[cfg(feature = "proxy")]
-        net::Error::Proxy { source, .. } => proxy(source, case),
+        net::Error::Proxy { source, .. } => proxy(source),
         net::Error::Certificate { reason, .. } => vec![certificate(reason)],
         net::Error::Tls { source, .. } => tls(source),
         net::Error::Deadline { .. } => deadline(case),
@@ -191,13 +191,17 @@ pub(crate) fn lacks(what: &str, offered: &str) -> Vec<Guess> {
 }
 
 #[cfg(feature = "proxy")]
-pub(crate) fn proxy(error: &net::proxy::Error, case: &Case<'_>) -> Vec<Guess> {
+pub(crate) fn proxy(error: &net::proxy::Error) -> Vec<Guess> {
     use net::proxy::{Error, SocksReply};
     vec![match error {
-        Error::Unreachable(_) | Error::Closed | Error::Deadline { .. } | Error::Io(_) => {
-            Guess::certain(Cause::ProxyUnreachable)
+        Error::Unreachable(_) => Guess::certain(Cause::ProxyUnreachable),
+        // It took the connection, and most wait for the server then.
+        Error::Deadline { .. } => {
+            return vec![
+                Guess::possible(Cause::ProxyFailed),
+                Guess::possible(Cause::ConnectTimeout),
+            ];
         }
-        Error::Tls(error) => return broke(error, case),
         Error::CredentialsRequired
         | Error::CredentialsRefused
         | Error::NoCommonMethod { .. }
@@ -307,10 +311,15 @@ mod tests {
     #[test]
     fn a_proxy_is_blamed_for_what_is_its_own() {
         use crate::net::proxy::{Error, SocksReply};
+        let plain = rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType);
+        let plain = net::Error::Tls { host: "p".into(), source: io::Error::other(plain) };
         for (source, cause) in [
             (Error::CredentialsRequired, Cause::ProxyLogin),
             (Error::Socks(SocksReply::NotAllowed), Cause::ProxyForbids),
-            (Error::Closed, Cause::ProxyUnreachable),
+            (Error::Unreachable(io::ErrorKind::ConnectionRefused.into()), Cause::ProxyUnreachable),
+            (Error::Closed, Cause::ProxyFailed),
+            (Error::Io(io::ErrorKind::ConnectionReset.into()), Cause::ProxyFailed),
+            (Error::Tls(Box::new(plain)), Cause::ProxyFailed),
             (
                 Error::Http { status: 502, reason: String::new(), retry_after: None },
                 Cause::ProxyFailed,
@@ -324,5 +333,28 @@ mod tests {
             };
             assert_eq!(Diagnosis::of(&error).unwrap().first().cause(), cause, "{error}");
         }
+    }
+    #[cfg(feature = "proxy")]
+    #[test]
+    fn a_proxy_that_took_the_connection_and_keeps_silent_may_wait_for_the_server() {
+        let after = std::time::Duration::from_secs(30);
+        let diagnosis = Diagnosis::of(&net::proxy::Error::Deadline { after }).unwrap();
+        let found: Vec<_> =
+            diagnosis.findings().iter().map(|it| (it.cause(), it.confidence())).collect();
+        assert_eq!(
+            found,
+            [(Cause::ProxyFailed, POSSIBLE), (Cause::ConnectTimeout, POSSIBLE)],
+            "{diagnosis}"
+        );
+    }
+
+    #[cfg(feature = "proxy")]
+    #[test]
+    fn what_tls_with_the_proxy_said_is_a_fact() {
+        let source = io::Error::other("the certificate has expired");
+        let error = net::Error::Tls { host: "p".into(), source };
+        let diagnosis = Diagnosis::of(&net::proxy::Error::Tls(Box::new(error))).unwrap();
+        let told = diagnosis.to_string();
+        assert!(told.contains("the certificate has expired"), "{told}");
     }
 }

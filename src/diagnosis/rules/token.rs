@@ -230,7 +230,7 @@ fn unanswered(no_answer: &NoAnswer, case: &Case<'_>) -> Vec<Guess> {
                 }
                 #[cfg(feature = "proxy")]
                 if let Some(error) = error.downcast_ref::<Box<net::proxy::Error>>() {
-                    return super::net::proxy(error, case);
+                    return super::net::proxy(error);
                 }
                 next = error.source();
             }
