@@ -188,7 +188,8 @@ pub(super) fn refused(
     let mut case = Case::of(known, Some(protocol));
     case.stage = Some(stage);
     let Some(line) = Line::read(protocol, reply) else { return Vec::new() };
-    case.refused_sender = line.refused_sender();
+    // Only Microsoft's own word for it gets into a command.
+    case.refused_sender = line.refused_sender().filter(|_| case.service.is_microsofts());
     tell(rules::said(&line, &case), &case)
 }
 

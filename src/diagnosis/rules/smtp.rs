@@ -71,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
         source: LEARN_OAUTH,
         when: |line, case| {
             case.at_login()
-                && case.service.may_be_microsofts()
+                && case.at_microsoft(line)
                 && line.smtp_status() == 535
                 && (line.is(5, 7, 3) || line.enhanced.is_none())
                 && line.begins("authentication unsuccessful")
@@ -151,7 +151,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "observed at Exchange Online, behind DATA",
         when: |line, case| {
             case.in_session()
-                && case.service.may_be_microsofts()
+                && case.at_microsoft(line)
                 && line.smtp_status() == 554
                 && (line.begins("sendasdenied")
                     || line.is(5, 2, 252) && line.begins("not allowed to send as")

@@ -37,6 +37,10 @@ fn a_line_that_only_looks_alike_gives_nothing() {
         (&postfix, Stage::Auth, "535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6"),
         (&exchange, Stage::Auth, "535 5.7.8 Error: authentication failed: bad protocol"),
         (&postfix, Stage::Auth, "535 5.7.3 Login denied"),
+        // Exchange's words, without a mark of Exchange's.
+        (&postfix, Stage::Auth, "535 Authentication unsuccessful"),
+        (&postfix, Stage::Auth, "535 5.7.3 Authentication unsuccessful"),
+        (&postfix, MESSAGE, "554 5.2.252 SendAsDenied; a@x not allowed to send as b@y"),
         (&postfix, RCPT, "454 4.7.1 <a@b.example>: Relay access denied"),
         // A filter quotes Exchange.
         (

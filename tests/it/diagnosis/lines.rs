@@ -309,6 +309,14 @@ fn lines_that_only_look_alike_are_not_explained() {
         (smtp.clone(), LOGIN, "535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6"),
         (smtp.clone(), LOGIN, "535 5.7.1 authentication failed"),
         (smtp.clone(), LOGIN, "535 Incorrect authentication data"),
+        // Exchange's words, without a mark of Exchange's.
+        (smtp.clone(), LOGIN, "535 Authentication unsuccessful"),
+        (smtp.clone(), LOGIN, "535 5.7.3 Authentication unsuccessful"),
+        (
+            smtp.clone(),
+            MESSAGE,
+            "554 5.2.252 SendAsDenied; a not allowed to send as ceo@victim.example",
+        ),
         (smtp.clone(), SENDER, "550 5.7.1 Client does not have permissions to send to this server"),
         (
             smtp.clone(),
