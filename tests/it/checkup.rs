@@ -11,8 +11,8 @@ use mailbearer::net::{Connection, Dial};
 use mailbearer::testing::{Fault, Jwt, Server};
 use mailbearer::token::{StaticToken, TokenError, from_fn};
 use mailbearer::wirelog::Recorder;
-use mailbearer::{Auth, BoxFuture, Endpoint, Timeouts, diagnose, tls};
-use tokio::io::AsyncReadExt as _;
+use mailbearer::{Auth, BoxFuture, Endpoint, Timeouts, danger, diagnose, tls};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
 use crate::support::dial::pipe;
 use crate::transcript::recorded;
@@ -289,6 +289,73 @@ async fn a_second_token_that_was_needed_is_a_hint() {
     assert!(report.passed(), "{report}");
     let auth = report.endpoints()[0].step(StepName::Auth).unwrap();
     assert_eq!(auth.outcome(), Outcome::Hint, "{report}");
+}
+
+#[tokio::test]
+async fn it_is_the_last_token_that_a_refusal_is_explained_by() {
+    let server = server().await;
+    let graph = server.issue_jwt(Jwt::of_user(ME).audience("https://graph.microsoft.com"));
+    let old = server.issue_jwt(Jwt::of_user(ME).expires_at(1_700_000_000));
+    let tokens = Arc::new(Mutex::new(vec![graph, old]));
+    let provider = from_fn(move |_| {
+        let mut tokens = tokens.lock().unwrap();
+        let token = if tokens.len() > 1 { tokens.pop() } else { tokens.last().cloned() };
+        async move { Ok(mailbearer::AccessToken::new(token.unwrap_or_default())) }
+    });
+    let checkup = checkup_with(&server, Auth::xoauth2(ME, provider)).endpoint(server.imap());
+    let report = diagnose(&checkup).await;
+    assert_eq!(failed(&report, 0, StepName::Auth), Some(Cause::WrongAudience), "{report}");
+    let auth = report.endpoints()[0].step(StepName::Auth).unwrap();
+    let told = auth.diagnosis().unwrap().findings();
+    assert!(told.iter().all(|finding| finding.cause() != Cause::TokenExpired), "{report}");
+}
+
+#[tokio::test]
+async fn a_command_for_what_fails_behind_the_login_has_the_ids_of_the_token() {
+    let server = server().await;
+    server.inject_always(Fault::SenderNotPermitted);
+    let report = diagnose(&checkup(&server).endpoint(server.smtp())).await;
+    assert_eq!(failed(&report, 0, StepName::Send), Some(Cause::SendAsDenied), "{report}");
+    let send = report.endpoints()[0].step(StepName::Send).unwrap();
+    let command = send.diagnosis().unwrap().first().commands()[0].as_str();
+    assert!(command.contains(&format!("-Trustee '{ME}'")), "{command}");
+}
+
+/// Checks a server that greets so, and answers so to EXAMINE.
+async fn check_imap(greeting: &str, examine: &str) -> Report {
+    let token = server().await.issue_jwt(Jwt::of_user(ME));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let endpoint = Endpoint::imap("127.0.0.1").with_port(port);
+    let endpoint = endpoint.with_security(danger::plaintext_on_loopback());
+    let auth = Auth::xoauth2(ME, StaticToken::new(token));
+    let checkup = Checkup::new(auth).endpoint(endpoint);
+    let served = async {
+        let mut far = BufReader::new(listener.accept().await.unwrap().0);
+        far.write_all(format!("* {greeting}\r\n").as_bytes()).await.unwrap();
+        let mut line = String::new();
+        while far.read_line(&mut line).await.unwrap() > 0 {
+            let (tag, command) = line.split_once(' ').unwrap();
+            let answer = match command.trim_end() {
+                "CAPABILITY" => format!("* CAPABILITY IMAP4rev1\r\n{tag} OK done\r\n"),
+                command if command.starts_with("EXAMINE") => format!("{tag} {examine}\r\n"),
+                _ => format!("{tag} OK done\r\n"),
+            };
+            if far.write_all(answer.as_bytes()).await.is_err() {
+                break;
+            }
+            line.clear();
+        }
+    };
+    tokio::join!(diagnose(&checkup), served).0
+}
+
+#[tokio::test]
+async fn a_mailbox_that_does_not_open_is_explained_by_the_token_too() {
+    let greeting = "OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR] hi";
+    let examine = "NO User is authenticated but not connected.";
+    let report = check_imap(greeting, examine).await;
+    assert_eq!(failed(&report, 0, StepName::Mailbox), Some(Cause::ProtocolDisabled), "{report}");
 }
 
 #[tokio::test]

@@ -2,8 +2,7 @@
 //! what comes behind it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::net::lookup_host;
@@ -158,11 +157,12 @@ impl<'a> Plan<'a> {
         let mut context = self.context();
         let (connected, asked) = match (token, credentials) {
             (Ok(Some(token)), Credentials::Token { mechanism, mailbox, provider }) => {
-                context = context.with_token(&token);
-                let first = First { token, provider, asked: AtomicUsize::new(0) };
+                let first = First { given: Mutex::new((token, 0)), provider };
                 let credentials = Credentials::Token { mechanism, mailbox, provider: &first };
                 let connected = connector::connect::<C>(&settings, credentials).await;
-                (connected, first.asked.into_inner())
+                let (last, asked) = &*first.given();
+                context = context.with_token(last);
+                (connected, *asked)
             }
             (Err(()), _) => {
                 // All that needs no token is looked at all the same.
@@ -178,7 +178,7 @@ impl<'a> Plan<'a> {
                 log.offered_enough();
                 let (outcome, found) = self.logged_in(log, asked);
                 log.end(outcome, found);
-                client.follow(self, log).await;
+                client.follow(self, log, &context).await;
             }
             Err(error) => self.not_connected::<C>(log, &error, &context),
         }
@@ -230,14 +230,14 @@ impl<'a> Plan<'a> {
     }
 
     /// Ends a step behind the login.
-    fn conclude<E: Failure>(&self, log: &Log, result: Result<Found, E>) -> bool {
+    fn conclude<E: Failure>(log: &Log, context: &Context, result: Result<Found, E>) -> bool {
         match result {
             Ok(found) => {
                 log.pass(found);
                 true
             }
             Err(error) => {
-                let diagnosis = Diagnosis::with(&error, &self.context());
+                let diagnosis = Diagnosis::with(&error, context);
                 let mut found = Found::new(error.to_string()).diagnosis(diagnosis);
                 if let Some(reply) = error.reply_text() {
                     found = found.detail("reply", reply);
@@ -309,9 +309,15 @@ fn told(claims: &Claims, now: SystemTime) -> String {
 
 /// The token that was looked at goes first; for another the provider itself is asked.
 struct First<'a> {
-    token: AccessToken,
+    /// The last token that was given, and how often one was asked for.
+    given: Mutex<(AccessToken, usize)>,
     provider: &'a dyn TokenProvider,
-    asked: AtomicUsize,
+}
+
+impl First<'_> {
+    fn given(&self) -> MutexGuard<'_, (AccessToken, usize)> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl TokenProvider for First<'_> {
@@ -319,10 +325,18 @@ impl TokenProvider for First<'_> {
         &'a self,
         request: &'a TokenRequest,
     ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
-        if self.asked.fetch_add(1, Ordering::Relaxed) == 0 {
-            return Box::pin(std::future::ready(Ok(self.token.clone())));
-        }
-        self.provider.token(request)
+        Box::pin(async move {
+            {
+                let (first, asked) = &mut *self.given();
+                *asked += 1;
+                if *asked == 1 {
+                    return Ok(first.clone());
+                }
+            }
+            let token = self.provider.token(request).await?;
+            self.given().0 = token.clone();
+            Ok(token)
+        })
     }
 
     fn rejected<'a>(&'a self, token: &'a AccessToken, why: Rejection) -> BoxFuture<'a, ()> {
@@ -338,8 +352,13 @@ pub(super) trait Patient: Client {
     /// Whether the call was wrong, as it is where no more was to be done.
     fn misused(error: &Self::Error) -> bool;
 
-    /// The steps behind the login.
-    fn follow(self, plan: &Plan<'_>, log: &Log) -> impl Future<Output = ()> + Send;
+    /// The steps behind the login. `context` knows the token that was accepted.
+    fn follow(
+        self,
+        plan: &Plan<'_>,
+        log: &Log,
+        context: &Context,
+    ) -> impl Future<Output = ()> + Send;
 }
 
 #[cfg(feature = "imap")]
@@ -352,7 +371,7 @@ impl Patient for crate::ImapClient {
         matches!(error, crate::imap::Error::Misuse(_))
     }
 
-    async fn follow(mut self, plan: &Plan<'_>, log: &Log) {
+    async fn follow(mut self, _: &Plan<'_>, log: &Log, context: &Context) {
         log.begin(StepName::Mailbox);
         // EXAMINE changes nothing.
         let opened = self.examine("INBOX").await.map(|inbox| {
@@ -360,7 +379,7 @@ impl Patient for crate::ImapClient {
             Found::new(format!("INBOX opened, {messages} messages"))
                 .detail("messages", messages.to_string())
         });
-        if plan.conclude(log, opened) {
+        if Plan::conclude(log, context, opened) {
             let _ = timeout(FAREWELL, self.logout()).await;
         }
     }
@@ -376,14 +395,14 @@ impl Patient for crate::PopClient {
         matches!(error, crate::pop::Error::Misuse(_))
     }
 
-    async fn follow(mut self, plan: &Plan<'_>, log: &Log) {
+    async fn follow(mut self, _: &Plan<'_>, log: &Log, context: &Context) {
         log.begin(StepName::Mailbox);
         let opened = self.stat().await.map(|maildrop| {
             let messages = maildrop.messages();
             Found::new(format!("the maildrop opened, {messages} messages"))
                 .detail("messages", messages.to_string())
         });
-        if plan.conclude(log, opened) {
+        if Plan::conclude(log, context, opened) {
             // Nothing is marked, so that QUIT deletes nothing.
             let _ = timeout(FAREWELL, self.quit()).await;
         }
@@ -400,7 +419,7 @@ impl Patient for crate::SmtpClient {
         matches!(error, crate::smtp::Error::Misuse(_))
     }
 
-    async fn follow(mut self, plan: &Plan<'_>, log: &Log) {
+    async fn follow(mut self, plan: &Plan<'_>, log: &Log, context: &Context) {
         use crate::smtp::Envelope;
 
         let checkup = plan.checkup;
@@ -431,8 +450,7 @@ impl Patient for crate::SmtpClient {
                 Some((_, reply)) => {
                     let stage = Stage::Command("RCPT");
                     let reply = reply.to_string();
-                    let context = plan.context();
-                    let diagnosis = Diagnosis::of_line(Protocol::Smtp, stage, &reply, &context);
+                    let diagnosis = Diagnosis::of_line(Protocol::Smtp, stage, &reply, context);
                     log.end(
                         Outcome::Failed,
                         Found::new(format!("the recipient {recipient} was refused: {reply}"))
@@ -443,7 +461,7 @@ impl Patient for crate::SmtpClient {
                     false
                 }
             },
-            Err(error) => plan.conclude(log, Err(error)),
+            Err(error) => Plan::conclude(log, context, Err(error)),
         };
         if accepted && checkup.sends {
             log.begin(StepName::Message);
@@ -457,7 +475,7 @@ impl Patient for crate::SmtpClient {
                 Found::new(format!("the server took a message to {sender}: {reply}"))
                     .detail("reply", reply)
             });
-            plan.conclude(log, sent);
+            Plan::conclude(log, context, sent);
         }
         let _ = timeout(FAREWELL, self.quit()).await;
     }
