@@ -1,6 +1,5 @@
 //! What is known of an endpoint while it is checked. The connector tells how far it has come.
 
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use super::report::EndpointReport;
 use super::step::{Outcome, Progress, Step, StepName};
 use crate::auth::Auth;
 use crate::connector::{Milestone, Watch};
+use crate::diagnosis::quote::one_line;
 use crate::{Diagnosis, Endpoint, Protocol, Security};
 
 /// The steps of one endpoint. A cheap clone.
@@ -51,7 +51,7 @@ impl Found {
     }
 
     pub(super) fn detail(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.details.push((name, value.into()));
+        self.details.push((name, cut(value.into())));
         self
     }
 
@@ -61,19 +61,16 @@ impl Found {
     }
 }
 
-/// What servers say goes to terminals: without what would move the cursor.
-fn one_line(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
-        match c {
-            '\n' => line.push(' '),
-            '\r' => {}
-            c if c.is_control() => {
-                let _ = write!(line, "{}", c.escape_default());
-            }
-            c => line.push(c),
-        }
-        line
-    })
+/// The most octets that a detail keeps of what a server said.
+const LONGEST_DETAIL: usize = 4096;
+
+fn cut(mut text: String) -> String {
+    if text.len() > LONGEST_DETAIL {
+        let end = (0..=LONGEST_DETAIL).rev().find(|at| text.is_char_boundary(*at));
+        text.truncate(end.unwrap_or_default());
+        text.push('…');
+    }
+    text
 }
 
 impl Log {
@@ -314,10 +311,36 @@ impl Watch for Log {
             }
             Milestone::Offered(offered) => {
                 self.go_to(StepName::Capabilities);
-                self.known().offered = Some((one_line(&offered), Instant::now()));
+                self.known().offered = Some((offered, Instant::now()));
                 return !self.known().stops;
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_is_one_line_that_ends_and_turns_no_terminal_around() {
+        let found = Found::new("220 mail\r\n\u{202E}evil\u{2066}\u{1b}[2J");
+        assert_eq!(found.summary, "220 mail \u{FFFD}evil\u{FFFD}\u{FFFD}[2J");
+        let long = "é".repeat(1 << 20);
+        let found = Found::new(&*long).detail("greeting", &*long);
+        assert_eq!(found.summary.chars().count(), 501);
+        let kept = &found.details[0].1;
+        assert!(kept.len() <= LONGEST_DETAIL + '…'.len_utf8() && kept.ends_with('…'));
+    }
+
+    #[test]
+    fn what_decides_the_login_is_found_behind_what_is_cut_off() {
+        let endpoint = Endpoint::imap("mail.example");
+        let auth = Auth::plain("a@b.example", "secret");
+        let log = Log::new(endpoint, &auth, false);
+        let offered = format!("{} AUTH=XOAUTH2", "X-FILLING ".repeat(1000));
+        let found = log.of_offered(&offered);
+        assert!(found.details.contains(&("xoauth2", "offered".to_owned())));
     }
 }
