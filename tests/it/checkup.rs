@@ -359,6 +359,14 @@ async fn a_mailbox_that_does_not_open_is_explained_by_the_token_too() {
 }
 
 #[tokio::test]
+async fn a_server_that_wanted_no_login_is_not_said_to_have_taken_one() {
+    let report = check_imap("PREAUTH [CAPABILITY IMAP4rev1] hi", "OK opened").await;
+    let auth = report.endpoints()[0].step(StepName::Auth).unwrap();
+    assert_eq!(auth.outcome(), Outcome::Passed, "{report}");
+    assert!(auth.summary().starts_with("the server wanted no login"), "{report}");
+}
+
+#[tokio::test]
 async fn who_listens_hears_of_each_step_once() {
     let server = server().await;
     let heard = Arc::new(Mutex::new(Vec::new()));

@@ -31,6 +31,8 @@ struct Known {
     /// What the server offers, until it is known whether that is enough.
     offered: Option<(String, Instant)>,
     connections: usize,
+    /// The server knows who it is without a login.
+    preauth: bool,
     /// Goes no further than what needs no token.
     stops: bool,
     /// Why the rest is skipped.
@@ -243,6 +245,11 @@ impl Log {
         self.known().connections
     }
 
+    /// Whether the server wanted no login (RFC 9051 section 7.1.4).
+    pub(super) fn preauth(&self) -> bool {
+        self.known().preauth
+    }
+
     /// The step that the connector takes next.
     fn next(&self, behind: StepName) {
         let at = self.order.iter().position(|step| *step == behind);
@@ -306,6 +313,8 @@ impl Watch for Log {
                 self.next(StepName::Tls);
             }
             Milestone::Greeted(greeting) => {
+                let imap = self.endpoint.protocol() == Protocol::Imap;
+                self.known().preauth = imap && greeting.starts_with("PREAUTH");
                 self.pass(Found::new(greeting.clone()).detail("greeting", greeting));
                 self.next(StepName::Greeting);
             }
