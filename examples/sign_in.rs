@@ -8,6 +8,8 @@
 //! For a personal account (Outlook.com) the tenant is `consumers`. The tokens are kept in the
 //! directory `tokens`, so the second run asks nobody.
 
+use std::ffi::OsString;
+
 use mailbearer::token::store::FileStore;
 use mailbearer::token::{AuthorizationCode, DeviceCode, ErrorKind, SignedIn, TokenError};
 use mailbearer::{Failure, ImapClient, Protocol, provider::microsoft365};
@@ -16,10 +18,11 @@ const PROTOCOLS: [Protocol; 2] = [Protocol::Imap, Protocol::Smtp];
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [how, tenant, client_id, mailbox] = &arguments[..] else {
+    let arguments: Result<Vec<String>, _> =
+        std::env::args_os().skip(1).map(OsString::into_string).collect();
+    let Ok([how, tenant, client_id, mailbox]) = arguments.as_deref() else {
         eprintln!("usage: sign_in device|browser TENANT APP_ID MAILBOX");
-        return Ok(());
+        std::process::exit(2);
     };
     let signed_in = match how.as_str() {
         "device" => by_device_code(tenant, client_id, mailbox).await,

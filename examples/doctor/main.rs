@@ -20,5 +20,5 @@ async fn main() -> ExitCode {
         messages: Box::new(std::io::stderr()),
         terminal: std::io::stdout().is_terminal(),
     };
-    program::run(std::env::args().skip(1), surroundings).await.into()
+    program::run(std::env::args_os().skip(1), surroundings).await.into()
 }

@@ -236,3 +236,27 @@ async fn a_recording_that_cannot_be_written_ends_with_3() {
     assert_eq!(ran.status, 3);
     assert!(ran.messages.contains("no/such/file"), "{}", ran.messages);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_argument_that_is_no_text_and_a_file_without_end_are_wrong_usage() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt as _;
+
+    let ward = Ward::new("usage").await;
+    let messages = Written::default();
+    let surroundings = Surroundings {
+        variable: Box::new(|_| None),
+        output: Box::new(Written::default()),
+        messages: Box::new(messages.clone()),
+        terminal: false,
+    };
+    let arguments = [OsString::from("--mailbox"), OsString::from_vec(vec![0xff])];
+    assert_eq!(program::run(arguments, surroundings).await, 2);
+    assert!(messages.text().contains("not UTF-8"), "{}", messages.text());
+    for option in ["--token-file", "--root"] {
+        let ran = ward.run(&format!("{ALL} {option} /dev/zero")).await;
+        assert_eq!(ran.status, 2, "{}", ran.output);
+        assert!(ran.messages.contains("/dev/zero: the file is longer"), "{}", ran.messages);
+    }
+}

@@ -196,8 +196,8 @@ impl Secrets<'_> {
         let file = self.options.secret_files.iter().find(|(of, _)| *of == name);
         let secret = match file {
             Some((_, path)) => {
-                let text = std::fs::read_to_string(path);
-                Some(text.map_err(|error| format!("{}: {error}", path.display()))?)
+                let text = String::from_utf8(super::contents(path)?);
+                Some(text.map_err(|_| format!("{}: it is not UTF-8", path.display()))?)
             }
             None => (self.variable)(name),
         };

@@ -4,7 +4,10 @@ mod arguments;
 mod credentials;
 mod show;
 
-use std::io::Write;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,11 +43,15 @@ type Variables = Box<dyn Fn(&str) -> Option<String>>;
 
 /// Runs the program; its exit status.
 pub(crate) async fn run(
-    arguments: impl IntoIterator<Item = String>,
+    arguments: impl IntoIterator<Item = impl Into<OsString>>,
     surroundings: Surroundings,
 ) -> u8 {
     let Surroundings { variable, mut output, mut messages, terminal } = surroundings;
-    let options = match arguments::read(arguments) {
+    let arguments: Result<Vec<_>, _> =
+        arguments.into_iter().map(|argument| argument.into().into_string()).collect();
+    // What it is may be a secret that slipped in.
+    let arguments = arguments.map_err(|_| "there is an argument that is not UTF-8".to_owned());
+    let options = match arguments.and_then(arguments::read) {
         Ok(Asked::Check(options)) => options,
         Ok(Asked::Help) => return written(output.write_all(arguments::HELP.as_bytes()), PASSED),
         Err(problem) => {
@@ -75,7 +82,7 @@ pub(crate) async fn run(
     let mut status =
         written(output.write_all(text.as_bytes()).and_then(|()| output.flush()), status);
     if let Some(path) = &options.record {
-        let kept = std::fs::File::create(path).and_then(|file| recorder.write_to(file));
+        let kept = File::create(path).and_then(|file| recorder.write_to(file));
         if let Err(error) = kept {
             let mut messages = messages.lock().unwrap_or_else(PoisonError::into_inner);
             let _ = writeln!(messages, "doctor: {}: {error}", path.display());
@@ -97,7 +104,7 @@ async fn prepare(
         checkup = checkup.endpoint(endpoint.clone());
     }
     if let Some(path) = &options.roots {
-        let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let pem = contents(path)?;
         let trust = tls::Config::with_root_pem(&pem);
         checkup = checkup.tls(trust.map_err(|error| error.to_string())?);
     }
@@ -112,6 +119,20 @@ async fn prepare(
         checkup = checkup.recipient(recipient);
     }
     Ok(if options.send_message { checkup.send_message() } else { checkup })
+}
+
+/// A file that was named, as far as one of its kind can be long: a device has no end.
+fn contents(path: &Path) -> Result<Vec<u8>, String> {
+    const LONGEST: u64 = 1 << 20;
+    let read = || {
+        let mut contents = Vec::new();
+        File::open(path)?.take(LONGEST + 1).read_to_end(&mut contents)?;
+        match contents.len() as u64 > LONGEST {
+            true => Err(io::Error::other("the file is longer than 1 MiB")),
+            false => Ok(contents),
+        }
+    };
+    read().map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// For the mail servers and for token requests.
@@ -138,6 +159,6 @@ fn may_colour(variable: &dyn Fn(&str) -> Option<String>) -> bool {
     set("NO_COLOR").is_none() && set("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
-fn written(result: std::io::Result<()>, status: u8) -> u8 {
+fn written(result: io::Result<()>, status: u8) -> u8 {
     if result.is_ok() { status } else { NOT_WRITTEN }
 }
