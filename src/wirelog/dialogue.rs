@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Kept;
 use super::address;
-use super::quoted::{Fetch, without_search_terms};
+use super::quoted::{Fetch, Search};
 use super::view::escaped;
 use crate::secret::{REDACTED, Scrubber};
 use crate::wire::{Heard, Said};
@@ -35,6 +35,8 @@ pub(super) struct Text {
     content: Option<(char, u64)>,
     /// The line of the client that has not ended.
     line: String,
+    /// The command that the client is about, if it searches.
+    search: Option<Search>,
     fetch: Option<Fetch>,
     dialled: bool,
     ended: bool,
@@ -59,6 +61,7 @@ impl Text {
             lines: String::new(),
             content: None,
             line: String::new(),
+            search: None,
             fetch: None,
             dialled: false,
             ended: false,
@@ -231,7 +234,8 @@ impl Text {
                 let mut lines = octets.split(|octet| *octet == b'\n').peekable();
                 while let Some(line) = lines.next() {
                     let line = line.strip_suffix(b"\r").unwrap_or(line);
-                    self.line.push_str(&self.client_text(line, kept));
+                    let text = self.client_text(line, kept);
+                    self.line.push_str(&text);
                     if lines.peek().is_some() {
                         let line = std::mem::take(&mut self.line);
                         self.push(&format!("C: {line}"));
@@ -246,10 +250,16 @@ impl Text {
         }
     }
 
-    fn client_text(&self, line: &[u8], kept: &mut Kept) -> String {
+    fn client_text(&mut self, line: &[u8], kept: &mut Kept) -> String {
         let imap = self.protocol == Protocol::Imap;
-        let line = escaped(line);
-        let line = if imap { without_search_terms(&line) } else { line };
+        let mut line = escaped(line);
+        // Behind a literal a command goes on with a space or a parenthesis, where others have a tag.
+        if imap && self.line.is_empty() && !line.is_empty() && !line.starts_with([' ', ')']) {
+            self.search = Search::begun_by(&line);
+        }
+        if let Some(search) = &mut self.search {
+            line = search.masked(&line);
+        }
         kept.aliases(|aliases| address::masked(&line, imap, aliases))
     }
 

@@ -229,62 +229,82 @@ fn filled(string: &str) -> String {
     format!("\"{}\"", "x".repeat(inside.chars().count()))
 }
 
-/// A command of the client: what is searched for is nobody's business.
-pub(super) fn without_search_terms(line: &str) -> String {
-    let mut words = line.split(' ').skip(1);
-    let verb = match words.next() {
-        Some(uid) if uid.eq_ignore_ascii_case("UID") => words.next(),
-        verb => verb,
-    };
-    if !verb.is_some_and(|verb| is_one_of(&["SEARCH", "SORT", "THREAD", "ESEARCH"], verb)) {
-        return line.to_owned();
-    }
-    let mut out = String::with_capacity(line.len());
-    let mut rest = line;
-    // How many of the next strings are terms; HEADER has a name before its own.
-    let mut terms = 0;
-    while let Some(c) = rest.chars().next() {
-        let octets = match c {
-            '"' => quoted_string(rest),
-            '(' | ')' | ' ' => 1,
-            _ => rest.find([' ', ')', '"']).unwrap_or(rest.len()),
+/// Reads a command of the client that searches, which may come in pieces between its literals: what
+/// is searched for is nobody's business.
+pub(super) struct Search {
+    /// Before the end of the keys of SORT, which have the names of those of SEARCH, but no terms.
+    sorting: bool,
+    /// What stands in parentheses next is what is to be returned.
+    returns: bool,
+    /// How many of the next strings are terms; HEADER has a name before its own.
+    terms: u8,
+}
+
+impl Search {
+    /// The command that begins with this line, if it is one.
+    pub(super) fn begun_by(line: &str) -> Option<Self> {
+        let mut words = line.split(' ').skip(1);
+        let verb = match words.next()? {
+            uid if uid.eq_ignore_ascii_case("UID") => words.next()?,
+            verb => verb,
         };
-        let (word, behind) = rest.split_at(octets);
-        rest = behind;
-        match c {
-            '(' | ')' | ' ' => out.push(c),
-            '"' => {
-                out.push_str(&filled(word));
-                terms = 0;
-            }
-            // The literal is masked where it comes.
-            _ if terms == 1 && !word.starts_with('{') => {
-                out.push_str(&"x".repeat(word.chars().count()));
-                terms = 0;
-            }
-            _ => {
-                out.push_str(word);
-                let keys = [
-                    "FROM",
-                    "TO",
-                    "CC",
-                    "BCC",
-                    "SUBJECT",
-                    "BODY",
-                    "TEXT",
-                    "X-GM-RAW",
-                    "X-GM-LABELS",
-                ];
-                terms = match terms {
-                    2 => 1,
-                    _ if word.eq_ignore_ascii_case("HEADER") => 2,
-                    _ if is_one_of(&keys, word) => 1,
-                    _ => 0,
-                };
+        let searches = is_one_of(&["SEARCH", "SORT", "THREAD", "ESEARCH"], verb);
+        let sorting = verb.eq_ignore_ascii_case("SORT");
+        searches.then_some(Self { sorting, returns: false, terms: 0 })
+    }
+
+    /// Keys with a term.
+    const KEYS: &[&str] =
+        &["FROM", "TO", "CC", "BCC", "SUBJECT", "BODY", "TEXT", "X-GM-RAW", "X-GM-LABELS"];
+
+    /// The next piece of text.
+    pub(super) fn masked(&mut self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let octets = match c {
+                '"' => quoted_string(rest),
+                '(' | ')' | ' ' => 1,
+                _ => rest.find([' ', ')', '"']).unwrap_or(rest.len()),
+            };
+            let (word, behind) = rest.split_at(octets);
+            rest = behind;
+            match c {
+                ')' => {
+                    self.sorting &= std::mem::take(&mut self.returns);
+                    out.push(c);
+                }
+                '(' | ' ' => out.push(c),
+                '"' => {
+                    out.push_str(&filled(word));
+                    self.term();
+                }
+                // The literal is masked where it comes.
+                _ if self.terms == 1 && !word.starts_with('{') => {
+                    out.push_str(&"x".repeat(word.chars().count()));
+                    self.term();
+                }
+                _ => {
+                    out.push_str(word);
+                    self.word(word);
+                }
             }
         }
+        out
     }
-    out
+
+    fn word(&mut self, word: &str) {
+        match word {
+            _ if self.terms > 0 => self.term(),
+            _ if self.sorting => self.returns |= word.eq_ignore_ascii_case("RETURN"),
+            _ if word.eq_ignore_ascii_case("HEADER") => self.terms = 2,
+            _ => self.terms = u8::from(is_one_of(Self::KEYS, word)),
+        }
+    }
+
+    fn term(&mut self) {
+        self.terms = self.terms.saturating_sub(1);
+    }
 }
 
 #[cfg(test)]
@@ -338,7 +358,25 @@ mod tests {
             ("A1 SEARCH HEADER Message-ID \"<a@b>\"", "A1 SEARCH HEADER Message-ID \"xxxxx\""),
             ("A1 SELECT \"FROM\"", "A1 SELECT \"FROM\""),
         ] {
-            assert_eq!(without_search_terms(line), expected);
+            let masked = Search::begun_by(line).map(|mut search| search.masked(line));
+            assert_eq!(masked.as_deref().unwrap_or(line), expected);
+        }
+    }
+
+    #[test]
+    fn the_keys_of_a_sort_have_no_terms() {
+        for (line, expected) in [
+            (
+                "A1 UID SORT (SUBJECT) UTF-8 SINCE 1-Feb-1994",
+                "A1 UID SORT (SUBJECT) UTF-8 SINCE 1-Feb-1994",
+            ),
+            ("A1 SORT (FROM REVERSE TO) UTF-8 FROM al", "A1 SORT (FROM REVERSE TO) UTF-8 FROM xx"),
+            (
+                "A1 SORT RETURN (ALL COUNT) (SUBJECT DATE) UTF-8 (TO al)",
+                "A1 SORT RETURN (ALL COUNT) (SUBJECT DATE) UTF-8 (TO xx)",
+            ),
+        ] {
+            assert_eq!(Search::begun_by(line).unwrap().masked(line), expected);
         }
     }
 }

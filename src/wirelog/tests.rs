@@ -83,6 +83,35 @@ fn a_literal_is_its_length_and_the_rest_a_line_of_its_own() {
 }
 
 #[test]
+fn what_is_searched_for_behind_a_literal_is_not_shown() {
+    let (recorder, dialogue) = recording(1 << 20, Protocol::Imap);
+    let text = |text: &str| Said::Text(text.into());
+    dialogue.client(&[
+        text("A1 UID SEARCH CHARSET UTF-8 (SUBJECT {8+}\r\n"),
+        Said::Content(8),
+        text(" FROM \"alice smith\" HEADER X-Case {9}\r\n"),
+    ]);
+    line(&dialogue, "+ go on");
+    dialogue.client(&[Said::Content(9), text(" TO bob)\r\nA2 SELECT \"TO do\"\r\n")]);
+    // Refused before its literal came.
+    dialogue.client(&[text("A3 SEARCH BODY {8}\r\n"), text("A4 SELECT TO\r\n")]);
+    assert_eq!(
+        lines(&recorder),
+        [
+            "C: A1 UID SEARCH CHARSET UTF-8 (SUBJECT {8+}",
+            "C: [content, 8 octets]",
+            "C:  FROM \"xxxxxxxxxxx\" HEADER X-Case {9}",
+            "S: + go on",
+            "C: [content, 9 octets]",
+            "C:  TO xxx)",
+            "C: A2 SELECT \"TO do\"",
+            "C: A3 SEARCH BODY {8}",
+            "C: A4 SELECT TO",
+        ]
+    );
+}
+
+#[test]
 fn a_listing_is_what_stood_on_the_wire() {
     let (recorder, dialogue) = recording(1 << 20, Protocol::Pop);
     let none = Scrubber::default();
