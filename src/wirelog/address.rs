@@ -1,6 +1,8 @@
 //! Finds the local parts of addresses in a line, and puts pseudonyms in their places. Domains stay:
 //! which of them a server speaks of is evidence.
 
+use std::ops::Range;
+
 use super::alias::{Aliases, Style};
 use super::view::{Seen, characters};
 
@@ -13,8 +15,8 @@ pub(super) fn masked(line: &str, imap: bool, aliases: &mut Aliases) -> String {
         if !names_a_domain(&seen[at + 1..]) {
             continue;
         }
-        let Some(from) = local_part(&seen[..at], imap) else { continue };
-        places.push(place(line, &seen, from, at, aliases));
+        let Some(local) = local_part(&seen[..at], imap) else { continue };
+        places.push(place(line, &seen, local, aliases));
     }
     places.extend(logins(&seen, aliases));
     places.extend(in_quotes(&seen, aliases));
@@ -44,44 +46,62 @@ fn replaced(line: &str, mut places: Vec<Place>) -> String {
     text
 }
 
-/// What may follow `@`: a name, or an address in brackets.
+/// What may follow `@`: a name, or an address in brackets. What is no text is beyond ASCII, too.
 fn names_a_domain(behind: &[Seen]) -> bool {
-    behind.first().is_some_and(|seen| seen.char.is_alphanumeric() || matches!(seen.char, '[' | '_'))
+    behind.first().is_some_and(|Seen { char, .. }| {
+        char.is_alphanumeric()
+            || matches!(char, '[' | '_')
+            || !char.is_ascii() && !char.is_whitespace()
+    })
 }
 
-/// Where the local part begins that ends before `@`.
-fn local_part(before: &[Seen], imap: bool) -> Option<usize> {
-    let chars: Vec<char> = before.iter().map(|seen| seen.char).collect();
-    if chars.last() == Some(&'"') {
+/// Characters before `@` among which a quoted local part begins; RFC 5321 section 4.5.3.1.1 allows
+/// it 64.
+const LOOK_BACK: usize = 320;
+
+/// Where the local part is that ends before `@`.
+fn local_part(before: &[Seen], imap: bool) -> Option<Range<usize>> {
+    let char = |at: usize| before.get(at).map(|seen| seen.char);
+    let mut to = before.len();
+    if char(to.wrapping_sub(1)) == Some('"') {
         // Within a quoted string of IMAP its quotes are escaped.
-        let escaped = chars.len() >= 2 && chars[chars.len() - 2] == '\\';
-        let inside = &chars[..chars.len() - if escaped { 2 } else { 1 }];
+        let escaped = char(to.wrapping_sub(2)) == Some('\\');
+        to -= if escaped { 2 } else { 1 };
+        let inside = &before[to.saturating_sub(LOOK_BACK)..to];
         let opens = |at: &usize| {
-            let slashes = inside[..*at].iter().rev().take_while(|c| **c == '\\').count();
-            inside[*at] == '"' && (slashes % 2 == 1) == escaped
+            let slashes = inside[..*at].iter().rev().take_while(|seen| seen.char == '\\').count();
+            inside[*at].char == '"' && (slashes % 2 == 1) == escaped
         };
-        return (0..inside.len()).rev().find(opens).map(|at| at - usize::from(escaped));
+        if let Some(at) = (0..inside.len()).rev().find(opens) {
+            let from = to - inside.len() + at - usize::from(escaped);
+            return Some(from..before.len());
+        }
     }
-    let ends = |c: &char| {
-        c.is_whitespace()
-            || matches!(
-                c,
-                '<' | '>' | '(' | ')' | '[' | ']' | '{' | '}' | ':' | ';' | ',' | '"' | '\\' | '@'
-            )
-            || imap && *c == '/'
-    };
-    let from = chars.iter().rposition(ends).map_or(0, |at| at + 1);
+    let from = before[..to].iter().rposition(|seen| ends(seen.char, imap)).map_or(0, |at| at + 1);
     // `user=alice@…` is said of alice.
-    let word: String = chars[from..].iter().collect();
-    let said = ["user=", "from=", "to=", "for=", "mailbox="]
-        .iter()
-        .find(|said| word.get(..said.len()).is_some_and(|start| start.eq_ignore_ascii_case(said)));
+    let said = ["user=", "from=", "to=", "for=", "mailbox="].iter().find(|said| {
+        let start = before[from..to].get(..said.len());
+        start.is_some_and(|start| {
+            start.iter().zip(said.chars()).all(|(seen, c)| seen.char.eq_ignore_ascii_case(&c))
+        })
+    });
     let from = from + said.map_or(0, |said| said.len());
-    (from < chars.len()).then_some(from)
+    (from < to).then_some(from..to)
 }
 
-/// The pseudonym of what stands between `from` and the `@` at `to`.
-fn place(line: &str, seen: &[Seen], from: usize, to: usize, aliases: &mut Aliases) -> Place {
+/// Whether a local part that is not in quotes has begun behind this.
+fn ends(c: char, imap: bool) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '<' | '>' | '(' | ')' | '[' | ']' | '{' | '}' | ':' | ';' | ',' | '"' | '\\' | '@'
+        )
+        || imap && c == '/'
+}
+
+/// The pseudonym of the local part that stands there.
+fn place(line: &str, seen: &[Seen], local: Range<usize>, aliases: &mut Aliases) -> Place {
+    let Range { start: from, end: to } = local;
     let local: String = seen[from..to].iter().map(|seen| seen.char).collect();
     let (start, end) = (seen[from].at.start, seen[to - 1].at.end);
     let written = &line[start..end];
@@ -230,6 +250,9 @@ mod tests {
                 ),
                 ("MAIL FROM:<j\u{fc}rgen@b.c> SMTPUTF8", "MAIL FROM:<\u{fc}ser5@b.c> SMTPUTF8"),
                 ("250 at@ the door, @home", "250 at@ the door, @home"),
+                ("550 <carol@\\xfcber.example> no", "550 <user6@\\xfcber.example> no"),
+                ("550 dave\"@b.c", "550 user7\"@b.c"),
+                ("550 eve\\\"@b.c", "550 user8\\\"@b.c"),
             ],
             false,
         );

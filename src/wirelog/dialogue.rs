@@ -342,23 +342,48 @@ fn challenge(line: &[u8]) -> Option<(&str, Vec<u8>)> {
 
 /// Takes out the words that are base64 of something with a secret, or an address, in it.
 fn without_hidden_secrets(line: &[u8], scrubber: &Scrubber) -> Vec<u8> {
-    /// A shorter word holds nothing that is known.
-    const LEAST: usize = 12;
-    let base64 = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/' | b'=');
     let mut clean = Vec::with_capacity(line.len());
     // The challenge as a whole is decoded and shown.
     if challenge(line).is_some() {
         return line.to_vec();
     }
-    for word in line.chunk_by(|one, other| base64(one) == base64(other)) {
-        let hides = word.len() >= LEAST && word.first().is_some_and(base64) && {
-            let padded = word.len() - word.len() % 4;
-            STANDARD.decode(&word[..padded]).is_ok_and(|decoded| {
-                scrubber.clean(&decoded).len() != decoded.len()
-                    || std::str::from_utf8(&decoded).is_ok_and(|text| text.contains('@'))
-            })
-        };
-        clean.extend_from_slice(if hides { REDACTED.as_bytes() } else { word });
+    let mut hidden = false;
+    for word in line.chunk_by(|one, other| is_base64(one) == is_base64(other)) {
+        // The padding belongs to what stands before it; elsewhere `=` divides words.
+        let padding = word.iter().take_while(|octet| hidden && **octet == b'=').count();
+        hidden = word.first().is_some_and(is_base64) && hides(word, scrubber);
+        clean.extend_from_slice(if hidden { REDACTED.as_bytes() } else { &word[padding..] });
     }
     clean
+}
+
+const fn is_base64(octet: &u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/')
+}
+
+/// Whether a word is base64 of something with a secret, or an address, in it. It may begin a little
+/// behind the start of the word, as in `token/…`.
+fn hides(word: &[u8], scrubber: &Scrubber) -> bool {
+    /// A shorter word holds nothing that is known.
+    const LEAST: usize = 12;
+    word.len() >= LEAST
+        && (0..4).any(|from| {
+            let whole = (word.len() - from) / 4 * 4;
+            STANDARD.decode(&word[from..from + whole]).is_ok_and(|decoded| {
+                scrubber.clean(&decoded).len() != decoded.len() || holds_an_address(&decoded)
+            })
+        })
+}
+
+/// Whether there is an address among octets that need not be text.
+fn holds_an_address(octets: &[u8]) -> bool {
+    let named = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '[');
+    octets.utf8_chunks().any(|chunk| {
+        let text = chunk.valid();
+        text.match_indices('@').any(|(at, _)| {
+            let before = text[..at].chars().next_back();
+            before.is_some_and(|c| !c.is_whitespace() && !c.is_control())
+                && text[at + 1..].chars().take(3).filter(|c| named(*c)).count() == 3
+        })
+    })
 }

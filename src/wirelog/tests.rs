@@ -167,6 +167,35 @@ fn a_secret_that_a_server_hides_in_base64_is_not_shown() {
     );
 }
 
+#[test]
+fn base64_behind_a_name_is_looked_into() {
+    use base64::Engine as _;
+    let (recorder, dialogue) = recording(1 << 20, Protocol::Pop);
+    let mut scrubber = Scrubber::default();
+    scrubber.learn(b"eyJhbGciOiJSUzI1NiJ9.secret");
+    let base64 = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let (address, token) = (base64(ALICE), base64("{\"token\":\"eyJhbGciOiJSUzI1NiJ9.secret\"}"));
+    for said in [
+        format!("-ERR auth user={address} no"),
+        format!("-ERR got={token}, sorry"),
+        format!("-ERR token/{token}"),
+        format!("-ERR +{address} a=b"),
+        "-ERR authentication=unavailable== host=TYCP286CA0192".into(),
+    ] {
+        dialogue.server(&Heard::Line(said.into()), &scrubber);
+    }
+    assert_eq!(
+        lines(&recorder),
+        [
+            "S: -ERR auth user=[secret] no",
+            "S: -ERR got=[secret], sorry",
+            "S: -ERR [secret]",
+            "S: -ERR [secret] a=b",
+            "S: -ERR authentication=unavailable== host=TYCP286CA0192",
+        ]
+    );
+}
+
 /// Local parts that no server says by chance.
 fn local() -> impl Strategy<Value = String> {
     prop_oneof![
