@@ -38,6 +38,8 @@ pub(super) struct Text {
     /// The command that the client is about, if it searches.
     search: Option<Search>,
     fetch: Option<Fetch>,
+    /// The rest of the response is not taken in.
+    left_out: bool,
     dialled: bool,
     ended: bool,
     /// Nothing more is taken in.
@@ -63,6 +65,7 @@ impl Text {
             line: String::new(),
             search: None,
             fetch: None,
+            left_out: false,
             dialled: false,
             ended: false,
             full: false,
@@ -107,7 +110,19 @@ impl Text {
         text
     }
 
+    /// What a dialogue takes though nothing is said in it.
+    const OVERHEAD: usize = 512;
+
+    /// Octets of memory, about.
     pub(super) fn octets(&self) -> usize {
+        let error = self.error.as_ref().map_or(0, String::len);
+        let credentials = self.credentials.len() * size_of::<usize>();
+        let head = self.endpoint.len() + self.auth.len() + error + credentials;
+        Self::OVERHEAD + head + self.said_octets()
+    }
+
+    /// Octets of what was said.
+    pub(super) fn said_octets(&self) -> usize {
         self.lines.len() + self.line.len()
     }
 }
@@ -204,6 +219,10 @@ pub(super) fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A line, or what stands between two literals, of more octets is left out of a recording: a
+/// response may have 32 MiB of text, and to mask it takes much more.
+const LONGEST: usize = 64 * 1024;
+
 impl Text {
     /// Ends what has not ended, and adds a line.
     fn push(&mut self, line: &str) {
@@ -265,6 +284,7 @@ impl Text {
 
     fn heard(&mut self, heard: &Heard, scrubber: &Scrubber, kept: &mut Kept) {
         match heard {
+            Heard::Line(line) if line.len() > LONGEST => self.leave_out(line.len()),
             Heard::Line(line) => {
                 let line = self.server_text(line, scrubber, kept);
                 self.push(&format!("S: {line}"));
@@ -275,6 +295,10 @@ impl Text {
                 for row in rows.split_inclusive(|octet| *octet == b'\n') {
                     let row = row.strip_suffix(b"\n").unwrap_or(row);
                     let row = row.strip_suffix(b"\r").unwrap_or(row);
+                    if row.len() > LONGEST {
+                        self.leave_out(row.len());
+                        continue;
+                    }
                     let stuffed = if row.first() == Some(&b'.') { "." } else { "" };
                     let row = self.server_text(row, scrubber, kept);
                     self.push(&format!("S: {stuffed}{row}"));
@@ -290,8 +314,15 @@ impl Text {
             Heard::Response { begins, parts } => {
                 if *begins {
                     self.fetch = None;
+                    self.left_out = false;
                 }
                 for (text, literal) in parts {
+                    // What follows a part cannot be masked without it.
+                    self.left_out |= text.len() > LONGEST;
+                    if self.left_out {
+                        self.leave_out(text.len());
+                        continue;
+                    }
                     let text = self.server_text(text, scrubber, kept);
                     let text = self.fetched(text, *begins, literal.is_some(), kept);
                     self.push(&format!("S: {text}"));
@@ -301,6 +332,11 @@ impl Text {
                 }
             }
         }
+    }
+
+    /// Text of the server that is too long to be looked through.
+    fn leave_out(&mut self, octets: usize) {
+        self.push(&format!("# the server said {octets} octets more, which were left out"));
     }
 
     /// What stands in quotes in a FETCH response is masked as well.

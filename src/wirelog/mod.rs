@@ -61,7 +61,7 @@ mod address;
 mod alias;
 mod dialogue;
 mod quoted;
-#[cfg(test)]
+#[cfg(all(test, feature = "imap"))]
 mod tests;
 mod view;
 
@@ -154,7 +154,8 @@ impl Recorder {
         let user = kept.aliases(|aliases| address::masked(&user, false, aliases));
         let auth = format!("{mechanism} \"{user}\"");
         let text = Text::new(number, endpoint.protocol(), described(endpoint), auth);
-        kept.dialogues.push_back(text);
+        kept.dialogues.push_back(Text::taken(number));
+        kept.put(text);
         Dialogue::new(self.kept.clone(), number)
     }
 }
@@ -205,7 +206,8 @@ impl Kept {
             self.octets -= oldest.map_or(0, |oldest| oldest.octets());
             self.gone += 1;
         }
-        if text.octets() + self.octets > self.limit && !text.full {
+        // The last one may say so much by itself.
+        if text.said_octets() + self.octets > self.limit && !text.full {
             text.cut(self.limit.saturating_sub(self.octets));
         }
         let place = self.dialogues.iter_mut().rev().find(|other| other.number == text.number);

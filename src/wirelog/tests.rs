@@ -144,6 +144,43 @@ fn what_is_kept_is_bounded_and_says_so() {
 }
 
 #[test]
+fn what_is_too_long_to_be_masked_is_left_out_with_all_that_hangs_on_it() {
+    let (recorder, dialogue) = recording(1 << 20, Protocol::Imap);
+    let scrubber = Scrubber::default();
+    let hear = |said: &str, begins| {
+        let heard = Heard::response(said.as_bytes(), begins, false, |_| None);
+        dialogue.server(&heard, &scrubber);
+    };
+    hear(&format!("* LIST () \"/\" {}\r\n", "a@a@".repeat(20_000)), true);
+    hear(&format!("* 1 FETCH (ENVELOPE (\"{}\r\n", "x".repeat(70_000)), true);
+    hear(" \"Alice\"))\r\n", false);
+    hear("* 2 EXISTS\r\n", true);
+    let lines = lines(&recorder);
+    assert_eq!(recorder.to_string().matches("were left out").count(), 3);
+    assert_eq!(lines.last().map(String::as_str), Some("S: * 2 EXISTS"));
+    assert!(!recorder.to_string().contains("Alice"));
+}
+
+#[test]
+fn many_ampersands_are_looked_at_once() {
+    let line = format!("{}-", "&".repeat(60_000));
+    assert_eq!(view::characters(&line, true).len(), 60_001);
+    let name: String = view::characters("&ZeVnLIqe-/&-", true).iter().map(|c| c.char).collect();
+    assert_eq!(name, "日本語/&-");
+}
+
+#[test]
+fn dialogues_in_which_nothing_is_said_are_dropped_as_well() {
+    let (recorder, _) = recording(10_000, Protocol::Pop);
+    let auth = crate::Auth::xoauth2(ALICE, StaticToken::new("T"));
+    for _ in 0..1000 {
+        recorder.begin(&Endpoint::pop("mail.example.net"), &auth.credentials());
+    }
+    let kept = recorder.to_string().matches("# endpoint").count();
+    assert!((2..20).contains(&kept), "{kept}");
+}
+
+#[test]
 fn a_secret_that_a_server_hides_in_base64_is_not_shown() {
     let (recorder, dialogue) = recording(1 << 20, Protocol::Imap);
     let mut scrubber = Scrubber::default();

@@ -77,8 +77,13 @@ fn escape(text: &str) -> Option<char> {
 
 /// What `&…-` at the start of `text` stands for, and its length.
 fn shifted(text: &str) -> Option<(String, usize)> {
-    let end = text.find('-')?;
-    let inside = text.get(1..end).filter(|inside| !inside.is_empty())?;
+    // Nothing is looked at twice, however many `&` there are.
+    let base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | ',');
+    let inside = text.get(1..)?.split(|c| !base64(c)).next()?;
+    let end = 1 + inside.len();
+    if inside.is_empty() || !text[end..].starts_with('-') {
+        return None;
+    }
     let config =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let octets = GeneralPurpose::new(&IMAP_MUTF7, config).decode(inside).ok()?;
