@@ -2,8 +2,8 @@
 # Everything the project checks, in the order in which it fails soonest.
 #
 # Wants Debian 12 with Rust (rustfmt and clippy included), and root: it installs Dovecot, Postfix,
-# Node, Redis and valgrind if they are missing, and the tests start servers of their own on loopback.
-# Servers that the machine runs already are not touched.
+# Node, Redis and valgrind if they are missing, unpacks Cyrus IMAP into a folder under /opt, and the
+# tests start servers of their own on loopback. Servers that the machine runs already are not touched.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -15,7 +15,8 @@ main() {
     step 'Programs'
     [ "$(id -u)" = 0 ] || fail 'the tests start Dovecot and Postfix, which want root'
     install_missing gcc libc6-dev openssl valgrind postfix microsocks tinyproxy redis-server \
-        dovecot-core dovecot-imapd dovecot-pop3d dovecot-submissiond dovecot-lmtpd
+        dovecot-core dovecot-imapd dovecot-pop3d dovecot-submissiond dovecot-lmtpd "${cyrus_needs[@]}"
+    unpack_cyrus
     # The OAuth server of the tests; a Node that is there already will do, from 18 on.
     { command -v node && command -v npm; } >/dev/null || install_missing nodejs npm
 
@@ -91,6 +92,30 @@ install_missing() {
     apt-get -q update
     DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"
     release_daemons
+}
+
+# Cyrus IMAP cannot be installed beside Dovecot, so its packages are only unpacked, where
+# tests/it/support/servers/cyrus.rs looks for it. These are the libraries it is linked to.
+cyrus_folder=/opt/mailbearer-tests/cyrus
+cyrus_needs=(libcom-err2 libical3 libicu72 libjansson4 libkrb5-3 libpcre3 libpq5 libsasl2-2
+    libsasl2-modules libsqlite3-0 libssl3 libwrap0 libxapian30 libxml2 zlib1g)
+unpack_cyrus() {
+    [ ! -x "$cyrus_folder/usr/lib/cyrus/bin/imapd" ] || return 0
+    echo "unpacking cyrus-imapd into $cyrus_folder"
+    local package parts=$cyrus_folder.parts
+    rm -rf "$cyrus_folder" "$parts"
+    mkdir -p "$parts/tree"
+    (
+        cd "$parts"
+        apt-get -q update
+        # By default it downloads as a user who may not write here.
+        apt-get -q -o APT::Sandbox::User=root download cyrus-common cyrus-imapd
+        for package in *.deb; do dpkg-deb -x "$package" tree; done
+    )
+    chmod 755 "${cyrus_folder%/*}" "$parts/tree"
+    # The last step: a folder that is there is whole.
+    mv "$parts/tree" "$cyrus_folder"
+    rm -r "$parts"
 }
 
 # A policy that says 101 keeps packages from starting what they install. One that the machine has

@@ -24,6 +24,7 @@ mod real_certificates;
 mod real_commands;
 #[cfg(feature = "compress")]
 mod real_compress;
+mod real_cyrus;
 mod real_dropped;
 mod real_envelope;
 mod real_extensions;

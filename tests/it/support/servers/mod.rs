@@ -12,9 +12,11 @@
 //! [`Bed::mailbox`]. `unknown@example.test` and `busy@example.test` are refused by Postfix, which
 //! closes the connection on `closing@example.test` and takes `grey-…@example.test` the second time.
 //!
-//! One bed serves all tests of the binary and starts with the first that wants it.
+//! One bed serves all tests of the binary and starts with the first that wants it. So does
+//! [`Cyrus`], a second IMAP server for what Dovecot does not offer.
 
 mod authority;
+mod cyrus;
 mod greylist;
 mod pki;
 mod raw;
@@ -31,6 +33,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mailbearer::{Endpoint, Protocol, Security};
 
 pub(crate) use authority::{Fault, Kind};
+pub(crate) use cyrus::{ADMIN, APPEND_LIMIT, Cyrus};
 pub(crate) use raw::Raw;
 
 use authority::Authority;
@@ -85,6 +88,7 @@ impl Bed {
     fn try_start() -> Result<Self, String> {
         state::check_prerequisites()?;
         let state = State::create()?;
+        state.furnish().map_err(|e| format!("filling {}: {e}", state.path().display()))?;
         let ca_pem = pki::write(&state.path().join("tls")).map_err(|e| e.to_string())?;
         let authority = Authority::start(&state.path().join("keys")).map_err(|e| e.to_string())?;
 

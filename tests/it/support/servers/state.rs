@@ -35,7 +35,7 @@ impl State {
         fs::create_dir(&folder).map_err(|e| format!("creating {}: {e}", folder.display()))?;
         let watchdog = watchdog(&folder).map_err(|e| format!("starting the watchdog: {e}"))?;
         let state = Self { folder, _watchdog: watchdog };
-        state.furnish().map_err(|e| format!("filling {}: {e}", state.folder.display()))?;
+        state.open_up().map_err(|e| format!("filling {}: {e}", state.folder.display()))?;
         state.check_parents()?;
         Ok(state)
     }
@@ -44,11 +44,15 @@ impl State {
         &self.folder
     }
 
-    fn furnish(&self) -> io::Result<()> {
+    fn open_up(&self) -> io::Result<()> {
         fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o755))?;
-        for name in ["log", "tls", "keys"] {
-            fs::create_dir(self.folder.join(name))?;
-        }
+        fs::create_dir(self.folder.join("log"))?;
+        fs::create_dir(self.folder.join("tls"))
+    }
+
+    /// Adds what the servers of a [`Bed`](super::Bed) share.
+    pub(super) fn furnish(&self) -> io::Result<()> {
+        fs::create_dir(self.folder.join("keys"))?;
         for name in ["mail", "home", "index", "acl"] {
             fs::create_dir(self.folder.join(name))?;
             chown(self.folder.join(name), Some(MAIL_UID), Some(MAIL_UID))?;

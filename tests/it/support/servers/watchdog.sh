@@ -1,4 +1,4 @@
-# Stops the servers of one test bed when the test process is gone, however it went: that process
+# Stops the servers of one folder when the test process is gone, however it went: that process
 # holds the other end of standard input and never writes to it.
 trap '' INT TERM HUP
 state=$1
@@ -9,7 +9,8 @@ alive() {
     return 1
 }
 
-pids=$(cat "$state/postfix/queue/pid/master.pid" "$state"/dovecot-*/run/master.pid 2>/dev/null)
+pids=$(cat "$state/postfix/queue/pid/master.pid" "$state"/dovecot-*/run/master.pid \
+    "$state/cyrus/master.pid" 2>/dev/null)
 for pid in $pids; do kill -TERM "$pid" 2>/dev/null; done
 tries=100
 while alive && [ "$tries" -gt 0 ]; do
