@@ -82,7 +82,14 @@ impl Session {
         let settled = self.driver.settle().await;
         // What may have been stored was another command's.
         settled.map_err(|broken| Error::before(self.core(), stage, broken))?;
-        if self.core().takes_commands() { Ok(()) } else { Err(Error::closed(self.core(), stage)) }
+        if self.core().takes_commands() {
+            return Ok(());
+        }
+        // A server that has said goodbye has closed it already.
+        if self.core().last_words().is_none() {
+            self.driver.close_after(&"the server refused a message that was on its way");
+        }
+        Err(Error::before(self.core(), stage, self.driver.gone()))
     }
 
     pub(crate) fn encode<C: Command>(&self, command: &C) -> Result<Line, Error> {

@@ -149,8 +149,9 @@ impl Session {
                         Heard::Octets(octets) => {
                             let octets = octets.and_then(|octets| check(octets, read, message));
                             let octets = octets.map_err(|source| {
-                                self.driver_mut().close();
-                                Error::Upload { source }
+                                let error = Error::Upload { source };
+                                self.driver_mut().close_after(&error);
+                                error
                             })?;
                             let is_end = octets.is_empty();
                             read += octets.len() as u64;

@@ -1,5 +1,6 @@
 //! Moves octets between a socket and a core, and nothing more.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -26,6 +27,15 @@ impl From<Error> for Broken {
     fn from(error: Error) -> Self {
         Self::Net(error)
     }
+}
+
+/// Who ended a connection, and why.
+enum Ended {
+    ByServer,
+    /// A dropped future left what could not be brought to an end.
+    Abandoned,
+    /// After a failure, in its own words.
+    Failed(String),
 }
 
 /// What came first.
@@ -62,7 +72,7 @@ pub(crate) struct Driver<M> {
     /// The TLS layer may hold octets that it took but has not passed on.
     unflushed: bool,
     eof: bool,
-    broken: bool,
+    ended: Option<Ended>,
 }
 
 impl<M: Machine> Driver<M> {
@@ -85,7 +95,7 @@ impl<M: Machine> Driver<M> {
             written: 0,
             unflushed: false,
             eof: false,
-            broken: false,
+            ended: None,
         }
     }
 
@@ -106,7 +116,7 @@ impl<M: Machine> Driver<M> {
 
     /// Whether a command can still be sent.
     pub(crate) const fn is_open(&self) -> bool {
-        !self.broken && !self.eof
+        self.ended.is_none() && !self.eof
     }
 
     /// Gives up the socket. Whatever the core knew is gone with it.
@@ -198,8 +208,8 @@ impl<M: Machine> Driver<M> {
     /// # Errors
     /// It cannot, or not within the bounds: the connection is closed.
     pub(crate) async fn settle(&mut self) -> Result<(), Broken> {
-        if self.broken {
-            return Err(Error::Closed.into());
+        if self.ended.is_some() {
+            return Err(self.gone());
         }
         if !self.core.in_flight() {
             return self.catch_up().await;
@@ -242,22 +252,47 @@ impl<M: Machine> Driver<M> {
         .await
     }
 
-    /// Closes the connection, of which nothing may leave any longer; what the next use of it ends
-    /// in.
+    /// Closes the connection, of which nothing may leave any longer, since nobody waits for what
+    /// is in flight; what the next use of it ends in.
     pub(crate) fn close(&mut self) -> Broken {
-        self.broken = true;
+        self.end_as(Ended::Abandoned);
+        self.gone()
+    }
+
+    /// Closes the connection after a failure.
+    pub(crate) fn close_after(&mut self, failure: &impl fmt::Display) {
+        self.end_as(Ended::Failed(failure.to_string()));
+    }
+
+    /// Closes the connection behind a server that has said that it will.
+    #[cfg(feature = "pop")]
+    pub(crate) fn close_with_server(&mut self) {
+        self.end_as(Ended::ByServer);
+    }
+
+    /// What any further use of a connection that has ended ends in: the first cause, since what
+    /// followed from it explains nothing.
+    pub(crate) fn gone(&self) -> Broken {
+        Broken::Net(match &self.ended {
+            None | Some(Ended::ByServer) => Error::Closed,
+            Some(Ended::Abandoned) => Error::Abandoned,
+            Some(Ended::Failed(after)) => Error::ClosedByClient { after: after.clone() },
+        })
+    }
+
+    fn end_as(&mut self, ended: Ended) {
+        self.ended.get_or_insert(ended);
         self.stream = Box::new(tokio::io::empty());
-        Error::Abandoned.into()
     }
 
     fn poll_core(&mut self) -> Result<Option<M::Event>, Broken> {
-        if self.broken {
-            return Err(Error::Closed.into());
+        if self.ended.is_some() {
+            return Err(self.gone());
         }
         let event = self.core.poll();
         self.trace.server(self.core.input());
         event.map_err(|fault| {
-            self.broken = true;
+            self.close_after(&fault);
             Broken::Fault(fault)
         })
     }
@@ -274,8 +309,8 @@ impl<M: Machine> Driver<M> {
                 return Poll::Ready(Ok(Some(event)));
             }
             if self.eof {
-                self.broken = true;
-                return Poll::Ready(Err(Error::Closed.into()));
+                self.end_as(Ended::ByServer);
+                return Poll::Ready(Err(self.gone()));
             }
             let write_failure = match self.poll_write(cx).and_then(|()| self.reached(cx, until)) {
                 Ok(true) => return Poll::Ready(Ok(None)),
@@ -306,8 +341,9 @@ impl<M: Machine> Driver<M> {
                     let moved = self.written + self.core.input().received();
                     let wait = self.wait(until);
                     return self.clock.poll(cx, wait, moved).map(|after| {
-                        self.broken = true;
-                        Err(Error::Deadline { after }.into())
+                        let passed = Error::Deadline { after };
+                        self.close_after(&passed);
+                        Err(passed.into())
                     });
                 }
             }
@@ -389,11 +425,17 @@ impl<M: Machine> Driver<M> {
     }
 
     fn failed(&mut self, error: std::io::Error) -> Broken {
-        self.broken = true;
         // What a layer above the socket found is the peer's doing.
-        match error.downcast() {
-            Ok(fault) => Broken::Fault(fault),
-            Err(error) => Error::Io(error).into(),
+        match error.downcast::<Fault>() {
+            Ok(fault) => {
+                self.close_after(&fault);
+                Broken::Fault(fault)
+            }
+            Err(error) => {
+                let broke = Error::Io(error);
+                self.close_after(&broke);
+                broke.into()
+            }
         }
     }
 }
@@ -456,7 +498,25 @@ mod tests {
         let error = driver.event().await.unwrap_err();
         assert!(matches!(error, Broken::Net(Error::Deadline { after }) if after.as_secs() == 60));
         assert_eq!(began.elapsed().as_secs(), 60);
-        assert!(matches!(driver.event().await, Err(Broken::Net(Error::Closed))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_was_closed_here_says_so_and_keeps_the_first_cause() {
+        let (mut driver, mut far) = driver(64);
+        driver.core_mut().expect_greeting();
+        driver.event().await.unwrap_err();
+        // The server sees it at once, not only when the client is dropped.
+        assert_eq!(far.read(&mut [0]).await.unwrap(), 0);
+        driver.close_after(&"what followed from it");
+        for _ in 0..2 {
+            let Err(Broken::Net(error)) = driver.event().await else { panic!() };
+            assert_eq!(
+                error.to_string(),
+                "the client closed this connection after an earlier failure, \
+                 `no answer within 60 s`"
+            );
+            assert_eq!(error.retry(), crate::Retry::Reconnect);
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -528,7 +588,9 @@ mod tests {
             while far.write_all(&[b'x'; 1000]).await.is_ok() {}
         });
         assert!(timeout(Duration::ZERO, driver.event()).await.is_err());
-        assert!(matches!(driver.settle().await, Err(Broken::Net(Error::Abandoned))));
+        for _ in 0..2 {
+            assert!(matches!(driver.settle().await, Err(Broken::Net(Error::Abandoned))));
+        }
         assert!(!driver.is_open());
         drop(driver);
         server.await.unwrap();

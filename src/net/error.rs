@@ -55,10 +55,15 @@ pub enum Error {
         /// The deadline that passed; see [`Timeouts`](crate::Timeouts).
         after: Duration,
     },
-    /// The server closed the connection, or it was closed because an earlier error made it
-    /// useless.
-    #[error("the connection is closed")]
+    /// The server closed the connection.
+    #[error("the server closed the connection")]
     Closed,
+    /// The connection was closed on this side, because an earlier failure had made it useless.
+    #[error("the client closed this connection after an earlier failure, `{after}`")]
+    ClosedByClient {
+        /// What the first error said that came of it.
+        after: String,
+    },
     /// A future was dropped, and what it had begun could not be brought to an end within the
     /// bounds of [`Limits`](crate::Limits) and [`Timeouts`](crate::Timeouts), or must not be.
     #[error("the connection was closed because an operation on it was dropped half way")]
@@ -76,9 +81,11 @@ impl Error {
             #[cfg(feature = "proxy")]
             Self::Proxy { source, .. } => source.retry(),
             Self::Certificate { .. } => Retry::Never,
-            Self::Deadline { .. } | Self::Closed | Self::Abandoned | Self::Io(_) => {
-                Retry::Reconnect
-            }
+            Self::Deadline { .. }
+            | Self::Closed
+            | Self::ClosedByClient { .. }
+            | Self::Abandoned
+            | Self::Io(_) => Retry::Reconnect,
         }
     }
 }

@@ -173,7 +173,7 @@ impl PopClient {
         settled.map_err(|broken| self.broken(name, broken))?;
         // Half a line at rest would become the first half of the next answer.
         if let Err(fault) = self.driver.core_mut().check_quiet() {
-            self.driver.close();
+            self.driver.close_after(&fault);
             return Err(Error::Protocol { stage: Stage::Command(name), fault });
         }
         let settled = self.driver.settle().await;
@@ -201,7 +201,7 @@ impl PopClient {
             Ok(Event::Response(response)) => {
                 // It closes a moment later; until then it would look open.
                 if response.reply.announces_close() {
-                    self.driver.close();
+                    self.driver.close_with_server();
                 }
                 Ok(response)
             }

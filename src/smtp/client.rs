@@ -102,7 +102,7 @@ impl SmtpClient {
                 // That is about another message than the one at hand.
                 Error::Unknown { receipt, cause } => {
                     let message = Stage::Command(MESSAGE);
-                    let lost = Box::new(Error::closed(self.driver.core(), message));
+                    let lost = Box::new(Error::gone(&self.driver, message));
                     self.outcomes.push_back(Err(Error::Unknown { receipt, cause: lost }));
                     self.note_lost();
                     Err(*cause)
@@ -117,10 +117,16 @@ impl SmtpClient {
             let broken = self.driver.close();
             return Err(Error::broken(&mut self.driver, stage, broken));
         }
-        let core = self.driver.core_mut();
-        core.check_quiet().map_err(|fault| Error::Protocol { stage, fault })?;
-        if !core.takes_commands() {
-            return Err(Error::closed(core, stage));
+        if let Err(fault) = self.driver.core_mut().check_quiet() {
+            self.driver.close_after(&fault);
+            return Err(Error::Protocol { stage, fault });
+        }
+        if !self.driver.core().takes_commands() {
+            // A server that has said goodbye has closed it already.
+            if self.driver.core().last_words().is_none() {
+                self.driver.close_after(&"the server refused a message that was on its way");
+            }
+            return Err(Error::gone(&self.driver, stage));
         }
         if self.rehearsing {
             self.ask("RSET", "RSET").await?;
@@ -182,7 +188,7 @@ impl SmtpClient {
     /// The connection is lost: what is left in flight has an outcome if it may be delivered.
     fn note_lost(&mut self) {
         while let Some(lost) = self.driver.core_mut().lost() {
-            let cause = Error::closed(self.driver.core(), Stage::Command(MESSAGE));
+            let cause = Error::gone(&self.driver, Stage::Command(MESSAGE));
             if let error @ Error::Unknown { .. } = cause.about(Some(lost)) {
                 self.outcomes.push_back(Err(error));
             }

@@ -181,13 +181,22 @@ impl Error {
 
     /// What a driver that broke means at `stage`.
     pub(crate) fn broken(driver: &mut Driver<Core>, stage: Stage, broken: Broken) -> Self {
-        let error = match broken {
-            Broken::Fault(fault) => Self::Protocol { stage, fault },
-            Broken::Net(net::Error::Closed) => Self::closed(driver.core(), stage),
-            Broken::Net(source) => Self::Net { stage, source },
-        };
+        let error = Self::of(driver.core(), stage, broken);
         let lost = driver.core_mut().lost();
         error.about(lost)
+    }
+
+    /// What it means at `stage` that the connection has been lost, whatever was told of it.
+    pub(crate) fn gone(driver: &Driver<Core>, stage: Stage) -> Self {
+        Self::of(driver.core(), stage, driver.gone())
+    }
+
+    fn of(core: &Core, stage: Stage, broken: Broken) -> Self {
+        match broken {
+            Broken::Fault(fault) => Self::Protocol { stage, fault },
+            Broken::Net(net::Error::Closed) => Self::closed(core, stage),
+            Broken::Net(source) => Self::Net { stage, source },
+        }
     }
 
     /// The connection was lost for this reason: what that means for a message that was in flight.
@@ -201,13 +210,13 @@ impl Error {
     }
 
     /// What became of a message behind the one of which it is known why the connection was lost.
-    pub(crate) fn lost_with_others(core: &Core, lost: Lost) -> Self {
+    pub(crate) fn lost_with_others(driver: &Driver<Core>, lost: Lost) -> Self {
         use super::proto::transaction::{MAIL, MESSAGE};
         let step = match lost {
             Lost::PerhapsDelivered(_) => MESSAGE,
             Lost::NotDelivered => MAIL,
         };
-        Self::closed(core, Stage::Command(step)).about(Some(lost))
+        Self::gone(driver, Stage::Command(step)).about(Some(lost))
     }
 
     /// The server closed, or has said that it will.

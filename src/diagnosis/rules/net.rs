@@ -20,7 +20,9 @@ pub(crate) fn broke(error: &net::Error, case: &Case<'_>) -> Vec<Guess> {
         net::Error::Deadline { .. } => deadline(case),
         net::Error::Io(_) => vec![Guess::certain(Cause::ConnectionLost)],
         // What a server did before it closed says more than that it did.
-        net::Error::Closed | net::Error::Abandoned => Vec::new(),
+        net::Error::Closed | net::Error::ClosedByClient { .. } | net::Error::Abandoned => {
+            Vec::new()
+        }
     };
     guesses.into_iter().map(|guess| guess.fact(super::one_line(&error.to_string()))).collect()
 }

@@ -77,10 +77,13 @@ impl SmtpClient {
             }
             self.begin(flow, next).await;
             if !self.driver().core().is_sending() {
-                if self.driver().core().is_half_way() {
-                    self.driver().close();
+                let held = flow.held.take();
+                if self.driver().core().is_half_way()
+                    && let Some(error) = &held
+                {
+                    self.driver().close_after(error);
                 }
-                return flow.held.take().map(Err);
+                return held.map(Err);
             }
             if let Some(outcome) = self.proceed(flow).await {
                 return Some(outcome);
@@ -270,10 +273,10 @@ impl SmtpClient {
     fn lose_rest(&mut self, flow: &mut Flow<'_>) {
         flow.upload = None;
         while let Some(lost) = self.driver().core_mut().lost() {
-            let core = self.driver().core();
-            let error = match flow.failed.take_if(|_| !core.is_sending()) {
+            let driver = self.driver();
+            let error = match flow.failed.take_if(|_| !driver.core().is_sending()) {
                 Some(source) => Error::Body { source, usable: false },
-                None => Error::lost_with_others(core, lost),
+                None => Error::lost_with_others(driver, lost),
             };
             self.untold().push_back(error);
         }

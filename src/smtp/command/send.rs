@@ -88,7 +88,7 @@ impl SmtpClient {
         match self.advance(&mut flow, &mut || message.take()).await {
             Some(outcome) => outcome,
             // The one message has an outcome.
-            None => Err(Error::closed(self.driver().core(), Stage::Command(MESSAGE))),
+            None => Err(Error::gone(self.driver(), Stage::Command(MESSAGE))),
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use super::{Far, TOKEN, connector};
 
 /// By AUTHENTICATE, so that the session knows a token.
-async fn logged_in_imap(timeouts: Timeouts) -> (ImapClient, Far) {
+pub(super) async fn logged_in_imap(timeouts: Timeouts) -> (ImapClient, Far) {
     let (connector, mut far) = connector(Protocol::Imap, ImapClient::builder);
     let connector = connector.timeouts(timeouts);
     let server = async {

@@ -1,5 +1,6 @@
 //! What a malicious or broken server can do.
 
+mod closed;
 mod imap;
 mod pop;
 mod pop_maildrop;

@@ -145,8 +145,10 @@ async fn a_final_reply_that_never_comes_is_unknown_for_that_message_and_no_other
     assert_eq!(receipt.accepted().count(), 2);
     for sent in [second, third] {
         let Err(error) = &sent.outcome else { panic!() };
-        assert!(matches!(error, Error::Closed { .. }), "{error:?}");
-        assert_eq!(error.retry(), Retry::Reconnect);
+        let Error::Net { source: net::Error::ClosedByClient { after }, .. } = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!((after.as_str(), error.retry()), ("no answer within 600 s", Retry::Reconnect));
     }
 }
 
