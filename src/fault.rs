@@ -1,6 +1,6 @@
 //! What a peer can do wrong, whatever the protocol.
 
-use crate::Misuse;
+use crate::{Misuse, Retry};
 
 /// The server broke the rules of its protocol, so that what it says next cannot be trusted to
 /// belong to what was asked. The connection is unusable afterwards.
@@ -39,6 +39,10 @@ pub enum Fault {
         /// How many.
         octets: usize,
     },
+    /// TLS at a port that was to begin in clear text. A server waits there for the client's
+    /// handshake, so that this is rarely heard before the deadline of the greeting.
+    #[error("the server speaks TLS from the start, where a greeting in clear text was expected")]
+    TlsFromTheStart,
     /// What comes is no deflate stream, although compression was switched on (RFC 4978).
     #[error("the compressed stream of the server is damaged")]
     DamagedDeflate,
@@ -57,6 +61,14 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// What to do next.
+    pub(crate) const fn retry(&self) -> Retry {
+        match self {
+            Self::TlsFromTheStart => Retry::Never,
+            _ => Retry::Reconnect,
+        }
+    }
+
     /// An [`Unexpected`](Self::Unexpected) that quotes at most 200 octets.
     pub(crate) fn unexpected(expected: &'static str, got: &[u8]) -> Self {
         const QUOTED: usize = 200;

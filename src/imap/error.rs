@@ -208,7 +208,8 @@ impl Failure for Error {
                 retry @ Retry::Later(_) => retry,
                 _ => Retry::Reconnect,
             },
-            Self::Closed { .. } | Self::Protocol { .. } => Retry::Reconnect,
+            Self::Closed { .. } => Retry::Reconnect,
+            Self::Protocol { fault, .. } => fault.retry(),
             Self::Unsupported { .. }
             | Self::Changed { .. }
             | Self::Misuse(_)

@@ -291,10 +291,12 @@ impl<M: Machine> Driver<M> {
         }
         let event = self.core.poll();
         self.trace.server(self.core.input());
-        event.map_err(|fault| {
-            self.close_after(&fault);
-            Broken::Fault(fault)
-        })
+        event.map_err(|fault| self.faulty(fault))
+    }
+
+    fn faulty(&mut self, fault: Fault) -> Broken {
+        self.close_after(&fault);
+        Broken::Fault(fault)
     }
 
     /// One loop both reads and writes: a server that will not read before it has been read from
@@ -305,6 +307,10 @@ impl<M: Machine> Driver<M> {
         until: &mut Until<'_>,
     ) -> Poll<Result<Option<M::Event>, Broken>> {
         loop {
+            // Ahead of the core: the last octet of an alert may be an LF.
+            if self.core.wait() == Wait::Greeting && is_tls(self.core.input().unread()) {
+                return Poll::Ready(Err(self.faulty(Fault::TlsFromTheStart)));
+            }
             if let Some(event) = self.poll_core()? {
                 return Poll::Ready(Ok(Some(event)));
             }
@@ -427,10 +433,7 @@ impl<M: Machine> Driver<M> {
     fn failed(&mut self, error: std::io::Error) -> Broken {
         // What a layer above the socket found is the peer's doing.
         match error.downcast::<Fault>() {
-            Ok(fault) => {
-                self.close_after(&fault);
-                Broken::Fault(fault)
-            }
+            Ok(fault) => self.faulty(fault),
             Err(error) => {
                 let broke = Error::Io(error);
                 self.close_after(&broke);
@@ -445,6 +448,12 @@ impl<M: Machine> Driver<M> {
 fn is_end(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
+}
+
+/// Whether these octets begin a TLS record: an alert or a handshake, of any version (RFC 8446
+/// section 5.1). No greeting begins so.
+const fn is_tls(octets: &[u8]) -> bool {
+    matches!(octets, [21 | 22, 3, 0..=4, ..])
 }
 
 /// Counts the time of one future, however it ends.
@@ -517,6 +526,19 @@ mod tests {
             );
             assert_eq!(error.retry(), crate::Retry::Reconnect);
         }
+    }
+
+    /// OpenSSL's alert to a client that it has waited for too long.
+    #[tokio::test(start_paused = true)]
+    async fn tls_in_place_of_a_greeting_is_told_at_once() {
+        let (mut driver, mut far) = driver(64);
+        driver.core_mut().expect_greeting();
+        for octet in [21, 3] {
+            far.write_all(&[octet]).await.unwrap();
+            assert!(timeout(Duration::from_secs(1), driver.event()).await.is_err());
+        }
+        far.write_all(&[1, 0, 2, 2, 10]).await.unwrap();
+        assert!(matches!(driver.event().await, Err(Broken::Fault(Fault::TlsFromTheStart))));
     }
 
     #[tokio::test(start_paused = true)]

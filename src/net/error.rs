@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use rustls::AlertDescription::{HandshakeFailure, InsufficientSecurity, ProtocolVersion};
+
 use crate::Retry;
 
 /// A failure below the protocol.
@@ -77,6 +79,7 @@ impl Error {
     /// What to do next.
     pub fn retry(&self) -> Retry {
         match self {
+            Self::Tls { source, .. } if never_fits(source) => Retry::Never,
             Self::Dial { .. } | Self::Tls { .. } => Retry::Later(None),
             #[cfg(feature = "proxy")]
             Self::Proxy { source, .. } => source.retry(),
@@ -87,5 +90,49 @@ impl Error {
             | Self::Abandoned
             | Self::Io(_) => Retry::Reconnect,
         }
+    }
+}
+
+/// Whether it is no accident of one handshake: the peer does not speak TLS, or has no version and no
+/// cipher in common with us.
+fn never_fits(source: &io::Error) -> bool {
+    let rustls = source.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(
+        rustls,
+        Some(
+            rustls::Error::InvalidMessage(_)
+                | rustls::Error::PeerIncompatible(_)
+                | rustls::Error::AlertReceived(
+                    ProtocolVersion | HandshakeFailure | InsufficientSecurity
+                )
+        )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::AlertDescription::InternalError;
+    use rustls::{InvalidMessage, PeerIncompatible};
+
+    use super::*;
+
+    #[test]
+    fn a_handshake_is_repeated_only_where_it_may_come_to_another_end() {
+        use rustls::Error as Tls;
+        for (inner, retry) in [
+            // `2` of 220, where a record was to begin.
+            (Tls::InvalidMessage(InvalidMessage::InvalidContentType), Retry::Never),
+            (Tls::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon), Retry::Never),
+            (Tls::AlertReceived(ProtocolVersion), Retry::Never),
+            (Tls::AlertReceived(InternalError), Retry::Later(None)),
+            (Tls::General("?".into()), Retry::Later(None)),
+        ] {
+            let source = io::Error::new(io::ErrorKind::InvalidData, inner);
+            let error = Error::Tls { host: "mail.example".into(), source };
+            assert_eq!(error.retry(), retry, "{error}");
+        }
+        let source = io::ErrorKind::UnexpectedEof.into();
+        let error = Error::Tls { host: "mail.example".into(), source };
+        assert_eq!(error.retry(), Retry::Later(None));
     }
 }

@@ -174,7 +174,8 @@ impl Failure for Error {
             Self::Auth(error) => error.retry(),
             // A server that hangs up on a login will do so again at once.
             Self::Closed { stage: Stage::Auth | Stage::Greeting, .. } => Retry::Later(None),
-            Self::Closed { .. } | Self::Protocol { .. } => Retry::Reconnect,
+            Self::Closed { .. } => Retry::Reconnect,
+            Self::Protocol { fault, .. } => fault.retry(),
             Self::Unparsed { .. }
             | Self::TooLarge { .. }
             | Self::Unsupported { .. }

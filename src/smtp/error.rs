@@ -254,7 +254,8 @@ impl Failure for Error {
             Self::Unknown { .. } => Retry::MayDuplicate,
             // A server that hangs up on a login will do so again at once.
             Self::Closed { stage: Stage::Auth | Stage::Greeting, .. } => Retry::Later(None),
-            Self::Closed { .. } | Self::Protocol { .. } => Retry::Reconnect,
+            Self::Closed { .. } => Retry::Reconnect,
+            Self::Protocol { fault, .. } => fault.retry(),
             Self::TooMany { what: Counted::Messages, .. } => Retry::Reconnect,
             Self::Unsupported { .. }
             | Self::TooLarge { .. }

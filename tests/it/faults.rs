@@ -39,7 +39,7 @@ const ALL: &[Protocol] = &[Protocol::Smtp, Protocol::Imap, Protocol::Pop];
 async fn connections_that_fail_say_where() {
     let cases = [
         (Fault::GreetingRefused, ALL, Stage::Greeting, Retry::Later(None)),
-        (Fault::ClearTextWhereTls, ALL, Stage::Tls, Retry::Later(None)),
+        (Fault::ClearTextWhereTls, ALL, Stage::Tls, Retry::Never),
         (Fault::CertificateForOtherName, ALL, Stage::Tls, Retry::Never),
         (Fault::CertificateExpired, ALL, Stage::Tls, Retry::Never),
         (Fault::CertificateNotYetValid, ALL, Stage::Tls, Retry::Never),

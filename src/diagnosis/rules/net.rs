@@ -154,6 +154,7 @@ pub(crate) fn fault(fault: &Fault, case: &Case<'_>) -> Vec<Guess> {
         Fault::BytesBeforeTls { .. } | Fault::PreauthInClearText => {
             Guess::certain(Cause::StartTlsInjected)
         }
+        Fault::TlsFromTheStart => Guess::certain(Cause::TlsOnPlainPort),
         Fault::Unexpected { got, .. } if case.stage == Some(Stage::Greeting) => {
             let others: &[&str] = match case.protocol {
                 Some(Protocol::Smtp) => &["* ", "+OK", "HTTP/", "SSH-"],
@@ -287,6 +288,8 @@ mod tests {
         let silent = net::Error::Deadline { after: std::time::Duration::from_secs(30) };
         let wrong = Endpoint::imap_starttls("mail.example").with_port(993);
         assert_eq!(first(&silent, Stage::Greeting, wrong), Some(Cause::TlsOnPlainPort));
+        let findings = fault(&Fault::TlsFromTheStart, &Case::of(&Context::new(), None));
+        assert_eq!(findings[0].cause, Cause::TlsOnPlainPort);
         let right = provider::microsoft365::imap();
         assert_eq!(first(&silent, Stage::Greeting, right.clone()), Some(Cause::NoAnswer));
         assert_eq!(first(&silent, Stage::Dial, right), Some(Cause::ConnectTimeout));
