@@ -6,6 +6,7 @@
 //!   let user = cyrus.mailbox("objects");        a mailbox that no other test has
 //!   let mut imap = cyrus.imap(&user).await;     over TLS, logged in
 //!   let mut admin = cyrus.imap(ADMIN).await;    may set quotas and UNAUTHENTICATE
+//!   cyrus.index(&user);                         what is there now can be found by FUZZY
 //! ```
 //!
 //! Every name is a user, and every password is right. A user has INBOX, Drafts, Sent and Trash from
@@ -35,6 +36,9 @@ const RUNS_AS: &str = "nobody";
 /// Who may do everything.
 pub(crate) const ADMIN: &str = "admin";
 
+/// The annotation of a message (RFC 5257) that `PREVIEW` shows; Cyrus makes none by itself.
+pub(crate) const PREVIEW: &str = "/vendor/example.test/preview";
+
 /// The longest message that is taken, in octets.
 pub(crate) const APPEND_LIMIT: u64 = 16 * 1024 * 1024;
 
@@ -42,7 +46,7 @@ pub(crate) const APPEND_LIMIT: u64 = 16 * 1024 * 1024;
 pub(crate) struct Cyrus {
     tls: tls::Config,
     ports: Ports,
-    _state: State,
+    state: State,
 }
 
 struct Ports {
@@ -90,6 +94,14 @@ impl Cyrus {
         connector.connect().await.expect("IMAP opens")
     }
 
+    /// Indexes all messages of a user: a FUZZY search finds no others.
+    pub(crate) fn index(&self, user: &str) {
+        let indexer = &mut program("squatter");
+        indexer.arg("-C").arg(self.state.path().join("imapd.conf")).arg("-u").arg(user);
+        run(indexer, &self.state.path().join("log").join(format!("index-{user}")))
+            .unwrap_or_else(|why| panic!("nothing is indexed: {why}"));
+    }
+
     fn try_start() -> Result<Self, String> {
         if !bin().join("imapd").is_file() {
             return Err(format!("there is no Cyrus in {FOLDER}"));
@@ -102,7 +114,7 @@ impl Cyrus {
         // Another program may take a port between choosing and using it: choose again then.
         for _ in 0..5 {
             if let Some(ports) = start_server(&state)? {
-                return Ok(Self { tls, ports, _state: state });
+                return Ok(Self { tls, ports, state });
             }
         }
         Err("it ended at once, five times; the syslog says why".into())
@@ -112,7 +124,8 @@ impl Cyrus {
 /// Folders that belong to the server, which makes more in them.
 fn furnish(state: &Path) -> Result<(), String> {
     let owner = user_id(RUNS_AS)?;
-    let names = ["cyrus", "cyrus/db", "cyrus/proc", "cyrus/socket", "cyrus/log", "mail", "tmp"];
+    let names =
+        ["cyrus", "cyrus/db", "cyrus/proc", "cyrus/socket", "cyrus/log", "mail", "index", "tmp"];
     for folder in names.map(|name| state.join(name)) {
         fs::create_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         chown(&folder, Some(owner), None).map_err(|e| format!("{}: {e}", folder.display()))?;
@@ -132,6 +145,7 @@ fn start_server(state: &State) -> Result<Option<Ports>, String> {
         ("USER", &RUNS_AS),
         ("ADMIN", &ADMIN),
         ("APPEND_LIMIT", &APPEND_LIMIT),
+        ("PREVIEW", &PREVIEW),
         ("TLS", &implicit_tls),
         ("STARTTLS", &starttls),
     ];
@@ -139,8 +153,7 @@ fn start_server(state: &State) -> Result<Option<Ports>, String> {
     write(&imapd, &filled(include_str!("imapd.conf"), words))?;
     write(&services, &filled(include_str!("cyrus.conf"), words))?;
     let pid_file = folder.join("cyrus/master.pid");
-    let master = &mut Command::new(bin.join("master"));
-    master.env("LD_LIBRARY_PATH", Path::new(FOLDER).join("usr/lib/x86_64-linux-gnu"));
+    let master = &mut program("master");
     master.arg("-d").arg("-p").arg(&pid_file).arg("-C").arg(imapd).arg("-M").arg(services);
     // It comes back when the file with the process id is there, for the watchdog, and before it
     // listens.
@@ -159,6 +172,13 @@ fn start_server(state: &State) -> Result<Option<Ports>, String> {
         std::thread::sleep(Duration::from_millis(10));
     }
     Err("it does not listen".into())
+}
+
+/// One of its programs, which find their libraries beside them.
+fn program(name: &str) -> Command {
+    let mut program = Command::new(bin().join(name));
+    program.env("LD_LIBRARY_PATH", Path::new(FOLDER).join("usr/lib/x86_64-linux-gnu"));
+    program
 }
 
 fn bin() -> PathBuf {

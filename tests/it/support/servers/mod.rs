@@ -33,7 +33,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mailbearer::{Endpoint, Protocol, Security};
 
 pub(crate) use authority::{Fault, Kind};
-pub(crate) use cyrus::{ADMIN, APPEND_LIMIT, Cyrus};
+pub(crate) use cyrus::{ADMIN, APPEND_LIMIT, Cyrus, PREVIEW};
 pub(crate) use raw::Raw;
 
 use authority::Authority;

@@ -1,9 +1,29 @@
 //! What the client says to Cyrus IMAP, which offers much that Dovecot does not.
 
-use mailbearer::imap::{AppendOptions, Error, QuotaResource, QuotaUsage};
-use mailbearer::{Failure, Security};
+mod finding;
+mod mailboxes;
+mod messages;
+mod synchronise;
+
+use mailbearer::imap::{AppendOptions, Error, QuotaResource, QuotaUsage, Uid};
+use mailbearer::{Failure, ImapClient, Security};
 
 use crate::support::servers::{ADMIN, APPEND_LIMIT, Cyrus};
+
+/// A message with this subject and some more words.
+fn message(subject: &str) -> Vec<u8> {
+    format!("From: ann@example.test\r\nSubject: {subject}\r\n\r\nhello {subject}\r\n").into_bytes()
+}
+
+/// Stores messages and tells their UIDs.
+async fn store(imap: &mut ImapClient, mailbox: &str, messages: &[Vec<u8>]) -> Vec<Uid> {
+    let mut uids = Vec::new();
+    for message in messages {
+        let place = imap.append(mailbox, &message[..], AppendOptions::new()).await.expect("APPEND");
+        uids.push(place.uid().expect("Cyrus has UIDPLUS"));
+    }
+    uids
+}
 
 #[tokio::test]
 async fn a_password_opens_it_over_both_kinds_of_tls() {
