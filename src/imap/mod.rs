@@ -81,6 +81,7 @@ pub use command::gmail::GmailId;
 pub use command::list::{Attribute, ListQuery, ListedMailbox, Mailboxes, Role};
 pub use command::metadata::{GetMetadata, Metadata, MetadataDepth};
 pub use command::r#move::{MoveResult, MoveWay};
+pub use command::multi_search::{MailboxMatches, MultiSearch, MultiSearchResult, SearchSource};
 pub use command::namespace::{NamespacePrefix, Namespaces};
 pub use command::partial::Partial;
 pub use command::qresync::{QResync, Resynced};

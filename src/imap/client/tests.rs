@@ -1,6 +1,7 @@
 #[cfg(feature = "compress")]
 mod compress;
 mod fall_backs;
+mod finding;
 mod flights;
 mod idle;
 mod lists;

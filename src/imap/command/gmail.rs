@@ -184,6 +184,7 @@ impl Search {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imap::Capabilities;
     use crate::imap::proto::encode::{Line, Piece};
 
     fn message(items: &str) -> Message {
@@ -197,7 +198,7 @@ mod tests {
 
     fn searched(search: Search) -> String {
         let mut line = Line::new(Default::default());
-        search.encode(&mut line).unwrap();
+        search.encode(&mut line, &Capabilities::default()).unwrap();
         match &line.finish()[..] {
             [Piece::Line(line)] => String::from_utf8_lossy(line).into_owned(),
             other => panic!("{other:?}"),

@@ -24,12 +24,19 @@ use crate::{Misuse, Stage};
 pub struct SavedSearch {
     set: UidSet,
     at_server: bool,
+    fuzzy: bool,
 }
 
 impl SavedSearch {
     /// Whether the server keeps it. Otherwise the UIDs are here.
     pub const fn is_at_server(&self) -> bool {
         self.at_server
+    }
+
+    /// Whether the server was asked to find what is like what was sought: see
+    /// [`Search::fuzzy_if_offered`].
+    pub const fn is_fuzzy(&self) -> bool {
+        self.fuzzy
     }
 
     /// As a set, as commands take it. One that the server keeps is written `$`; it cannot be
@@ -80,6 +87,7 @@ impl Mailbox {
         if !(offered || core.enabled().has("IMAP4rev2")) || self.too_long(&search)? {
             return self.uid_search_held(search).await;
         }
+        let fuzzy = search.is_fuzzy(core.capabilities());
         let charset = !search.is_ascii() && !core.takes_utf8();
         let save = |charset| Save { search: search.clone(), charset, tag: Tag::NONE };
         let saved = match self.session.run(save(charset), STAGE).await {
@@ -89,7 +97,7 @@ impl Mailbox {
             saved => saved,
         };
         match saved {
-            Ok(tag) => Ok(SavedSearch { set: UidSet::saved(tag), at_server: true }),
+            Ok(tag) => Ok(SavedSearch { set: UidSet::saved(tag), at_server: true, fuzzy }),
             // It has no room.
             Err(error) if error.code() == Some(&Code::NotSaved) => {
                 self.uid_search_held(search).await
@@ -99,8 +107,9 @@ impl Mailbox {
     }
 
     async fn uid_search_held(&mut self, search: Search) -> Result<SavedSearch, Error> {
-        let set = self.uid_search(search).await?.into_set();
-        Ok(SavedSearch { set, at_server: false })
+        let found = self.uid_search(search).await?;
+        let fuzzy = found.is_fuzzy();
+        Ok(SavedSearch { set: found.into_set(), at_server: false, fuzzy })
     }
 
     fn too_long(&self, search: &Search) -> Result<bool, Error> {
@@ -123,12 +132,12 @@ impl Command for Save {
 
     type Output = Tag;
 
-    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+    fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
         line.raw("UID SEARCH RETURN (SAVE) ");
         if self.charset {
             line.raw("CHARSET UTF-8 ");
         }
-        self.search.encode(line)
+        self.search.encode(line, offered)
     }
 
     fn needs(&self) -> &[Need] {

@@ -13,6 +13,7 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
+use super::fuzzy::FUZZY;
 use super::modifier::Need;
 use super::search::{Finding, Number, Search, SearchReturn, write_returns};
 use super::{Command, is_data};
@@ -43,6 +44,9 @@ pub enum SortKey {
     DisplayTo,
     /// `FROM`: what stands before the `@` of the first address in From.
     From,
+    /// `RELEVANCY`: how well it fits, the best first (RFC 6203). Only of a search by
+    /// [`Search::fuzzy`].
+    Relevancy,
     /// `SIZE`: its octets.
     Size,
     /// `SUBJECT`: the subject without `Re:` and its like.
@@ -60,6 +64,7 @@ impl SortKey {
             Self::DisplayFrom => "DISPLAYFROM",
             Self::DisplayTo => "DISPLAYTO",
             Self::From => "FROM",
+            Self::Relevancy => "RELEVANCY",
             Self::Size => "SIZE",
             Self::Subject => "SUBJECT",
             Self::To => "TO",
@@ -103,8 +108,10 @@ impl Sort {
     }
 
     fn with(mut self, key: SortKey, reversed: bool) -> Self {
-        if matches!(key, SortKey::DisplayFrom | SortKey::DisplayTo) {
-            self.needs.push(DISPLAY);
+        match key {
+            SortKey::DisplayFrom | SortKey::DisplayTo => self.needs.push(DISPLAY),
+            SortKey::Relevancy => self.needs.push(FUZZY),
+            _ => {}
         }
         self.keys.push((key, reversed));
         self
@@ -119,6 +126,8 @@ pub struct Sorted<N> {
     max: Option<u32>,
     count: Option<u32>,
     mod_seq: Option<u64>,
+    scores: Vec<u8>,
+    fuzzy: bool,
     numbers: PhantomData<N>,
 }
 
@@ -127,9 +136,10 @@ impl<N: From<NonZeroU32>> Sorted<N> {
         if let Some(places) = found.page_to_cut(returns) {
             found.cut(places, returns);
         }
-        let Finding { ranges, min, max, count, mod_seq, partial } = found;
+        let scores = found.scored().map(|(_, score)| score).collect();
+        let Finding { ranges, min, max, count, mod_seq, partial, fuzzy, .. } = found;
         let ranges = partial.unwrap_or(ranges);
-        Self { ranges, min, max, count, mod_seq, numbers: PhantomData }
+        Self { ranges, min, max, count, mod_seq, scores, fuzzy, numbers: PhantomData }
     }
 
     /// How many messages were found.
@@ -160,6 +170,19 @@ impl<N: From<NonZeroU32>> Sorted<N> {
     pub fn iter(&self) -> impl Iterator<Item = N> + '_ {
         let numbers = self.ranges.iter().flat_map(|(first, last)| *first..=*last);
         numbers.filter_map(NonZeroU32::new).map(N::from)
+    }
+
+    /// The messages in their order and how well each fits, from 1 to 100, as
+    /// [`SearchReturn::Relevancy`] asks for it (RFC 6203). There are none if it was not asked for or
+    /// the server did not tell.
+    pub fn relevancies(&self) -> impl Iterator<Item = (N, u8)> + '_ {
+        self.iter().zip(self.scores.iter().copied())
+    }
+
+    /// Whether the server was asked to find what is like what was sought: see
+    /// [`Search::fuzzy_if_offered`].
+    pub const fn is_fuzzy(&self) -> bool {
+        self.fuzzy
     }
 
     /// The highest modification sequence of what was found, of a search by
@@ -242,18 +265,32 @@ impl Mailbox {
         search: Search,
         returns: &[SearchReturn],
     ) -> Result<Sorted<N>, Error> {
-        SearchReturn::check(returns)?;
+        SearchReturn::check(returns, &search)?;
         let offered = self.session.core().capabilities();
-        let told = |wanted: &SearchReturn| {
-            offered.has("ESORT") && wanted.partial().is_none_or(|page| page.is_sorted_by(offered))
+        let fuzzy = search.is_fuzzy(offered);
+        if !fuzzy && offered.has(FUZZY.what) && sort.needs.contains(&FUZZY) {
+            let why = "nothing is sought by FUZZY".to_owned();
+            return Err(Misuse::Argument { what: "RELEVANCY", why }.into());
+        }
+        let asked = match offered.has("ESORT") {
+            true => {
+                let page = returns.iter().find_map(SearchReturn::partial);
+                let paged = page.is_none_or(|page| page.is_sorted_by(offered));
+                SearchReturn::to_ask(returns, paged, fuzzy)
+            }
+            false => {
+                search.refuse_unscored(returns, offered, STAGE, "ESORT")?;
+                Vec::new()
+            }
         };
-        let written = if returns.iter().all(told) { returns } else { &[] };
-        let command = SortCommand::<N>::new(sort, search, written);
+        let command = SortCommand::<N>::new(sort, search, &asked);
         self.session.refuse_too_long(&command, &command.search)?;
-        let found = self.session.run(command, Stage::Command("SORT")).await?;
-        Ok(Sorted::new(found, returns))
+        let found = self.session.run(command, STAGE).await?;
+        Ok(Sorted::new(Finding { fuzzy, ..found }, returns))
     }
 }
+
+const STAGE: Stage = Stage::Command("SORT");
 
 struct SortCommand<'a, N> {
     sort: Sort,
@@ -278,7 +315,7 @@ impl<N: Number> Command for SortCommand<'_, N> {
 
     type Output = Finding;
 
-    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+    fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
         line.raw(N::PREFIX).raw("SORT ");
         write_returns(line, self.returns);
         let mut separator = "(";
@@ -287,7 +324,7 @@ impl<N: Number> Command for SortCommand<'_, N> {
             separator = " ";
         }
         // RFC 5256 section 3: every server has this charset.
-        self.search.encode(line.raw(") UTF-8 "))
+        self.search.encode(line.raw(") UTF-8 "), offered)
     }
 
     fn needs(&self) -> &[Need] {

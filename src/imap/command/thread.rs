@@ -60,6 +60,7 @@ impl ThreadAlgorithm {
 pub struct Threads<N> {
     nodes: Vec<Node>,
     unread: usize,
+    fuzzy: bool,
     numbers: PhantomData<N>,
 }
 
@@ -80,6 +81,12 @@ impl<N: From<NonZeroU32>> Threads<N> {
     /// Whether there are none.
     pub const fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// Whether the server was asked to find what is like what was sought: see
+    /// [`Search::fuzzy_if_offered`].
+    pub const fn is_fuzzy(&self) -> bool {
+        self.fuzzy
     }
 
     /// How many answers could not be read, and are among the events: if there are any, threads are
@@ -195,7 +202,9 @@ impl Mailbox {
     ) -> Result<Threads<N>, Error> {
         let command = ThreadCommand::new(algorithm, search);
         self.session.refuse_too_long(&command, &command.search)?;
-        self.session.run(command, Stage::Command("THREAD")).await
+        let fuzzy = command.search.is_fuzzy(self.session.core().capabilities());
+        let found = self.session.run(command, Stage::Command("THREAD")).await?;
+        Ok(Threads { fuzzy, ..found })
     }
 }
 
@@ -209,7 +218,7 @@ struct ThreadCommand<N> {
 impl<N> ThreadCommand<N> {
     fn new(algorithm: ThreadAlgorithm, search: Search) -> Self {
         let needs = [&[algorithm.need()][..], search.needs()].concat();
-        let found = Threads { nodes: Vec::new(), unread: 0, numbers: PhantomData };
+        let found = Threads { nodes: Vec::new(), unread: 0, fuzzy: false, numbers: PhantomData };
         Self { algorithm, search, needs, found }
     }
 }
@@ -219,9 +228,9 @@ impl<N: Number> Command for ThreadCommand<N> {
 
     type Output = Threads<N>;
 
-    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+    fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
         line.raw(N::PREFIX).raw("THREAD ").raw(self.algorithm.as_str());
-        self.search.encode(line.raw(" UTF-8 "))
+        self.search.encode(line.raw(" UTF-8 "), offered)
     }
 
     fn needs(&self) -> &[Need] {
@@ -386,7 +395,7 @@ mod tests {
         fn nothing_like_an_answer_makes_it_panic(rest in "[()0-9 ]{0,60}") {
             let mut nodes = Vec::new();
             let _ = read(rest.as_bytes(), &mut nodes);
-            let threads = Threads::<Uid> { nodes, unread: 0, numbers: PhantomData };
+            let threads = Threads::<Uid> { nodes, unread: 0, fuzzy: false, numbers: PhantomData };
             let _ = format!("{threads:?} {:?}", shown(&threads));
         }
     }

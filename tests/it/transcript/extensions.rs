@@ -2,10 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use mailbearer::ImapClient;
 use mailbearer::imap::{self, Fetch, FetchItems, Flag, Mailbox, Message, Partial, QResync, Search};
+use mailbearer::imap::{MailboxMatches, MultiSearch, MultiSearchResult, SearchSource};
 use mailbearer::imap::{SearchReturn, SelectOptions, Sort, SortKey, StoreFlags, ThreadAlgorithm};
 use mailbearer::imap::{Uid, UidSet};
+use mailbearer::{Failure, ImapClient};
 
 use super::script::Call;
 
@@ -29,6 +30,35 @@ pub(super) async fn select_condstore(
 ) -> Result<String, imap::Error> {
     let options = SelectOptions::new().condstore();
     Ok(mod_seq(client.select_with(call.argument(0), options).await?))
+}
+
+/// Several searches in one flight: `mailboxes=a,b` or `personal`, then its keys, and `/` before the
+/// next.
+pub(super) async fn multi_search(
+    client: &mut ImapClient,
+    call: &Call,
+) -> Result<String, imap::Error> {
+    let searches = call.arguments.split(|word| word == "/").map(|words| {
+        let source = match words[0].split_once('=') {
+            None if words[0] == "personal" => SearchSource::personal(),
+            Some(("mailboxes", names)) => SearchSource::mailboxes(names.split(',')),
+            Some(("subtree", names)) => SearchSource::subtree(names.split(',')),
+            _ => panic!("no source `{}`", words[0]),
+        };
+        MultiSearch::new(source, search(&words[1..]))
+    });
+    let told = |found: Result<MultiSearchResult, imap::Error>| match found {
+        Ok(found) => {
+            let one = |of: &MailboxMatches| {
+                format!("{} {} {}", of.name(), of.uid_validity(), list(of.found().iter()))
+            };
+            let all: Vec<_> = found.iter().map(one).collect();
+            format!("{} complete={}", all.join(", "), found.is_complete())
+        }
+        Err(error) => error.reply_text().unwrap_or_default().into_owned(),
+    };
+    let found = client.multi_search_all(searches).await?;
+    Ok(found.into_iter().map(told).collect::<Vec<_>>().join(" | "))
 }
 
 /// A set of UIDs is `$` for what was saved.
@@ -58,6 +88,13 @@ pub(super) async fn in_mailbox(
             let found = selected.uid_search(search(&call.arguments)).await?;
             let uids = list(found.iter());
             format!("{uids} modseq={:?}", found.mod_seq())
+        }
+        // UIDs with their scores.
+        "uid_search_scored" => {
+            let returns = [SearchReturn::Relevancy, SearchReturn::All];
+            let found = selected.uid_search_returning(search(&call.arguments), returns).await?;
+            let scored = found.relevancies().map(|(uid, score)| format!("{uid}:{score}"));
+            format!("{} of {}", scored.collect::<Vec<_>>().join(" "), found.count())
         }
         // Saves what is found, and marks it.
         "uid_mark_saved" => {
@@ -128,6 +165,8 @@ fn search(words: &[String]) -> Search {
     words.iter().fold(Search::all(), |search, word| match word.split_once('=') {
         Some(("mod_seq", number)) => search.mod_seq(number.parse().expect("a number")),
         Some(("email_id", id)) => search.email_id(id),
+        Some(("subject", text)) => search.subject(text),
+        Some(("fuzzy", text)) => search.fuzzy(Search::all().text(text)),
         Some(("younger", seconds)) => {
             let seconds = seconds.parse().expect("a number of seconds");
             search.younger(std::time::Duration::from_secs(seconds))
@@ -144,6 +183,7 @@ fn sort_key(word: &str) -> SortKey {
     match word {
         "arrival" => SortKey::Arrival,
         "date" => SortKey::Date,
+        "relevancy" => SortKey::Relevancy,
         word => panic!("no key `{word}`"),
     }
 }

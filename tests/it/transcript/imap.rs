@@ -115,6 +115,7 @@ impl Session for Imap {
                 mailbox(client.select_if(call.argument(0), validity).await?)
             }
             "resync" => extensions::resync(client, call).await?,
+            "multi_search" => extensions::multi_search(client, call).await?,
             "select_condstore" => extensions::select_condstore(client, call).await?,
             "select_fetch" => {
                 let uids = UidSet::parse(call.argument(1)).expect("a set of UIDs");

@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
 
+use crate::imap::command::fuzzy;
 use crate::imap::proto::Tag;
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32, parse_u64};
 use crate::imap::proto::response::Response;
@@ -23,20 +24,26 @@ pub struct SearchResult<N> {
     max: Option<u32>,
     count: Option<u32>,
     mod_seq: Option<u64>,
+    /// By their numbers, in ascending order.
+    scores: Vec<(u32, u8)>,
+    fuzzy: bool,
     numbers: PhantomData<N>,
 }
 
 impl<N: From<NonZeroU32>> SearchResult<N> {
     /// What of it was asked for. A page that the server has not told is cut out of all there is.
-    pub(super) fn new(found: Finding, returns: &[SearchReturn]) -> Self {
+    pub(in crate::imap::command) fn new(found: Finding, returns: &[SearchReturn]) -> Self {
         let mut found = found;
         if let Some(places) = found.page_to_cut(returns) {
             found.ranges = NumberSet::of_ranges(found.ranges).ranges().to_vec();
             found.cut(places, returns);
         }
-        let Finding { ranges, min, max, count, mod_seq, partial } = found;
+        let mut scores: Vec<_> = found.scored().collect();
+        scores.sort_unstable();
+        scores.dedup_by_key(|(number, _)| *number);
+        let Finding { ranges, min, max, count, mod_seq, partial, fuzzy, .. } = found;
         let set = NumberSet::of_ranges(partial.unwrap_or(ranges));
-        Self { set, min, max, count, mod_seq, numbers: PhantomData }
+        Self { set, min, max, count, mod_seq, scores, fuzzy, numbers: PhantomData }
     }
 
     /// How many messages were found.
@@ -66,6 +73,20 @@ impl<N: From<NonZeroU32>> SearchResult<N> {
     /// [`Search::mod_seq`](crate::imap::Search::mod_seq) that has found something (RFC 7162).
     pub const fn mod_seq(&self) -> Option<u64> {
         self.mod_seq
+    }
+
+    /// Whether the server was asked to find what is like what was sought: see
+    /// [`Search::fuzzy_if_offered`](crate::imap::Search::fuzzy_if_offered).
+    pub const fn is_fuzzy(&self) -> bool {
+        self.fuzzy
+    }
+
+    /// The messages and how well each fits, from 1 to 100, as [`SearchReturn::Relevancy`] asks for
+    /// it (RFC 6203). There are none if it was not asked for or the server did not tell.
+    pub fn relevancies(&self) -> impl Iterator<Item = (N, u8)> + '_ {
+        self.scores.iter().filter_map(|(number, score)| {
+            NonZeroU32::new(*number).map(|number| (N::from(number), *score))
+        })
     }
 
     /// All numbers. There are none if the server was asked for something else only.
@@ -125,6 +146,10 @@ pub(in crate::imap::command) struct Finding {
     pub(in crate::imap::command) mod_seq: Option<u64>,
     /// The page that was asked for.
     pub(in crate::imap::command) partial: Option<Vec<(u32, u32)>>,
+    /// How well each of them fits, in their order.
+    pub(in crate::imap::command) scores: Vec<u8>,
+    /// Whether what is like what was sought was to be found.
+    pub(in crate::imap::command) fuzzy: bool,
 }
 
 impl Finding {
@@ -192,10 +217,26 @@ impl Finding {
         let last = self.ranges.last().map(|(_, last)| *last);
         self.min = self.min.or_else(|| first.filter(|_| asked(SearchReturn::Min)));
         self.max = self.max.or_else(|| last.filter(|_| asked(SearchReturn::Max)));
-        let lengths = self.ranges.iter().map(|(first, last)| last - first + 1);
-        let count = lengths.fold(0, u32::saturating_add);
-        self.count = self.count.or_else(|| asked(SearchReturn::Count).then_some(count));
+        let total = count(&self.ranges);
+        let told = u32::try_from(total).unwrap_or(u32::MAX);
+        self.count = self.count.or_else(|| asked(SearchReturn::Count).then_some(told));
         self.partial = Some(places.of(&self.ranges));
+        if total > 0 && self.scores.len() as u64 == total {
+            // Their places are numbers from 1 on.
+            let these = places.of(&[(1, told)]);
+            let these = these
+                .first()
+                .and_then(|(first, last)| self.scores.get(*first as usize - 1..*last as usize));
+            self.scores = these.unwrap_or_default().to_vec();
+        }
+    }
+
+    /// The numbers with their scores; none if there is not one for each.
+    pub(in crate::imap::command) fn scored(&self) -> impl Iterator<Item = (u32, u8)> + '_ {
+        let ranges = self.partial.as_ref().unwrap_or(&self.ranges);
+        let complete = count(ranges) == self.scores.len() as u64;
+        let numbers = ranges.iter().flat_map(|(first, last)| *first..=*last);
+        numbers.zip(self.scores.iter().copied().filter(move |_| complete))
     }
 
     /// Of several answers the highest counts.
@@ -209,6 +250,20 @@ impl Finding {
         self.ranges = mine.common(&NumberSet::of_ranges(other.ranges));
         // That of the messages that are left is not known.
         self.mod_seq = None;
+        self.scores.clear();
+    }
+
+    /// Takes in another answer to the same.
+    pub(in crate::imap::command) fn join(&mut self, other: Self) {
+        self.ranges.extend(other.ranges);
+        self.scores.extend(other.scores);
+        if let Some(partial) = other.partial {
+            self.partial.get_or_insert_default().extend(partial);
+        }
+        self.min = self.min.or(other.min);
+        self.max = self.max.or(other.max);
+        self.count = self.count.or(other.count);
+        self.heed_mod_seq(other.mod_seq);
     }
 
     fn push(&mut self, number: u32) {
@@ -233,11 +288,22 @@ impl Finding {
             }
             cursor.end_list("the end of the search correlator")?;
         }
+        self.take_items(&mut cursor)
+    }
+
+    /// Takes what stands behind the correlators of `* ESEARCH`.
+    pub(in crate::imap::command) fn take_items(&mut self, cursor: &mut Cursor<'_>) -> Parsed<()> {
         cursor.spaces();
         cursor.eat_word(b"UID");
+        let (mut listed, mut scores) = (0, None::<Vec<u8>>);
         loop {
             cursor.spaces();
             if cursor.at_end() {
+                let Some(scores) = scores else { return Ok(()) };
+                if scores.len() as u64 != listed {
+                    return Err(Malformed("a score for each message"));
+                }
+                self.scores.extend(scores);
                 return Ok(());
             }
             let name = cursor.atom()?;
@@ -249,7 +315,9 @@ impl Finding {
                 b"MAX" => self.max = Some(number()?),
                 b"COUNT" => self.count = Some(number()?),
                 b"ALL" => {
-                    self.ranges.extend(ordered(value)?);
+                    let numbers = ordered(value)?;
+                    listed += count(&numbers);
+                    self.ranges.extend(numbers);
                 }
                 b"PARTIAL" => {
                     let mut list = Cursor::new(value);
@@ -260,14 +328,21 @@ impl Finding {
                     let nothing = list.eat_nil();
                     let numbers = if nothing { Vec::new() } else { ordered(list.atom()?)? };
                     list.end_list("the end of what lies in the range")?;
+                    listed += count(&numbers);
                     self.partial.get_or_insert_default().extend(numbers);
                 }
                 b"MODSEQ" => self.heed_mod_seq(parse_u64(value)),
+                b"RELEVANCY" => scores = Some(fuzzy::scores(value)?),
                 // What is to come.
                 _ => {}
             }
         }
     }
+}
+
+/// How many numbers there are.
+fn count(ranges: &[(u32, u32)]) -> u64 {
+    ranges.iter().map(|(first, last)| u64::from(*last) - u64::from(*first) + 1).sum()
 }
 
 /// A set in the order of the server, as a sorted result has it.

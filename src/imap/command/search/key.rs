@@ -1,9 +1,10 @@
 //! What to search for.
 
 use crate::Misuse;
+use crate::imap::command::fuzzy::FUZZY;
 use crate::imap::command::modifier::Need;
 use crate::imap::proto::encode::Line;
-use crate::imap::{Date, Flag, MailboxName, SeqSet, UidSet};
+use crate::imap::{Capabilities, Date, Flag, MailboxName, SeqSet, UidSet};
 
 /// A search: all messages, and then only those that match each key that is added.
 ///
@@ -31,8 +32,10 @@ pub struct Search {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Token {
+pub(in crate::imap::command) enum Token {
     Word(&'static str),
+    /// `FUZZY` where it is offered, and nothing where it is not.
+    FuzzyIfOffered,
     Text(String),
     FieldName(String),
     Keyword(Flag<'static>),
@@ -87,9 +90,7 @@ impl Search {
 
     /// Those that do not match this search.
     pub fn not(self, other: Self) -> Self {
-        let mut search = self.word("NOT");
-        search.group(other);
-        search
+        self.prefixed(Token::Word("NOT"), None, other)
     }
 
     /// `ANSWERED`: those that have been replied to.
@@ -297,6 +298,20 @@ impl Search {
         self.word(key)
     }
 
+    /// A word that has another key for its argument.
+    pub(in crate::imap::command) fn prefixed(
+        mut self,
+        word: Token,
+        need: Option<Need>,
+        other: Self,
+    ) -> Self {
+        self.needs.extend(need);
+        self.keys += 1;
+        let mut search = self.with(word);
+        search.group(other);
+        search
+    }
+
     /// A number as an argument.
     pub(in crate::imap::command) fn number(self, number: u64) -> Self {
         self.with(Token::Number(number))
@@ -337,16 +352,28 @@ impl Search {
         &self.needs
     }
 
-    pub(in crate::imap::command) fn encode(&self, line: &mut Line) -> Result<(), Misuse> {
+    /// What it is made of, from left to right.
+    pub(in crate::imap::command) fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    /// Writes it for a server that offers this.
+    pub(in crate::imap::command) fn encode(
+        &self,
+        line: &mut Line,
+        offered: &Capabilities,
+    ) -> Result<(), Misuse> {
         if self.keys == 0 {
             line.raw("ALL");
         }
         let mut separator = "";
-        for token in &self.tokens {
+        let left_out = if offered.has(FUZZY.what) { None } else { Some(Token::FuzzyIfOffered) };
+        for token in self.tokens.iter().filter(|token| left_out.as_ref() != Some(*token)) {
             line.raw(if *token == Token::Close { "" } else { separator });
             separator = if *token == Token::Open { "" } else { " " };
             match token {
                 Token::Word(word) => line.raw(word),
+                Token::FuzzyIfOffered => line.raw("FUZZY"),
                 Token::Text(text) => line.string("what is sought", text.as_bytes())?,
                 Token::FieldName(name) => field_name(line, name)?,
                 Token::Keyword(flag) => line.atom("keyword", flag.as_str())?,
@@ -424,7 +451,7 @@ mod tests {
 
     fn written(search: &Search) -> Result<String, Misuse> {
         let mut line = Line::new(Default::default());
-        search.encode(&mut line)?;
+        search.encode(&mut line, &Capabilities::default())?;
         let pieces = line.finish().into_iter().map(|piece| match piece {
             Piece::Line(line) => String::from_utf8(line).unwrap(),
             Piece::Literal(octets) => String::from_utf8(octets.to_vec()).unwrap(),
@@ -460,6 +487,10 @@ mod tests {
             (all().larger(0).smaller(MOST_OCTETS), "LARGER 0 SMALLER 9223372036854775807"),
             (all().uids(UidSet::all()), "UID 1:*"),
             (all().numbers(numbers), "1:4"),
+            (all().fuzzy(all().subject("IMAP break")), "FUZZY SUBJECT \"IMAP break\""),
+            (all().fuzzy(all().larger(9).smaller(99)).old(), "FUZZY (LARGER 9 SMALLER 99) OLD"),
+            (all().fuzzy_if_offered(all().seen().draft()), "(SEEN DRAFT)"),
+            (all().not(all().fuzzy_if_offered(all().seen())), "NOT SEEN"),
         ] {
             assert_eq!(written(&search).unwrap(), expected);
         }

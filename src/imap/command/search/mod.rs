@@ -21,6 +21,7 @@ mod pieces;
 
 pub use found::SearchResult;
 pub use key::Search;
+pub(super) use key::Token;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -52,6 +53,9 @@ pub enum SearchReturn {
     Count,
     /// `ALL`: every number.
     All,
+    /// `RELEVANCY`: how well each of them fits, from 1 to 100 (RFC 6203). Only of a search by
+    /// [`Search::fuzzy`], and together with [`All`](Self::All) or a page.
+    Relevancy,
     /// `PARTIAL`: the numbers at these places (RFC 9394, RFC 5267). Not together with
     /// [`All`](Self::All).
     Partial(Partial),
@@ -66,8 +70,29 @@ impl SearchReturn {
         }
     }
 
+    /// Whether numbers are told one by one.
+    pub(super) const fn lists(&self) -> bool {
+        matches!(self, Self::All | Self::Partial(_))
+    }
+
+    /// What to ask of a server in order to tell this. `paged`: it tells the page that is wanted;
+    /// `fuzzy`: it gives scores.
+    pub(super) fn to_ask(returns: &[Self], paged: bool, fuzzy: bool) -> Vec<Self> {
+        let scored = fuzzy && returns.contains(&Self::Relevancy);
+        match (paged, scored) {
+            (true, _) => {
+                let told = |wanted: &&Self| fuzzy || **wanted != Self::Relevancy;
+                returns.iter().filter(told).copied().collect()
+            }
+            // The page is cut out of all, and so are its scores.
+            (false, true) => vec![Self::All, Self::Relevancy],
+            (false, false) => Vec::new(),
+        }
+    }
+
     /// Refuses what cannot be asked for together, whether the server is asked for it or not.
-    pub(super) fn check(returns: &[Self]) -> Result<(), Misuse> {
+    pub(super) fn check(returns: &[Self], search: &Search) -> Result<(), Misuse> {
+        search.check_relevancy(returns)?;
         let mut pages = returns.iter().filter_map(Self::partial);
         let first = pages.next();
         if let Some(places) = first {
@@ -88,6 +113,7 @@ impl fmt::Display for SearchReturn {
             Self::Max => f.write_str("MAX"),
             Self::Count => f.write_str("COUNT"),
             Self::All => f.write_str("ALL"),
+            Self::Relevancy => f.write_str("RELEVANCY"),
             Self::Partial(places) => places.fmt(f),
         }
     }
@@ -188,20 +214,30 @@ impl Mailbox {
         mut search: Search,
         returns: &[SearchReturn],
     ) -> Result<SearchResult<N>, Error> {
-        SearchReturn::check(returns)?;
+        SearchReturn::check(returns, &search)?;
         let core = self.session.core();
-        let page = returns.iter().find_map(SearchReturn::partial);
-        let told = page.is_none_or(|page| page.is_told_by(core.capabilities()));
-        let asked = if told && core.searches_extended() { returns } else { &[] };
+        let offered = core.capabilities();
+        let fuzzy = search.is_fuzzy(offered);
+        let asked = match core.searches_extended() {
+            true => {
+                let page = returns.iter().find_map(SearchReturn::partial);
+                let paged = page.is_none_or(|page| page.is_told_by(offered));
+                SearchReturn::to_ask(returns, paged, fuzzy)
+            }
+            false => {
+                search.refuse_unscored(returns, offered, Stage::Command(N::NAME), "ESEARCH")?;
+                Vec::new()
+            }
+        };
         let charset = !search.is_ascii() && !core.takes_utf8();
         let uids = search.take_uids();
-        let found = match self.find_in::<N>(&search, uids.as_ref(), asked, charset).await {
+        let found = match self.find_in::<N>(&search, uids.as_ref(), &asked, charset).await {
             Err(error) if charset && is_about_charset(&error) => {
-                self.find_in::<N>(&search, uids.as_ref(), asked, false).await
+                self.find_in::<N>(&search, uids.as_ref(), &asked, false).await
             }
             answer => answer,
         };
-        Ok(SearchResult::new(found?, returns))
+        Ok(SearchResult::new(Finding { fuzzy, ..found? }, returns))
     }
 
     /// Searches these messages, in several commands if they are too many for one line.
@@ -222,6 +258,10 @@ impl Mailbox {
             self.session.refuse_too_long(piece, &piece.search)?;
         }
         if let (Some((_, joined)), [_, _, ..]) = (uids, &mut pieces[..]) {
+            if returns.contains(&SearchReturn::Relevancy) {
+                let why = "the set is too long for one search, and scores are of one".to_owned();
+                return Err(Misuse::Argument { what: "RELEVANCY", why }.into());
+            }
             for piece in &mut pieces {
                 // Whatever is wanted of all is worked out from all of them.
                 piece.returns = &[];
@@ -306,13 +346,13 @@ impl<N: Number> Command for Find<'_, N> {
 
     type Output = Finding;
 
-    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+    fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
         line.raw(N::NAME).raw(" ");
         write_returns(line, self.returns);
         if self.charset {
             line.raw("CHARSET UTF-8 ");
         }
-        self.search.encode(line)
+        self.search.encode(line, offered)
     }
 
     fn needs(&self) -> &[Need] {

@@ -62,11 +62,14 @@ struct Nesting {
 impl Nesting {
     fn step(&mut self, token: &Token) {
         match token {
-            Token::Word(_) | Token::Numbers(_) | Token::Open => {
+            Token::Word(_) | Token::FuzzyIfOffered | Token::Numbers(_) | Token::Open => {
                 self.within = self.open.last().map_or(Joined::Any, |(_, within)| *within);
                 match (token, self.within) {
                     (Token::Open, within) => self.open.push((None, within)),
                     (Token::Word("OR"), within) => self.open.push((Some(2), within)),
+                    (Token::Word("FUZZY") | Token::FuzzyIfOffered, within) => {
+                        self.open.push((Some(1), within));
+                    }
                     (Token::Word("NOT"), Joined::Any) => self.open.push((Some(1), Joined::Each)),
                     (Token::Word("NOT"), Joined::Each) => self.open.push((Some(1), Joined::Any)),
                     _ => self.complete(),
@@ -113,6 +116,8 @@ mod tests {
             (all().not(all().or(all().not(all().seen()), set("1").old())), "1", Each),
             (all().not(all().or(all().seen(), all().old())).and(set("1")), "1", Any),
             (Search::any_of([all().not(set("1")), set("3"), set("5,7")]), "5,7", Any),
+            (all().not(all().fuzzy(all().seen())).and(set("1")), "1", Any),
+            (all().not(all().fuzzy_if_offered(set("1").seen())).old(), "1", Each),
         ] {
             let mut taken = search.clone();
             let (uids, found) = taken.take_uids().unwrap();

@@ -1,0 +1,422 @@
+//! ESEARCH, RFC 7377 (MULTISEARCH): one search through many mailboxes, of which none need be
+//! selected.
+//!
+//! ```text
+//! C: A4 ESEARCH IN (mailboxes (folder1) subtree (folder2)) UNSEEN
+//! S: * ESEARCH (TAG "A4" MAILBOX "folder1" UIDVALIDITY 1) UID ALL 4001,4003,4005,4007,4009
+//! S: * ESEARCH (TAG "A4" MAILBOX "folder2/banana" UIDVALIDITY 503) UID ALL 3002,4004
+//! S: A4 OK done
+//! ```
+//!
+//! Each answer says which search and which mailbox it belongs to, so that several searches share a
+//! flight. There is no way around a server that lacks this: each mailbox would have to be opened,
+//! and the selected one left.
+
+mod source;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+
+pub use self::source::SearchSource;
+use super::modifier::Need;
+use super::search::{Finding, Search, SearchResult, SearchReturn, is_about_charset, write_returns};
+use super::{Command, Fit, is_data};
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32};
+use crate::imap::proto::encode::Line;
+use crate::imap::proto::response::Response;
+use crate::imap::proto::{Claims, Effect, Tag};
+use crate::imap::session::Session;
+use crate::imap::{Capabilities, Code, Error, ImapClient, MailboxName, Reply, Uid};
+use crate::{Misuse, Stage};
+
+const MULTISEARCH: Need = Need::offered(&["MULTISEARCH"]);
+const STAGE: Stage = Stage::Command(Esearch::NAME);
+
+/// A search through mailboxes.
+///
+/// ```
+/// use mailbearer::imap::{MultiSearch, Search, SearchReturn, SearchSource};
+///
+/// let unread = MultiSearch::new(SearchSource::personal(), Search::all().unseen());
+/// let counted = unread.clone().returning([SearchReturn::Count]);
+/// ```
+#[derive(Debug, Clone)]
+pub struct MultiSearch {
+    source: SearchSource,
+    search: Search,
+    returns: Vec<SearchReturn>,
+}
+
+impl MultiSearch {
+    /// For all UIDs of the messages that match in these mailboxes.
+    pub const fn new(source: SearchSource, search: Search) -> Self {
+        Self { source, search, returns: Vec::new() }
+    }
+
+    /// For something else of each mailbox: the lowest or highest UID, the number of messages, or a
+    /// page.
+    pub fn returning(mut self, returns: impl IntoIterator<Item = SearchReturn>) -> Self {
+        self.returns = returns.into_iter().collect();
+        self
+    }
+}
+
+/// What was found, mailbox by mailbox: only those in which something was.
+///
+/// Servers pass over mailboxes that do not exist or that the user may not read.
+#[derive(Clone, Default)]
+pub struct MultiSearchResult {
+    mailboxes: Vec<MailboxMatches>,
+    unread: usize,
+    limited: bool,
+}
+
+impl MultiSearchResult {
+    /// The mailboxes, in the order of the server.
+    pub fn iter(&self) -> impl Iterator<Item = &MailboxMatches> {
+        self.mailboxes.iter()
+    }
+
+    /// Whether nothing was found.
+    pub const fn is_empty(&self) -> bool {
+        self.mailboxes.is_empty()
+    }
+
+    /// Whether this is all that there is. It is not if the server gave up at a limit of its own
+    /// (`OK [LIMIT]`), or some of its answers could not be read; these are among the events.
+    pub const fn is_complete(&self) -> bool {
+        self.unread == 0 && !self.limited
+    }
+
+    /// How many answers could not be read, and are among the events: if there are any, mailboxes
+    /// are missing here.
+    pub const fn unread(&self) -> usize {
+        self.unread
+    }
+}
+
+impl fmt::Debug for MultiSearchResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MultiSearchResult")
+            .field("mailboxes", &self.mailboxes.len())
+            .field("complete", &self.is_complete())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was found in one mailbox.
+#[derive(Debug, Clone)]
+pub struct MailboxMatches {
+    name: MailboxName,
+    uid_validity: NonZeroU32,
+    found: SearchResult<Uid>,
+}
+
+impl MailboxMatches {
+    /// Its name.
+    pub const fn name(&self) -> &MailboxName {
+        &self.name
+    }
+
+    /// As long as this is the same, a UID names the same message: what to hand to
+    /// [`select_if`](ImapClient::select_if).
+    pub const fn uid_validity(&self) -> NonZeroU32 {
+        self.uid_validity
+    }
+
+    /// The messages.
+    pub const fn found(&self) -> &SearchResult<Uid> {
+        &self.found
+    }
+}
+
+impl ImapClient {
+    /// Searches many mailboxes at once. The selected mailbox stays selected.
+    ///
+    /// ```no_run
+    /// # async fn read(imap: &mut mailbearer::ImapClient) -> Result<(), mailbearer::imap::Error> {
+    /// use mailbearer::imap::{MultiSearch, Search, SearchSource};
+    ///
+    /// let search = MultiSearch::new(SearchSource::personal(), Search::all().from("Smith"));
+    /// for mailbox in imap.multi_search(search).await?.iter() {
+    ///     println!("{}: {} messages", mailbox.name(), mailbox.found().count());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the server does not offer `MULTISEARCH`. [`Error::Refused`] if it
+    /// does not take a key, does not search in UTF-8 ([`Code::BadCharset`]), or finds this too much
+    /// ([`Code::Limit`]). [`Error::Misuse`] for [`SearchSource::selected`] while nothing is
+    /// selected, for names or sets too long for a line, and for what cannot be sent.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`].
+    pub async fn multi_search(&mut self, search: MultiSearch) -> Result<MultiSearchResult, Error> {
+        let searches = self.multi_search_all([search]).await?;
+        // There is one result for each search.
+        searches.into_iter().next().unwrap_or_else(|| Ok(MultiSearchResult::default()))
+    }
+
+    /// Several such searches in one flight: their results in the order of the searches. That one of
+    /// them is refused is its own result, and the others have theirs.
+    ///
+    /// # Errors
+    /// As for [`multi_search`](Self::multi_search), but for refusals; [`Error::Closed`] and
+    /// [`Error::Net`] if the connection breaks, and then there are no results at all.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`].
+    pub async fn multi_search_all(
+        &mut self,
+        searches: impl IntoIterator<Item = MultiSearch>,
+    ) -> Result<Vec<Result<MultiSearchResult, Error>>, Error> {
+        let session = &mut self.mailbox.session;
+        let mut commands = Vec::new();
+        // The place among the commands of each that has a mailbox to search.
+        let mut places = Vec::new();
+        for search in searches {
+            let command = Esearch::new(search, session)?;
+            places.push((!command.source.is_empty()).then_some(commands.len()));
+            commands.extend(Some(command).filter(|command| !command.source.is_empty()));
+        }
+        let alone = commands.len() == 1;
+        commands.iter_mut().for_each(|command| command.alone = alone);
+        let again: Vec<_> = commands.iter().map(Esearch::without_charset).collect();
+        let mut results = session.run_all(commands, STAGE).await?;
+        for (result, again) in results.iter_mut().zip(again) {
+            if let (Err(error), Some(again)) = (&result, again)
+                && is_about_charset(error)
+            {
+                *result = session.run(again, STAGE).await;
+            }
+        }
+        let mut results = results.into_iter();
+        let result = |place: Option<usize>| match place {
+            Some(_) => results.next(),
+            None => Some(Ok(MultiSearchResult::default())),
+        };
+        Ok(places.into_iter().filter_map(result).collect())
+    }
+}
+
+struct Esearch {
+    source: SearchSource,
+    search: Search,
+    /// What the caller wants, and what the server is asked for.
+    returns: Vec<SearchReturn>,
+    asked: Vec<SearchReturn>,
+    charset: bool,
+    fuzzy: bool,
+    needs: Vec<Need>,
+    selected: Option<MailboxName>,
+    /// Whether no other shares its flight.
+    alone: bool,
+    tag: Tag,
+    utf8: bool,
+    found: Found,
+}
+
+impl Esearch {
+    fn new(search: MultiSearch, session: &Session) -> Result<Self, Error> {
+        let MultiSearch { source, search, returns } = search;
+        SearchReturn::check(&returns, &search)?;
+        let core = session.core();
+        let offered = core.capabilities();
+        let selected = core.selected().map(|selected| selected.name.clone());
+        if source.wants_selected() && selected.is_none() {
+            let why = "no mailbox is selected".to_owned();
+            return Err(Misuse::Argument { what: "selected", why }.into());
+        }
+        let fuzzy = search.is_fuzzy(offered);
+        let page = returns.iter().find_map(SearchReturn::partial);
+        let paged = page.is_none_or(|page| page.is_told_by(offered));
+        let command = Self {
+            asked: SearchReturn::to_ask(&returns, paged, fuzzy),
+            charset: !search.is_ascii() && !core.takes_utf8(),
+            needs: [&[MULTISEARCH], search.needs()].concat(),
+            source,
+            search,
+            returns,
+            fuzzy,
+            selected,
+            alone: true,
+            tag: Tag::NONE,
+            utf8: false,
+            found: Found::default(),
+        };
+        if let Some((octets, limit)) = session.too_long(&command)? {
+            let why = format!("it would be {octets} octets long, and a line takes {limit}");
+            return Err(Misuse::Argument { what: "search", why }.into());
+        }
+        Ok(command)
+    }
+
+    /// The same without naming a charset, if it names one.
+    fn without_charset(&self) -> Option<Self> {
+        self.charset.then(|| Self {
+            source: self.source.clone(),
+            search: self.search.clone(),
+            returns: self.returns.clone(),
+            asked: self.asked.clone(),
+            charset: false,
+            needs: self.needs.clone(),
+            selected: self.selected.clone(),
+            alone: true,
+            found: Found::default(),
+            ..*self
+        })
+    }
+}
+
+impl Command for Esearch {
+    const NAME: &'static str = "ESEARCH";
+
+    type Output = MultiSearchResult;
+
+    fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
+        self.source.encode(line.raw("ESEARCH "))?;
+        write_returns(line.raw(" "), &self.asked);
+        if self.charset {
+            line.raw("CHARSET UTF-8 ");
+        }
+        self.search.encode(line, offered)
+    }
+
+    fn needs(&self) -> &[Need] {
+        &self.needs
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Search { saves: false }
+    }
+
+    fn started(&mut self, tag: Tag, utf8: bool) {
+        (self.tag, self.utf8) = (tag, utf8);
+    }
+
+    fn claims(&self) -> Claims {
+        Claims::Data(|response| is_data(response, "ESEARCH"))
+    }
+
+    fn fit(&self, response: &Response<'_>) -> Fit {
+        let Response::Data { rest, .. } = response else { return Fit::No };
+        match Correlators::read(&mut Cursor::new(rest), self.utf8) {
+            Ok(Correlators { tag: Some(tag), .. }) if tag == self.tag.to_string().as_bytes() => {
+                Fit::Exact
+            }
+            Ok(Correlators { tag: Some(_), .. }) => Fit::No,
+            _ => Fit::Loose,
+        }
+    }
+
+    fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
+        let Response::Data { rest, .. } = response else { return Ok(()) };
+        let mut cursor = Cursor::new(rest);
+        let read = Correlators::read(&mut cursor, self.utf8);
+        if let Ok(Correlators { tag: Some(tag), .. }) = &read
+            && *tag != self.tag.to_string().as_bytes()
+        {
+            return Err(Malformed("the tag of the running search"));
+        }
+        let taken = read.and_then(|correlators| self.take(correlators, &mut cursor));
+        taken.inspect_err(|_| self.found.unread += 1)
+    }
+
+    fn finish(self, reply: Reply) -> MultiSearchResult {
+        let of = |(name, uid_validity, found)| {
+            let found = SearchResult::new(Finding { fuzzy: self.fuzzy, ..found }, &self.returns);
+            MailboxMatches { name, uid_validity, found }
+        };
+        MultiSearchResult {
+            mailboxes: self.found.mailboxes.into_iter().map(of).collect(),
+            unread: self.found.unread,
+            limited: matches!(reply.code(), Some(Code::Limit)),
+        }
+    }
+}
+
+impl Esearch {
+    fn take(&mut self, correlators: Correlators, rest: &mut Cursor<'_>) -> Parsed<()> {
+        if correlators.tag.is_none() && !self.alone {
+            return Err(Malformed("the tag of a search"));
+        }
+        let name = correlators.mailbox.ok_or(Malformed("the name of a mailbox"))?;
+        let validity = correlators.uid_validity.ok_or(Malformed("a UIDVALIDITY"))?;
+        if !self.source.may_hold(&name, self.selected.as_ref()) {
+            return Err(Malformed("a mailbox that was to be searched"));
+        }
+        rest.spaces();
+        // Sequence numbers would be those of another mailbox (RFC 7377 section 2.1).
+        let mut ahead = *rest;
+        if !ahead.eat_word(b"UID") && !ahead.at_end() {
+            return Err(Malformed("UIDs"));
+        }
+        // Nothing of an answer that cannot be read to its end counts.
+        let mut finding = Finding::default();
+        finding.take_items(rest)?;
+        self.found.add(name, validity, finding)
+    }
+}
+
+/// What an answer belongs to (RFC 7377 section 2.1).
+#[derive(Debug, Default)]
+struct Correlators {
+    tag: Option<Vec<u8>>,
+    mailbox: Option<MailboxName>,
+    uid_validity: Option<NonZeroU32>,
+}
+
+impl Correlators {
+    fn read(cursor: &mut Cursor<'_>, utf8: bool) -> Parsed<Self> {
+        let mut read = Self::default();
+        cursor.spaces();
+        cursor.expect(b'(', "search correlators")?;
+        loop {
+            cursor.spaces();
+            if cursor.eat(b')') {
+                return Ok(read);
+            }
+            let name = cursor.atom()?;
+            cursor.spaces();
+            match name.to_ascii_uppercase().as_slice() {
+                b"TAG" => read.tag = Some(cursor.astring()?.to_bytes().into_owned()),
+                b"MAILBOX" => {
+                    let name = cursor.astring()?.to_bytes().into_owned();
+                    read.mailbox = Some(MailboxName::heard(name, utf8));
+                }
+                b"UIDVALIDITY" => {
+                    let validity = parse_u32(cursor.atom()?).and_then(NonZeroU32::new);
+                    read.uid_validity = Some(validity.ok_or(Malformed("a UIDVALIDITY"))?);
+                }
+                _ => drop(cursor.value()?),
+            }
+        }
+    }
+}
+
+/// What has been found so far.
+#[derive(Debug, Default)]
+struct Found {
+    mailboxes: Vec<(MailboxName, NonZeroU32, Finding)>,
+    places: HashMap<MailboxName, usize>,
+    unread: usize,
+}
+
+impl Found {
+    fn add(&mut self, name: MailboxName, validity: NonZeroU32, found: Finding) -> Parsed<()> {
+        let place = *self.places.entry(name.clone()).or_insert(self.mailboxes.len());
+        match self.mailboxes.get_mut(place) {
+            Some((_, known, before)) if *known == validity => before.join(found),
+            Some(_) => return Err(Malformed("the UIDVALIDITY that the mailbox had before")),
+            None => self.mailboxes.push((name, validity, found)),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
