@@ -64,6 +64,26 @@ impl fmt::Display for Stage {
     }
 }
 
+impl Stage {
+    /// When it happened, in a sentence.
+    pub(crate) fn when(self) -> String {
+        match self {
+            Self::Token | Self::Dial | Self::Capabilities => format!("while {self}"),
+            Self::Tls | Self::Greeting => format!("during the {self}"),
+            _ => format!("during {self}"),
+        }
+    }
+
+    /// How the message of a refusal begins.
+    pub(crate) fn refused(self) -> String {
+        match self {
+            Self::Greeting => "the server turned the connection away".to_owned(),
+            Self::Capabilities | Self::Probe => format!("{self} was refused"),
+            _ => format!("{self} refused"),
+        }
+    }
+}
+
 /// The questions every error of this crate answers, whatever its protocol.
 ///
 /// ```
@@ -109,4 +129,9 @@ pub(crate) fn closing_words(
         words.push_str(&format!(": {reply}"));
     }
     words
+}
+
+/// What a server offers, in the message of an error that wants more.
+pub(crate) fn offers(offered: &str) -> &str {
+    if offered.is_empty() { "nothing" } else { offered }
 }

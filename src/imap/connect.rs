@@ -538,7 +538,10 @@ mod tests {
     async fn a_server_that_turns_us_away_is_quoted() {
         for greeting in ["* BYE Too many connections", "* NO LOGOUT Intrusion prevention"] {
             let error = open(&format!("S: {greeting}\nEOF")).await.unwrap_err();
-            assert_eq!(error.to_string(), format!("greeting refused: {}", &greeting[2..]));
+            assert_eq!(
+                error.to_string(),
+                format!("the server turned the connection away: {}", &greeting[2..])
+            );
             assert_eq!(error.retry(), Retry::Later(None));
             assert!(!error.connection_usable());
         }
@@ -633,13 +636,13 @@ mod tests {
         let error = start_tls("S: * PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] hi").await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "protocol error during greeting: the server greeted a clear-text connection with \
+            "protocol error during the greeting: the server greeted a clear-text connection with \
              PREAUTH"
         );
         let error = start_tls("S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi").await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the server does not offer STARTTLS for STARTTLS (it offers: IMAP4rev1 AUTH=PLAIN)"
+            "the server does not offer STARTTLS (it offers: IMAP4rev1 AUTH=PLAIN)"
         );
     }
 

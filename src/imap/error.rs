@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 
 use crate::auth::Verdict;
 use crate::connector::{Judge, Obstacle};
-use crate::failure::closing_words;
+use crate::failure::{closing_words, offers};
 use crate::fault::Unwritable;
 use crate::net::driver::Broken;
 use crate::token::{Rejection, TokenError};
@@ -22,7 +22,7 @@ pub enum Error {
     /// The server said `NO` or `BAD` to a command, or turned the connection away with its
     /// greeting. After a command, the connection is good, unless the server refused a message that
     /// was on its way.
-    #[error("{stage} refused: {reply}")]
+    #[error("{}: {reply}", .stage.refused())]
     Refused {
         /// What was refused.
         stage: Stage,
@@ -59,7 +59,7 @@ pub enum Error {
     #[error(transparent)]
     Auth(Box<AuthError<Reply>>),
     /// The server closed the connection.
-    #[error("the server closed the connection during {stage}{}", closing_words(.reply, .credential_octets))]
+    #[error("the server closed the connection {}{}", .stage.when(), closing_words(.reply, .credential_octets))]
     Closed {
         /// What was going on.
         stage: Stage,
@@ -70,7 +70,7 @@ pub enum Error {
         credential_octets: Option<usize>,
     },
     /// The server broke the protocol; the connection is useless.
-    #[error("protocol error during {stage}: {fault}")]
+    #[error("protocol error {}: {fault}", .stage.when())]
     Protocol {
         /// What was going on.
         stage: Stage,
@@ -78,7 +78,7 @@ pub enum Error {
         fault: Fault,
     },
     /// The server does not offer what is needed.
-    #[error("the server does not offer {what} for {stage} (it offers: {offered})")]
+    #[error("the server does not offer {what}{} (it offers: {})", wanted_for(.what, *.stage), offers(.offered))]
     Unsupported {
         /// What it is needed for.
         stage: Stage,
@@ -89,7 +89,7 @@ pub enum Error {
     },
     /// The mailbox has another UIDVALIDITY than expected: UIDs that were kept mean nothing now. It
     /// is open all the same.
-    #[error("the UIDVALIDITY of the mailbox is {}, not {expected}", shown(.found))]
+    #[error("the UIDVALIDITY of the mailbox is {}, not {expected}: UIDs that were kept mean nothing now", shown(.found))]
     Changed {
         /// The UIDVALIDITY under which UIDs were kept.
         expected: NonZeroU32,
@@ -100,7 +100,7 @@ pub enum Error {
     #[error(transparent)]
     Misuse(#[from] Misuse),
     /// The network failed.
-    #[error("{source} (during {stage})")]
+    #[error("{source} ({})", .stage.when())]
     Net {
         /// What was going on.
         stage: Stage,
@@ -256,6 +256,17 @@ fn shown(uid_validity: &Option<NonZeroU32>) -> String {
     uid_validity.map_or_else(|| "unknown".to_owned(), |validity| validity.to_string())
 }
 
+/// The command that needs it, unless its name says so.
+fn wanted_for(what: &str, stage: Stage) -> String {
+    let command = stage.to_string();
+    let verb = command.rsplit(' ').next().unwrap_or_default();
+    let comma = if what.contains(',') { "," } else { "" };
+    match what.split([' ', '=', ',']).any(|word| word == verb) {
+        true => String::new(),
+        false => format!("{comma} for {command}"),
+    }
+}
+
 /// What a refusal's own words call for (RFC 5530).
 fn after_words(reply: &Reply) -> Retry {
     if let Some(after) = reply.throttled() {
@@ -328,6 +339,84 @@ mod tests {
 
     fn closed(stage: Stage, line: &str) -> Error {
         Error::Closed { stage, reply: Some(reply(line)), credential_octets: None }
+    }
+
+    #[test]
+    fn messages_say_what_failed_when_and_in_the_servers_words() {
+        let lacks = |stage, what: &str, offered: &str| Error::Unsupported {
+            stage,
+            what: what.into(),
+            offered: offered.into(),
+        };
+        let net = |stage, source| Error::Net { stage, source };
+        let noop = Stage::Command("NOOP");
+        let bye = || closed(noop, "* BYE going down");
+        let missed = || net::Error::Deadline { after: Duration::from_secs(60) };
+        for (error, message) in [
+            (refused("A1 NO [NONEXISTENT] no such"), "SELECT refused: NO [NONEXISTENT] no such"),
+            (
+                Error::Refused {
+                    stage: Stage::Greeting,
+                    reply: reply("* BYE full"),
+                    usable: false,
+                },
+                "the server turned the connection away: BYE full",
+            ),
+            (bye(), "the server closed the connection during NOOP: BYE going down"),
+            (
+                Error::Closed { stage: Stage::Greeting, reply: None, credential_octets: None },
+                "the server closed the connection during the greeting",
+            ),
+            (
+                Error::Unknown { cause: Box::new(bye()) },
+                "it is not known whether the message was stored: the server closed the connection \
+                 during NOOP: BYE going down",
+            ),
+            (
+                Error::Protocol { stage: Stage::StartTls, fault: Fault::EndlessChallenge },
+                "protocol error during STARTTLS: the server keeps sending SASL challenges after \
+                 the exchange has ended",
+            ),
+            (net(Stage::Greeting, missed()), "no answer within 60 s (during the greeting)"),
+            (net(Stage::Dial, missed()), "no answer within 60 s (while dialling)"),
+            (net(Stage::Tls, missed()), "no answer within 60 s (during the TLS handshake)"),
+            (
+                net(Stage::Capabilities, missed()),
+                "no answer within 60 s (while asking for capabilities)",
+            ),
+            (
+                net(Stage::Probe, missed()),
+                "no answer within 60 s (during the first command after login)",
+            ),
+            (net(noop, missed()), "no answer within 60 s (during NOOP)"),
+            (
+                lacks(Stage::StartTls, "STARTTLS", ""),
+                "the server does not offer STARTTLS (it offers: nothing)",
+            ),
+            (
+                lacks(Stage::Command("MOVE"), "MOVE or UIDPLUS", "IMAP4rev1"),
+                "the server does not offer MOVE or UIDPLUS (it offers: IMAP4rev1)",
+            ),
+            (
+                lacks(Stage::Command("SORT"), "SORT=DISPLAY", "SORT"),
+                "the server does not offer SORT=DISPLAY (it offers: SORT)",
+            ),
+            (
+                lacks(Stage::Command("UID EXPUNGE"), "UIDPLUS", "IDLE"),
+                "the server does not offer UIDPLUS for UID EXPUNGE (it offers: IDLE)",
+            ),
+            (
+                lacks(Stage::Command("APPEND"), "UTF8=ACCEPT, by ENABLE", "ENABLE"),
+                "the server does not offer UTF8=ACCEPT, by ENABLE, for APPEND (it offers: ENABLE)",
+            ),
+            (
+                Error::Changed { expected: NonZeroU32::MIN, found: None },
+                "the UIDVALIDITY of the mailbox is unknown, not 1: UIDs that were kept mean \
+                 nothing now",
+            ),
+        ] {
+            assert_eq!(error.to_string(), message);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::auth::Verdict;
 use crate::connector::{Judge, Obstacle};
-use crate::failure::closing_words;
+use crate::failure::{closing_words, offers};
 use crate::fault::Unwritable;
 use crate::net::driver::{Broken, Driver};
 use crate::token::TokenError;
@@ -19,7 +19,7 @@ use super::{Reply, ResponseCode};
 pub enum Error {
     /// The server said `-ERR`. The connection is good, but behind QUIT, where it means that not
     /// all that was marked is deleted.
-    #[error("{stage} refused: {reply}")]
+    #[error("{}: {reply}", .stage.refused())]
     Refused {
         /// What was refused.
         stage: Stage,
@@ -30,7 +30,7 @@ pub enum Error {
     #[error(transparent)]
     Auth(Box<AuthError<Reply>>),
     /// The server closed the connection.
-    #[error("the server closed the connection during {stage}{}{}", closing_words(.reply, .credential_octets), about(*.credential_octets))]
+    #[error("the server closed the connection {}{}{}", .stage.when(), closing_words(.reply, .credential_octets), about(*.credential_octets))]
     Closed {
         /// What was going on.
         stage: Stage,
@@ -41,7 +41,7 @@ pub enum Error {
         credential_octets: Option<usize>,
     },
     /// The server broke the protocol; the connection is useless.
-    #[error("protocol error during {stage}: {fault}")]
+    #[error("protocol error {}: {fault}", .stage.when())]
     Protocol {
         /// What was going on.
         stage: Stage,
@@ -69,7 +69,7 @@ pub enum Error {
     },
     /// QUIT went out and its answer is lost: it is not known whether the server deleted what was
     /// marked. The next session lists what it did not.
-    #[error("whether the {marked} marked messages are deleted is not known: {source}")]
+    #[error("it is not known whether what was marked was deleted (messages: {marked}): {source}")]
     Unknown {
         /// Messages that were marked.
         marked: u32,
@@ -88,7 +88,7 @@ pub enum Error {
         messages: u32,
     },
     /// The server does not offer what is needed.
-    #[error("the server does not offer {what} (it offers: {offered})")]
+    #[error("the server does not offer {what} (it offers: {})", offers(.offered))]
     Unsupported {
         /// What is needed.
         what: String,
@@ -99,7 +99,7 @@ pub enum Error {
     #[error(transparent)]
     Misuse(#[from] Misuse),
     /// The network failed.
-    #[error("{source} (during {stage})")]
+    #[error("{source} ({})", .stage.when())]
     Net {
         /// What was going on.
         stage: Stage,
@@ -242,6 +242,45 @@ impl Judge for Error {
     fn know(&mut self, context: impl FnOnce() -> crate::diagnosis::Context) {
         if let Self::Auth(error) = self {
             error.know(context());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_say_what_failed_when_and_in_the_servers_words() {
+        let gone = || Error::Closed { stage: QUIT, reply: None, credential_octets: None };
+        let large = Error::Closed {
+            stage: Stage::Auth,
+            reply: None,
+            credential_octets: Some(EXCHANGE_TOKEN + 1),
+        };
+        for (error, message) in [
+            (gone(), "the server closed the connection during QUIT"),
+            (
+                Error::Unknown { marked: 1, source: Box::new(gone()) },
+                "it is not known whether what was marked was deleted (messages: 1): the server \
+                 closed the connection during QUIT",
+            ),
+            (
+                large,
+                "the server closed the connection during authentication, after a credential of \
+                 4097 octets (Exchange Online's POP3 service takes no tokens over 4,096 octets; \
+                 fewer claims, such as groups, make them shorter)",
+            ),
+            (
+                Error::Unsupported { what: "STLS".into(), offered: String::new() },
+                "the server does not offer STLS (it offers: nothing)",
+            ),
+            (
+                Error::Unparsed { stage: Stage::Command("STAT"), answer: "+OK lots".into() },
+                "cannot make sense of the answer to STAT: `+OK lots`",
+            ),
+        ] {
+            assert_eq!(error.to_string(), message);
         }
     }
 }

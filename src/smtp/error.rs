@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::auth::Verdict;
 use crate::connector::{Judge, Obstacle};
-use crate::failure::closing_words;
+use crate::failure::{closing_words, offers};
 use crate::fault::Unwritable;
 use crate::net::driver::{Broken, Driver};
 use crate::token::TokenError;
@@ -22,7 +22,7 @@ use super::{BodyError, Receipt, Reply};
 pub enum Error {
     /// The server said no: to a command, to every recipient, or to the message. Nothing was
     /// delivered.
-    #[error("{stage} refused: {reply}")]
+    #[error("{}: {reply}", .stage.refused())]
     Refused {
         /// What was refused.
         stage: Stage,
@@ -47,7 +47,7 @@ pub enum Error {
         cause: Box<Self>,
     },
     /// The server closed the connection.
-    #[error("the server closed the connection during {stage}{}", closing_words(.reply, .credential_octets))]
+    #[error("the server closed the connection {}{}", .stage.when(), closing_words(.reply, .credential_octets))]
     Closed {
         /// What was going on.
         stage: Stage,
@@ -58,7 +58,7 @@ pub enum Error {
         credential_octets: Option<usize>,
     },
     /// The server broke the protocol; the connection is useless.
-    #[error("protocol error during {stage}: {fault}")]
+    #[error("protocol error {}: {fault}", .stage.when())]
     Protocol {
         /// What was going on.
         stage: Stage,
@@ -66,7 +66,7 @@ pub enum Error {
         fault: Fault,
     },
     /// The server does not offer what is needed.
-    #[error("the server does not offer {what} (it offers: {offered})")]
+    #[error("the server does not offer {what} (it offers: {})", offers(.offered))]
     Unsupported {
         /// What could not be done without it: a login, or a message.
         stage: Stage,
@@ -76,7 +76,7 @@ pub enum Error {
         offered: String,
     },
     /// The message is larger than the server said it would take. Nothing was sent.
-    #[error("a message of {size} octets, and the server takes at most {limit}")]
+    #[error("the message has {size} octets, and the server takes at most {limit}")]
     TooLarge {
         /// Octets of the message as it would have been sent.
         size: u64,
@@ -95,7 +95,7 @@ pub enum Error {
     },
     /// The content of the message cannot be sent, or turned out to be other than was said. The
     /// message was not delivered.
-    #[error("the content of the message: {source}")]
+    #[error("the message was not delivered because of its content: {source}")]
     Body {
         /// What is wrong with it.
         source: BodyError,
@@ -108,7 +108,7 @@ pub enum Error {
     #[error(transparent)]
     Misuse(#[from] Misuse),
     /// The network failed.
-    #[error("{source} (during {stage})")]
+    #[error("{source} ({})", .stage.when())]
     Net {
         /// What was going on.
         stage: Stage,
@@ -371,6 +371,40 @@ mod tests {
         receipt.decided_by_first_refusal();
         let sent = Ended { receipt, refused: Some("RCPT TO"), at_rest: true };
         Error::not_sent("RCPT TO", sent, true)
+    }
+
+    #[test]
+    fn messages_say_what_failed_when_and_in_the_servers_words() {
+        let no = |stage, line| Error::refused(stage, reply(line));
+        let body = |source| Error::Body { source, usable: true };
+        for (error, message) in [
+            (
+                no(Stage::Greeting, "554 5.7.1 Not you"),
+                "the server turned the connection away: 554 5.7.1 Not you",
+            ),
+            (
+                no(Stage::Capabilities, "502 What?"),
+                "asking for capabilities was refused: 502 What?",
+            ),
+            (no(Stage::StartTls, "454 Not now"), "STARTTLS refused: 454 Not now"),
+            (no(Stage::Command("the message"), "552 Too big"), "the message refused: 552 Too big"),
+            (
+                Error::TooLarge { size: 12, limit: 10 },
+                "the message has 12 octets, and the server takes at most 10",
+            ),
+            (
+                body(BodyError::Size { declared: 9, given: 10 }),
+                "the message was not delivered because of its content: 9 octets were announced, \
+                 and there are at least 10",
+            ),
+            (
+                body(BodyError::Read("disk on fire".into())),
+                "the message was not delivered because of its content: it could not be read: \
+                 disk on fire",
+            ),
+        ] {
+            assert_eq!(error.to_string(), message);
+        }
     }
 
     #[test]

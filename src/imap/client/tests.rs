@@ -311,10 +311,7 @@ async fn a_session_whose_token_expires_asks_for_a_new_one() {
 async fn what_the_server_does_not_offer_is_not_asked_for() {
     let (mut client, server) = client_of("IMAP4rev1", "").await;
     let error = client.enable([Extension::CondStore]).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the server does not offer ENABLE for ENABLE (it offers: IMAP4rev1)"
-    );
+    assert_eq!(error.to_string(), "the server does not offer ENABLE (it offers: IMAP4rev1)");
     assert!(error.connection_usable());
     drop(client);
     server.await.unwrap();

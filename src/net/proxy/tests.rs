@@ -263,7 +263,7 @@ mod of_connectors {
         assert_eq!(
             error.to_string(),
             "cannot reach mail.example.net:995 through http://proxy.example:3128: the proxy \
-             answered: HTTP 403 Forbidden (during dialling)"
+             answered: HTTP 403 Forbidden (while dialling)"
         );
         server.await.unwrap();
     }

@@ -207,7 +207,7 @@ async fn mail_says_what_the_server_wants_to_know() {
 async fn what_the_server_cannot_take_is_told_before_anything_is_sent() {
     let (mut client, server) = session(4096, &["SIZE 10", "PIPELINING"], willing);
     let error = client.send(&envelope(), "0123456789").await.unwrap_err();
-    assert_eq!(error.to_string(), "a message of 12 octets, and the server takes at most 10");
+    assert_eq!(error.to_string(), "the message has 12 octets, and the server takes at most 10");
     assert!(error.connection_usable() && error.retry() == Retry::Never);
     let utf8 = Envelope::new("a@b.example", ["ç@d.example"]).unwrap();
     let error = client.send(&utf8, "hi").await.unwrap_err();
@@ -546,7 +546,7 @@ async fn a_client_knows_what_the_server_announced() {
 async fn a_server_that_will_not_have_us_is_quoted() {
     let (refused, _) = open(&settings(), login(false), &["554 5.7.1 Not you\r\n"]).await;
     let error = refused.unwrap_err();
-    assert_eq!(error.to_string(), "greeting refused: 554 5.7.1 Not you");
+    assert_eq!(error.to_string(), "the server turned the connection away: 554 5.7.1 Not you");
     assert!(!error.connection_usable());
     assert_eq!(error.retry(), Retry::Never);
 
@@ -554,7 +554,7 @@ async fn a_server_that_will_not_have_us_is_quoted() {
     let error = refused.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the server closed the connection during greeting: 421 4.3.2 Busy"
+        "the server closed the connection during the greeting: 421 4.3.2 Busy"
     );
     assert_eq!(error.retry(), Retry::Later(None));
 
@@ -654,7 +654,7 @@ async fn octets_behind_the_answer_to_starttls_are_an_attack() {
 #[tokio::test]
 async fn starttls_is_demanded_and_not_hoped_for() {
     for (ehlo, answer, told) in [
-        ("250 mail.test\r\n", "", "the server does not offer STARTTLS (it offers: )"),
+        ("250 mail.test\r\n", "", "the server does not offer STARTTLS (it offers: nothing)"),
         (
             "250-mail.test\r\n250 STARTTLS\r\n",
             "454 4.7.0 TLS not available\r\n",

@@ -158,5 +158,5 @@ async fn the_largest_limits_are_limits() {
         far.say("\r\n").await;
     };
     let (client, ()) = tokio::join!(connector.connect(), server);
-    assert_eq!(client.unwrap_err().to_string(), "greeting refused: -ERR no");
+    assert_eq!(client.unwrap_err().to_string(), "the server turned the connection away: -ERR no");
 }

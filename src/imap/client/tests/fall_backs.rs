@@ -138,7 +138,10 @@ async fn a_changed_uidvalidity_is_an_error_and_the_mailbox_is_open() {
     let (mut client, server) = client_of("IMAP4rev1", script).await;
     let seven = NonZeroU32::new(7).unwrap();
     let error = client.select_if("INBOX", seven).await.unwrap_err();
-    assert_eq!(error.to_string(), "the UIDVALIDITY of the mailbox is 8, not 7");
+    assert_eq!(
+        error.to_string(),
+        "the UIDVALIDITY of the mailbox is 8, not 7: UIDs that were kept mean nothing now"
+    );
     assert_eq!((error.retry(), error.connection_usable()), (Retry::Never, true));
     assert_eq!(client.selected().unwrap().exists(), 3);
     let error = client.select_if("INBOX", seven).await.unwrap_err();

@@ -107,7 +107,7 @@ async fn what_is_not_offered_or_contradicts_itself_is_not_asked_for() {
     assert!(matches!(error, Error::Unsupported { .. }), "{error}");
     let algorithm = crate::imap::ThreadAlgorithm::References;
     let error = inbox.uid_thread(algorithm, Search::all()).await.unwrap_err();
-    let shown = "the server does not offer THREAD=REFERENCES for THREAD (it offers: IMAP4rev1)";
+    let shown = "the server does not offer THREAD=REFERENCES (it offers: IMAP4rev1)";
     assert_eq!(error.to_string(), shown);
     let items = Fetch::uid().partial(Partial::from_end(1..=2));
     let error = inbox.uid_fetch(UidSet::all(), items).await.unwrap_err();

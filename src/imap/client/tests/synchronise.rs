@@ -95,7 +95,7 @@ async fn what_is_not_offered_or_not_confirmed_is_not_sent() {
     )
     .await;
     let error = client.resync("INBOX", known(1)).await.unwrap_err();
-    let shown = "the server does not offer QRESYNC, confirmed by ENABLE for SELECT \
+    let shown = "the server does not offer QRESYNC, confirmed by ENABLE, for SELECT \
         (it offers: IMAP4rev1 ENABLE QRESYNC)";
     assert_eq!(error.to_string(), shown);
     let inbox = client.select("INBOX").await.unwrap();

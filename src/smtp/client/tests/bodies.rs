@@ -102,7 +102,10 @@ async fn lines_that_are_too_long_are_told_or_go_by_bdat_or_as_the_caller_will() 
     let plain = &["PIPELINING"];
     let (outcome, account) = sent(plain, &text).await;
     let error = outcome.unwrap_err();
-    assert_eq!(error.to_string(), "the content of the message: line 3 has more than 998 octets");
+    assert_eq!(
+        error.to_string(),
+        "the message was not delivered because of its content: line 3 has more than 998 octets"
+    );
     assert!(error.connection_usable() && account.commands.is_empty());
     let (outcome, account) = sent(plain, reader()).await;
     let error = outcome.unwrap_err();

@@ -239,7 +239,10 @@ async fn a_reader_that_fails_cuts_the_connection_only_if_content_has_left() {
     let (sent, account) = play(Model::new(DATA), &ways, 3).await;
     compare(&sent, &ways, 3, &account);
     let Err(error) = &sent[1].outcome else { panic!() };
-    assert_eq!(error.to_string(), "the content of the message: it could not be read: disk on fire");
+    assert_eq!(
+        error.to_string(),
+        "the message was not delivered because of its content: it could not be read: disk on fire"
+    );
     assert!(!error.connection_usable() && std::error::Error::source(error).is_some());
     assert!(sent[0].outcome.is_ok() && sent[2].outcome.is_err());
     assert_eq!(account.delivered.len(), 1);
