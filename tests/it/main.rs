@@ -15,6 +15,7 @@ mod faults;
 mod grants;
 mod hostile;
 mod layering;
+mod links;
 mod maildrop;
 mod mutated;
 #[cfg(feature = "oauth")]
