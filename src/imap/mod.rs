@@ -11,6 +11,29 @@
 //! what the server says about one message, and owns the octets it came in. What the server says
 //! unasked is an [`Event`].
 //!
+//! # Which call for which need
+//! | need | call |
+//! |---|---|
+//! | look at a mailbox | [`select`](ImapClient::select), or [`examine`](ImapClient::examine), which changes nothing |
+//! | a list of its messages | [`uid_fetch`](Mailbox::uid_fetch) of [`Fetch::envelope`]; a page of it: [`FetchItems::partial`] |
+//! | one message, or a part of it | [`uid_fetch`](Mailbox::uid_fetch) of [`Fetch::body`], [`Fetch::section`] |
+//! | a message of any size, to a file | [`Messages::parts`], [`Parts::copy_body`] |
+//! | messages that match, sorted or in threads | [`uid_search`](Mailbox::uid_search), [`uid_sort`](Mailbox::uid_sort), [`uid_thread`](Mailbox::uid_thread) |
+//! | what has changed since the last session | [`resync`](ImapClient::resync), [`FetchItems::changed_since`]; UIDs that were kept, if they still hold: [`select_if`](ImapClient::select_if) |
+//! | wait for mail | [`idle`](Mailbox::idle) |
+//! | how many, without opening it | [`status`](ImapClient::status), [`status_all`](ImapClient::status_all) |
+//! | the mailbox for sent mail, drafts or junk | [`list`](ImapClient::list), then [`Mailboxes::role`] |
+//! | keep a message | [`append`](ImapClient::append); one that is not in memory: [`Upload::reader`] |
+//! | mark | [`uid_store`](Mailbox::uid_store); if nobody else has: [`uid_store_unchanged_since`](Mailbox::uid_store_unchanged_since) |
+//! | move, delete | [`uid_move`](Mailbox::uid_move); [`uid_store`](Mailbox::uid_store), then [`uid_expunge`](Mailbox::uid_expunge) |
+//! | space left, rights | [`quota_root`](ImapClient::quota_root), [`my_rights`](ImapClient::my_rights) |
+//! | open a mailbox and fetch from it in one round trip | [`select_fetch`](ImapClient::select_fetch) |
+//! | a command that has no method | [`raw`](ImapClient::raw) |
+//!
+//! What the extensions give, and what is done where a server lacks one, is told
+//! [below](#imap-extensions).
+//!
+//! # Which method for which command
 //! | command | method |
 //! |---|---|
 //! | CAPABILITY, NOOP, LOGOUT | [`capability`](ImapClient::capability), [`noop`](ImapClient::noop), [`logout`](ImapClient::logout) |
@@ -32,26 +55,25 @@
 //! | EXPUNGE | [`uid_expunge`](Mailbox::uid_expunge), [`expunge`](Mailbox::expunge) |
 //! | any other | [`raw`](ImapClient::raw), which hands out the answer as it came |
 //!
-//! What the extensions give, and what is done where a server lacks one, is told
-//! [below](#imap-extensions).
-//!
 //! A set of UIDs that is too long for one line goes in several commands whose answers are joined.
 //!
 //! CHECK has no method: RFC 9051 has dropped it, and NOOP does as much. NOTIFY and its like
 //! change the session in ways that this crate does not follow, and cannot be sent.
 //!
-//! | room | what lives there |
-//! |---|---|
-//! | `connect` | from a stream to a client that is logged in |
-//! | `session`, `flight` | how a command is run, and several at once |
-//! | `client`, `mailbox` | [`ImapClient`], [`Mailbox`] |
-//! | `messages`, `parts`, `upload`, `idle` | what takes long: [`Messages`], [`Parts`], [`Upload`], [`Idle`] |
-//! | `command` | one file a command: what it writes, what it claims, its public method |
-//! | `types` | values that outlive a command |
-//! | `proto` | the core: frames, tags, what is in flight, the state of the session; no IO |
-//! | `reply`, `event`, `error` | [`Reply`], [`Event`], [`Error`] |
-//!
 #![doc = include_str!("../../docs/imap-extensions.md")]
+
+// The rooms:
+//
+// | room | what lives there |
+// |---|---|
+// | `connect` | from a stream to a client that is logged in |
+// | `session`, `flight` | how a command is run, and several at once |
+// | `client`, `mailbox` | `ImapClient`, `Mailbox` |
+// | `messages`, `parts`, `upload`, `idle` | what takes long: `Messages`, `Parts`, `Upload`, `Idle` |
+// | `command` | one file a command: what it writes, what it claims, its public method |
+// | `types` | values that outlive a command |
+// | `proto` | the core: frames, tags, what is in flight, the state of the session; no IO |
+// | `reply`, `event`, `error` | `Reply`, `Event`, `Error` |
 
 mod client;
 mod command;

@@ -26,16 +26,18 @@
 //! one session at a time have the maildrop ([`ResponseCode::InUse`]), and some want minutes between
 //! two ([`ResponseCode::LoginDelay`]). Numbers mean other messages in the next session; only
 //! identifiers (UIDL) hold. Whoever needs more takes IMAP.
-//!
-//! | room | what lives there |
-//! |---|---|
-//! | `connect` | from a stream to a client that is logged in |
-//! | `client` | [`PopClient`]: how a command is run |
-//! | `command` | one file a command: what it writes, what it reads, its public method |
-//! | `reader` | a message that is read as it comes |
-//! | `sync` | what is new, and the deletion of what was stored |
-//! | `proto` | the core: frames, what is in flight, the SASL exchange; no IO |
-//! | `error` | [`Error`] |
+
+// The rooms:
+//
+// | room | what lives there |
+// |---|---|
+// | `connect` | from a stream to a client that is logged in |
+// | `client` | `PopClient`: how a command is run |
+// | `command` | one file a command: what it writes, what it reads, its public method |
+// | `reader` | a message that is read as it comes |
+// | `sync` | what is new, and the deletion of what was stored |
+// | `proto` | the core: frames, what is in flight, the SASL exchange; no IO |
+// | `error` | `Error` |
 
 mod capability;
 mod client;

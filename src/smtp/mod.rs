@@ -25,18 +25,20 @@
 //! | a report of what became of the message | [`Envelope::with_dsn`] |
 //! | know whether sender and recipients would be refused, and send nothing | [`SmtpClient::rehearse`] |
 //! | do without an extension that a server has wrong | [`Endpoint::without`](crate::Endpoint::without) |
-//!
-//! | room | what lives there |
-//! |---|---|
-//! | `connect` | from a stream to a client that is logged in |
-//! | `client` | [`SmtpClient`]: how a command is run |
-//! | `command` | one file a command: the exchange, its public method |
-//! | `proto` | the core: replies paired with commands, the transaction, the SASL exchange; no IO |
-//! | `reply`, `extension`, `envelope`, `dsn`, `address`, `receipt`, `body` | values that outlive a command |
-//! | `headers` | the envelope that a message's own header asks for |
-//! | `needs`, `idn` | what a message needs of the server, and what goes without |
-//! | `meaning`, `hint` | what replies really mean, and how long they ask to wait |
-//! | `error` | [`Error`] |
+
+// The rooms:
+//
+// | room | what lives there |
+// |---|---|
+// | `connect` | from a stream to a client that is logged in |
+// | `client` | `SmtpClient`: how a command is run |
+// | `command` | one file a command: the exchange, its public method |
+// | `proto` | the core: replies paired with commands, the transaction, the SASL exchange; no IO |
+// | `reply`, `extension`, `envelope`, `dsn`, `address`, `receipt`, `body` | values that outlive a command |
+// | `headers` | the envelope that a message's own header asks for |
+// | `needs`, `idn` | what a message needs of the server, and what goes without |
+// | `meaning`, `hint` | what replies really mean, and how long they ask to wait |
+// | `error` | `Error` |
 
 mod address;
 mod body;
