@@ -56,8 +56,6 @@ impl CopyResult {
 pub(super) struct Tally {
     /// The messages that the other mailbox has now, as far as commands were granted.
     granted: UidSet,
-    /// Of what a search had left at the server, nobody knows which they are.
-    granted_saved: bool,
     pub(super) copied: CopyResult,
     pub(super) expunged: Vec<u32>,
 }
@@ -67,9 +65,9 @@ impl Tally {
     pub(super) fn grant(mut self, which: Which, reply: &Reply) -> Self {
         self.copied.take(reply.code());
         match which {
-            Which::Uids(uids) if uids.saved_by() != 0 => self.granted_saved = true,
-            Which::Uids(uids) => self.granted.add(&uids),
-            Which::Numbers(_) => {}
+            // What a search had left at the server is never one set of several.
+            Which::Uids(uids) if uids.saved_by() == 0 => self.granted.add(&uids),
+            Which::Uids(_) | Which::Numbers(_) => {}
         }
         self
     }
@@ -79,7 +77,7 @@ impl Tally {
         self.copied.take(error.code());
         let mut done = self.granted;
         self.copied.copied.iter().for_each(|told| done.add(&told.sources()));
-        if done.is_empty() && self.expunged.is_empty() && !self.granted_saved {
+        if done.is_empty() && self.expunged.is_empty() {
             return error;
         }
         let Self { copied, expunged, .. } = self;

@@ -19,6 +19,10 @@
 //! S: * 22 EXPUNGE
 //! S: A9 OK EXPUNGE completed
 //! ```
+//!
+//! All three must mean the same messages. A set that one delivered meanwhile could enter, such as
+//! `42:*`, is therefore turned into UIDs by UID SEARCH first: such a message would be expunged
+//! without ever having been copied.
 
 use std::num::NonZeroU32;
 
@@ -83,7 +87,8 @@ impl Mailbox {
     /// long for a line goes in several commands, of which those behind a refused one are not sent.
     ///
     /// Where the server has no MOVE, they are copied, marked `\Deleted` and expunged, and
-    /// [`MoveResult::way`] says so. No other message is ever expunged.
+    /// [`MoveResult::way`] says so. No other message is ever expunged: of a set that new messages
+    /// could enter, such as `42:*`, the UIDs are asked for first.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the server offers neither `MOVE` nor `UIDPLUS`: nothing was done.
@@ -110,7 +115,10 @@ impl Mailbox {
                 let tally = self.session.run_split(&uids, stage, moves).await?;
                 Ok(MoveResult::new(tally.unwrap_or_default(), MoveWay::Move))
             }
-            MoveWay::CopyAndExpunge => self.copy_and_expunge(uids, to).await,
+            MoveWay::CopyAndExpunge => {
+                let uids = self.named_now(uids).await?;
+                self.copy_and_expunge(uids, to).await
+            }
         }
     }
 
@@ -156,11 +164,25 @@ impl Mailbox {
         }
     }
 
+    /// The UIDs of the messages that a set names now, so that it goes on naming them and no others.
+    async fn named_now(&mut self, uids: UidSet) -> Result<UidSet, Error> {
+        // New messages have UIDs from UIDNEXT on (RFC 9051 section 2.3.1.1).
+        let next = self.uid_next().map_or(0, Uid::get);
+        if uids.ends_below(next) {
+            return Ok(uids);
+        }
+        Ok(self.uid_search(Search::all().uids(uids)).await?.into_set())
+    }
+
+    /// Moves messages that have these UIDs, of which none can be that of a message to come.
     async fn copy_and_expunge(
         &mut self,
         uids: UidSet,
         to: MailboxName,
     ) -> Result<MoveResult, Error> {
+        if uids.is_empty() {
+            return Ok(MoveResult::new(Tally::default(), MoveWay::CopyAndExpunge));
+        }
         let mut tally = self.uid_copy_all(&uids, to).await?;
         match self.remove(uids).await {
             Ok(expunged) => {

@@ -119,6 +119,11 @@ impl UidSet {
         !self.0.closed.is_empty() || self.0.open.is_some()
     }
 
+    /// Whether all that it names is told here, and lies below this number.
+    pub(crate) fn ends_below(&self, next: u32) -> bool {
+        self.0.open.is_none() && self.0.saved == 0 && self.0.last().is_none_or(|last| last < next)
+    }
+
     /// Whether it names no message.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()

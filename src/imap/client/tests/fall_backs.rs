@@ -17,6 +17,7 @@ async fn without_move_messages_are_copied_marked_and_expunged_by_uid() {
     let script = r"
         C: A1 SELECT INBOX
         S: * 9 EXISTS
+        S: * OK [UIDNEXT 5] next
         S: A1 OK done
         C: A2 UID COPY 3:4 Trash
         S: A2 OK [COPYUID 9 3:4 1:2] done
@@ -51,6 +52,71 @@ async fn without_move_messages_are_copied_marked_and_expunged_by_uid() {
     let Error::Halfway { done, expunged, .. } = &error else { panic!("{error:?}") };
     assert_eq!((done.to_string().as_str(), expunged.len()), ("7,9", 0));
     assert_eq!((error.retry(), error.connection_usable()), (Retry::Administrator, true));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn without_move_a_message_delivered_meanwhile_is_neither_marked_nor_expunged() {
+    for (set, asked) in [("7:*", "7:*"), ("*", "*"), ("7:4294967295", "7:4294967295")] {
+        let script = format!(
+            r"
+            C: A1 SELECT INBOX
+            S: * 2 EXISTS
+            S: * OK [UIDNEXT 9] next
+            S: A1 OK done
+            C: A2 UID SEARCH UID {asked}
+            S: * SEARCH 7 8
+            S: A2 OK done
+            C: A3 UID COPY 7:8 Trash
+            S: A3 OK [COPYUID 9 7:8 1:2] done
+            S: * 3 EXISTS
+            C: A4 UID STORE 7:8 +FLAGS.SILENT (\Deleted)
+            S: A4 OK done
+            C: A5 UID EXPUNGE 7:8
+            S: * 1 EXPUNGE
+            S: * 1 EXPUNGE
+            S: A5 OK done
+            "
+        );
+        let (mut client, server) = client_of("IMAP4rev1 UIDPLUS", &script).await;
+        let inbox = client.select("INBOX").await.unwrap();
+        let moved = inbox.uid_move(uids(set), "Trash").await.unwrap();
+        assert_eq!((moved.expunged(), moved.pairs().count()), (&[1, 1][..], 2));
+        assert_eq!(inbox.exists(), 1);
+        drop(client);
+        server.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn without_move_what_a_search_has_left_at_the_server_is_asked_for_first() {
+    let script = r"
+        C: A1 SELECT INBOX
+        S: * OK [UIDNEXT 9] next
+        S: A1 OK done
+        C: A2 UID SEARCH RETURN (SAVE) SEEN
+        S: A2 OK done
+        C: A3 UID SEARCH UID $
+        S: * SEARCH 3 5
+        S: A3 OK done
+        C: A4 UID COPY 3,5 Trash
+        S: A4 OK done
+        C: A5 UID STORE 3,5 +FLAGS.SILENT (\Deleted)
+        S: A5 OK done
+        C: A6 UID EXPUNGE 3,5
+        S: A6 OK done
+        C: A7 UID SEARCH UID $
+        S: * SEARCH
+        S: A7 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 UIDPLUS SEARCHRES", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let seen = inbox.uid_search_saving(Search::all().seen()).await.unwrap();
+    inbox.uid_move(&seen, "Trash").await.unwrap();
+    // Nothing is left of it.
+    let moved = inbox.uid_move(&seen, "Trash").await.unwrap();
+    assert_eq!(moved.way(), MoveWay::CopyAndExpunge);
     drop(client);
     server.await.unwrap();
 }
