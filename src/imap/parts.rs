@@ -5,6 +5,7 @@ use std::fmt;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::flight::Flight;
+use super::proto::parts::{Aside, names_section};
 use super::{Error, Event, Mailbox, Message, Part, Uid};
 
 /// What [`Messages::parts`](super::Messages::parts) gives: messages in pieces as they arrive, of
@@ -50,9 +51,15 @@ pub struct Copied {
     /// How many octets were written; `None` if the server sent nothing to be written, which some
     /// do with messages that they cannot read themselves.
     pub octets: Option<u64>,
-    /// All items but the sections, such as the flags: those that came before the first section,
-    /// those behind it, and so on.
+    /// All items but the sections, such as the flags: those that came in responses of their own
+    /// before the message, those before the first section, those behind it, and so on.
     pub items: Vec<Message>,
+}
+
+impl Copied {
+    fn new(seq: u32, octets: Option<u64>, items: Vec<Message>) -> Self {
+        Self { seq, uid: items.iter().find_map(Message::uid), octets, items }
+    }
 }
 
 impl<'a> Parts<'a> {
@@ -95,6 +102,10 @@ impl<'a> Parts<'a> {
     /// Writes the next message to `writer`, or what was fetched of it: the octets of every section
     /// in the order of the wire. `None` when the server has sent all. What is left of a message
     /// that [`next`](Self::next) has begun is passed over.
+    ///
+    /// Servers also tell of flags that have changed meanwhile, in responses without any section.
+    /// Those are kept until the message itself comes. Messages of which none has come when the
+    /// server has sent all are given at the end, with [`Copied::octets`] of `None`.
     ///
     /// Nothing is flushed.
     ///
@@ -144,7 +155,7 @@ impl<'a> Parts<'a> {
     {
         while self.within {
             if self.next().await?.is_none() {
-                return Ok(None);
+                break;
             }
         }
         let (mut items, mut octets) = (Vec::new(), None);
@@ -164,12 +175,20 @@ impl<'a> Parts<'a> {
                     progress(written, of);
                 }
                 Part::End { seq } => {
-                    let uid = items.iter().find_map(Message::uid);
-                    return Ok(Some(Copied { seq, uid, octets, items }));
+                    let core = self.mailbox.session.core_mut();
+                    let items = std::mem::take(&mut items);
+                    if octets.is_none() && !items.iter().any(names_section) {
+                        core.put_aside(seq, items);
+                        continue;
+                    }
+                    let mut all = core.take_aside(seq, &items);
+                    all.extend(items);
+                    return Ok(Some(Copied::new(seq, octets, all)));
                 }
             }
         }
-        Ok(None)
+        let left = self.mailbox.session.core_mut().next_aside();
+        Ok(left.map(|Aside { seq, items }| Copied::new(seq, None, items)))
     }
 }
 

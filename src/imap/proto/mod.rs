@@ -33,7 +33,7 @@ use memchr::memchr3;
 
 use self::decode::Malformed;
 use self::encode::{Line, Literals, Piece, quoted};
-use self::parts::{Open, Part};
+use self::parts::{Aside, Open, Part};
 use self::response::Response;
 use self::selected::Selected;
 use super::event::{Data, Event, Events};
@@ -201,6 +201,8 @@ pub(crate) struct Core {
     /// Whether somebody wants to know of all that happens in the mailbox.
     watched: bool,
     last_words: Option<Reply>,
+    /// What was said of messages without the sections of them that may still come.
+    asides: VecDeque<Aside>,
     goodbyes: u32,
     /// The server expects octets that will not be sent.
     stuck: bool,
@@ -258,6 +260,7 @@ impl Core {
             last_words: None,
             goodbyes: 0,
             stuck: false,
+            asides: VecDeque::new(),
             tags: 0,
             turn: 0,
         }
@@ -719,4 +722,5 @@ impl Machine for Core {
 }
 
 #[cfg(test)]
+        self.asides.clear();
 mod tests;

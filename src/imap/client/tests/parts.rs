@@ -256,6 +256,46 @@ async fn bodies_are_copied_one_by_one_with_what_else_was_said() {
     server.await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn news_of_flags_ahead_of_a_body_are_not_taken_for_a_message_without_one() {
+    let script = format!(
+        r"{FETCHED}
+        S: * 1 FETCH (UID 11 FLAGS (\Seen))
+        S: * 2 FETCH (FLAGS (\Flagged))
+        S: * 3 FETCH (FLAGS () UID 13)
+        S: * 3 FETCH (FLAGS (\Draft))
+        S: * 2 FETCH (UID 12 BODY[] {{1}}
+        S: b)
+        S: * 1 FETCH (BODY[] {{1}}
+        S: a UID 11)
+        S: * 4 FETCH (UID 14 BODY[] NIL)
+        S: A2 OK done"
+    );
+    let (mut client, server) = client(&script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let items = Fetch::flags().body();
+    let mut parts = inbox.uid_fetch(UidSet::all(), items).await.unwrap().parts();
+    let mut told = Vec::new();
+    let mut file = Vec::new();
+    while let Some(copied) = parts.copy_body(&mut file).await.unwrap() {
+        let flags: Vec<_> = copied.items.iter().map(|items| items.flags().to_vec().len()).collect();
+        told.push((copied.seq, copied.uid.map(Uid::get), copied.octets, flags));
+    }
+    let expected = [
+        (2, Some(12), Some(1), vec![0]),
+        (1, Some(11), Some(1), vec![1, 0]),
+        (4, Some(14), None, vec![0]),
+        // Of this one no body has come at all.
+        (3, Some(13), None, vec![0]),
+    ];
+    assert_eq!((&told[..], file.as_slice()), (&expected[..], &b"ba"[..]));
+    // Without a UID and without a section they answer nothing that was asked.
+    let unasked = std::iter::from_fn(|| inbox.take_event());
+    assert_eq!(unasked.filter(|event| matches!(event, Event::Fetch(_))).count(), 2);
+    drop(client);
+    server.await.unwrap();
+}
+
 /// A disk that is full after four octets.
 struct Full(usize);
 
