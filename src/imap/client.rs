@@ -68,7 +68,9 @@ impl ImapClient {
     /// Whether this mailbox is selected for reading and writing.
     pub(crate) fn has_selected(&self, name: &MailboxName) -> bool {
         let selected = self.mailbox.session.core().selected();
-        selected.is_some_and(|selected| selected.name == *name && !selected.examined)
+        selected.is_some_and(|selected| {
+            selected.name == *name && !selected.examined && !selected.displaced
+        })
     }
 
     /// The oldest event that nobody has taken yet: see [`Event`].

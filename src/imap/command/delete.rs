@@ -13,7 +13,8 @@ use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
 impl ImapClient {
     /// Removes a mailbox with all its messages. Mailboxes below it stay: its name then remains as a
     /// level that holds no messages. Do not remove the selected one: what the server says of its
-    /// messages afterwards is its own affair.
+    /// messages afterwards is its own affair. [`ensure_selected`](Self::ensure_selected) then selects
+    /// anew.
     ///
     /// # Errors
     /// [`Error::Refused`] if there is none, if it is INBOX, or if the server keeps it for those
@@ -22,7 +23,9 @@ impl ImapClient {
     /// # Cancel safety
     /// See [`ImapClient`]. The server removes the mailbox all the same.
     pub async fn delete(&mut self, name: impl Into<MailboxName>) -> Result<(), Error> {
-        self.run(Delete { name: name.into() }).await
+        let name = name.into();
+        self.mailbox.session.core_mut().displace(&name);
+        self.run(Delete { name }).await
     }
 }
 

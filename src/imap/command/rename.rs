@@ -17,7 +17,9 @@ impl ImapClient {
     /// and the mailboxes below it where they are (RFC 9051 section 6.3.6). Some servers refuse it,
     /// Exchange among them.
     ///
-    /// Subscriptions do not follow the name at every server.
+    /// Subscriptions do not follow the name at every server. If the selected mailbox is renamed, or
+    /// one above it, it stays selected under its old name, and
+    /// [`ensure_selected`](Self::ensure_selected) selects anew, whatever it is asked for.
     ///
     /// # Errors
     /// [`Error::Refused`] if there is no such mailbox, or one of the new name already.
@@ -29,7 +31,9 @@ impl ImapClient {
         from: impl Into<MailboxName>,
         to: impl Into<MailboxName>,
     ) -> Result<(), Error> {
-        self.run(Rename { from: from.into(), to: to.into() }).await
+        let (from, to) = (from.into(), to.into());
+        self.mailbox.session.core_mut().displace(&from);
+        self.run(Rename { from, to }).await
     }
 }
 

@@ -65,7 +65,8 @@ impl ImapClient {
     }
 
     /// Opens a mailbox for reading and writing unless it is so selected already, which costs no
-    /// round trip.
+    /// round trip. After [`rename`](Self::rename) or [`delete`](Self::delete) of the selected mailbox,
+    /// or of one whose name its name begins with, it selects anew.
     ///
     /// # Errors
     /// As for [`select`](Self::select).

@@ -220,7 +220,9 @@ impl Core {
                     && !matches!(pending, Some(Pending { claims: Claims::Data(_), .. })) =>
             {
                 self.fetched(number, rest, frame)
+            let displaced = entering.displaced;
             }
+            entering.displaced = displaced;
             _ if claimant.is_some() => {
                 if let Response::Data { rest, .. } = *response
                     && let Some(Pending { effect: Effect::Enable(asked), .. }) = pending

@@ -404,6 +404,15 @@ impl Core {
     pub(crate) const fn forget_saved(&mut self) {
         self.saved = Tag::NONE;
     }
+    /// The mailbox of this name goes, or gets another name, and with it maybe those below it:
+    /// what is selected, or is about to be, may no longer be what its name says.
+    pub(crate) fn displace(&mut self, name: &MailboxName) {
+        let known = [&mut self.selected, &mut self.entering, &mut self.leaving];
+        for mailbox in known.into_iter().flatten().filter(|mailbox| name.may_hold(&mailbox.name)) {
+            mailbox.displaced = true;
+        }
+    }
+
 
     /// The login of this connection, to tell why it failed.
     pub(crate) const fn session(&self) -> Option<&sasl::Session> {

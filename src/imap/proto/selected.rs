@@ -13,6 +13,8 @@ pub(crate) struct Selected {
     pub(crate) read_only: bool,
     /// It was opened by EXAMINE.
     pub(crate) examined: bool,
+    /// Its name may be that of another mailbox by now, or of none.
+    pub(crate) displaced: bool,
     pub(crate) exists: u32,
     pub(crate) recent: u32,
     pub(crate) flags: Vec<Flag<'static>>,
@@ -32,6 +34,7 @@ impl Selected {
             name,
             read_only,
             examined: read_only,
+            displaced: false,
             exists: 0,
             recent: 0,
             flags: Vec::new(),

@@ -74,6 +74,13 @@ impl MailboxName {
         self.wire.eq_ignore_ascii_case(b"INBOX")
     }
 
+    /// Whether `other` is this mailbox, or may lie below it: what parts the levels of a name, and
+    /// whether case counts, is the server's affair.
+    pub(crate) fn may_hold(&self, other: &Self) -> bool {
+        let spelt = |name: &Self| name.to_str_lossy().to_lowercase();
+        spelt(other).starts_with(&spelt(self))
+    }
+
     fn canonical(&self) -> &[u8] {
         if self.is_inbox() { b"INBOX" } else { &self.wire }
     }

@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 
 use super::client_of;
 use crate::imap::{
-    Error, Extension, Fetch, MoveWay, Search, SearchReturn, SeqSet, StatusItem, Uid, UidSet,
+    Error, Extension, Fetch, MoveWay, RawCommand, Search, SearchReturn, SeqSet, StatusItem, Uid,
+    UidSet,
 };
 use crate::{Failure, Retry};
 
@@ -183,6 +184,69 @@ async fn a_mailbox_that_cannot_be_opened_once_more_is_not_closed() {
     let (mut client, server) = client_of("IMAP4rev1", script).await;
     client.select("INBOX").await.unwrap();
     assert!(client.unselect().await.is_err());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_renamed_or_removed_is_selected_anew() {
+    for (command, name) in [
+        ("RENAME INBOX Old", "INBOX"),
+        ("RENAME a b", "a/b"),
+        ("RENAME A b", "a"),
+        ("DELETE a", "a"),
+        ("DELETE a", "a/b"),
+    ] {
+        let script = format!(
+            "
+            C: A1 SELECT {name}
+            S: A1 OK done
+            C: A2 {command}
+            S: A2 OK done
+            C: A3 SELECT {name}
+            S: A3 OK done
+            C: A4 NOOP
+            S: A4 OK done
+            "
+        );
+        let (mut client, server) = client_of("IMAP4rev1", &script).await;
+        client.ensure_selected(name).await.unwrap();
+        match command.split(' ').collect::<Vec<_>>()[..] {
+            ["RENAME", from, to] => client.rename(from, to).await.unwrap(),
+            [_, name] => client.delete(name).await.unwrap(),
+            _ => panic!("{command}"),
+        }
+        client.ensure_selected(name).await.unwrap();
+        client.ensure_selected(name).await.unwrap().noop().await.unwrap();
+        drop(client);
+        server.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_renaming_that_was_dropped_or_sent_raw_counts_too_and_another_mailbox_does_not() {
+    let script = "
+        C: A1 SELECT b
+        S: A1 OK done
+        C: A2 DELETE a
+        S: A2 OK done
+        C: A3 RENAME b c
+        S: A3 OK done
+        C: A4 SELECT b
+        S: A4 OK done
+        C: A5 RENAME b c
+        S: A5 OK done
+        C: A6 SELECT b
+        S: A6 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1", script).await;
+    client.select("b").await.unwrap();
+    client.delete("a").await.unwrap();
+    client.ensure_selected("b").await.unwrap();
+    super::cut(client.rename("b", "c")).await;
+    client.ensure_selected("b").await.unwrap();
+    client.raw(RawCommand::new("RENAME").mailbox("b").mailbox("c")).await.unwrap();
+    client.ensure_selected("b").await.unwrap();
     drop(client);
     server.await.unwrap();
 }
