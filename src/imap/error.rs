@@ -88,13 +88,23 @@ pub enum Error {
         offered: String,
     },
     /// The mailbox has another UIDVALIDITY than expected: UIDs that were kept mean nothing now. It
-    /// is open all the same.
+    /// is open all the same. Where a command names UIDs, nothing was sent: the server has told of it
+    /// while the mailbox was selected (see [`Event::UidValidity`](super::Event::UidValidity)).
     #[error("the UIDVALIDITY of the mailbox is {}, not {expected}: UIDs that were kept mean nothing now", shown(.found))]
     Changed {
         /// The UIDVALIDITY under which UIDs were kept.
         expected: NonZeroU32,
         /// What the mailbox has now, if the server tells.
         found: Option<NonZeroU32>,
+    },
+    /// The command names messages by sequence number, and the server has told of others that are
+    /// gone, so that the numbers may be those of other messages by now. Nothing was sent. Take the
+    /// [events](super::Mailbox::take_event), which say what has gone, and name the messages anew: UIDs
+    /// do not move. Sets that mean all messages, `1:*`, are not refused.
+    #[error("{stage} was not sent: sequence numbers have moved since, as the events tell")]
+    Renumbered {
+        /// What was to be done.
+        stage: Stage,
     },
     /// The call cannot work as it was made.
     #[error(transparent)]
@@ -212,6 +222,7 @@ impl Failure for Error {
             Self::Protocol { fault, .. } => fault.retry(),
             Self::Unsupported { .. }
             | Self::Changed { .. }
+            | Self::Renumbered { .. }
             | Self::Misuse(_)
             | Self::Upload { .. }
             | Self::Copy { .. } => Retry::Never,
@@ -226,6 +237,7 @@ impl Failure for Error {
             | Self::Closed { stage, .. }
             | Self::Protocol { stage, .. }
             | Self::Unsupported { stage, .. }
+            | Self::Renumbered { stage }
             | Self::Net { stage, .. } => *stage,
             Self::Auth(_) => Stage::Auth,
             Self::Upload { .. } => Stage::Command("APPEND"),
@@ -242,7 +254,10 @@ impl Failure for Error {
             Self::Refused { usable, .. } => *usable,
             Self::Unsupported { stage, .. } => matches!(stage, Stage::Command(_)),
             Self::Halfway { cause, .. } => cause.connection_usable(),
-            Self::Changed { .. } | Self::Misuse(_) | Self::Copy { .. } => true,
+            Self::Changed { .. }
+            | Self::Renumbered { .. }
+            | Self::Misuse(_)
+            | Self::Copy { .. } => true,
             _ => false,
         }
     }

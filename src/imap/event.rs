@@ -1,6 +1,7 @@
 //! What a server says without being asked.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
@@ -32,6 +33,17 @@ pub enum Event {
     },
     /// Something about a message has changed, mostly its flags.
     Fetch(Message),
+    /// The selected mailbox has another UIDVALIDITY than it had when it was selected: its UIDs, even
+    /// those of this session, mean nothing any longer (RFC 9051 section 2.3.1.1). Until this event was
+    /// taken, or a mailbox is selected anew, commands that name UIDs are refused with
+    /// [`Error::Changed`](super::Error::Changed).
+    UidValidity {
+        /// The UIDVALIDITY so far.
+        was: NonZeroU32,
+        /// The new one, which [`Mailbox::uid_validity`](super::Mailbox::uid_validity) gives from now
+        /// on.
+        now: NonZeroU32,
+    },
     /// A notice in words; with [`Code::Alert`](super::Code::Alert) one that the user should see.
     Notice(Reply),
     /// Data of a kind that the running command does not take.
@@ -138,6 +150,27 @@ impl Events {
         }
     }
 
+    /// Whether one waits that says of messages that they are gone, so that the sequence numbers of
+    /// others have moved, or may have been one of those that were given up.
+    pub(crate) fn tell_of_removals(&self) -> bool {
+        self.queue.iter().any(|event| {
+            matches!(
+                event,
+                Event::Expunge(_) | Event::Vanished { earlier: false, .. } | Event::Overflow { .. }
+            )
+        })
+    }
+
+    /// The first UIDVALIDITY and the last, if events wait that tell of another one.
+    pub(crate) fn tell_of_uid_validity(&self) -> Option<(NonZeroU32, NonZeroU32)> {
+        let mut told = self.queue.iter().filter_map(|event| match event {
+            Event::UidValidity { was, now } => Some((*was, *now)),
+            _ => None,
+        });
+        let (was, now) = told.next()?;
+        Some((was, told.last().map_or(now, |(_, now)| now)))
+    }
+
     /// Whether there is one.
     pub(crate) fn is_waiting(&self) -> bool {
         !self.queue.is_empty()
@@ -152,7 +185,11 @@ impl Events {
     /// Forgets what was said about messages by their number: another mailbox is selected.
     pub(crate) fn forget_messages(&mut self) {
         let of_messages = |event: &Event| match event {
-            Event::Exists(_) | Event::Expunge(_) | Event::Vanished { .. } | Event::Fetch(_) => true,
+            Event::Exists(_)
+            | Event::Expunge(_)
+            | Event::Vanished { .. }
+            | Event::Fetch(_)
+            | Event::UidValidity { .. } => true,
             Event::Notice(_) | Event::Data(_) | Event::Unparsed { .. } | Event::Overflow { .. } => {
                 false
             }
@@ -169,7 +206,10 @@ fn weight(event: &Event) -> usize {
         Event::Data(data) => data.name.len() + data.rest.len(),
         Event::Unparsed { frame, .. } => beginning(frame).len(),
         Event::Notice(reply) => reply.octets(),
-        Event::Exists(_) | Event::Expunge(_) | Event::Overflow { .. } => 0,
+        Event::Exists(_)
+        | Event::Expunge(_)
+        | Event::UidValidity { .. }
+        | Event::Overflow { .. } => 0,
     }
 }
 

@@ -105,6 +105,15 @@ impl Session {
     pub(crate) fn start<C: Command>(&mut self, line: Line, command: &C) -> Result<Tag, Error> {
         // Since it was encoded, the answer to a dropped search may have come.
         line.check_saved(self.core().saved())?;
+        // And the server may have said what the caller does not know.
+        if line.names_numbers() && self.core().events().tell_of_removals() {
+            return Err(Error::Renumbered { stage: Stage::Command(C::NAME) });
+        }
+        if let Some((expected, found)) = self.core().events().tell_of_uid_validity()
+            && line.names_uids()
+        {
+            return Err(Error::Changed { expected, found: Some(found) });
+        }
         let started = self.core_mut().start(line, command.claims(), command.effect());
         started.map_err(|error| Error::unwritable(C::NAME, error))
     }

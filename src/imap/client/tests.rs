@@ -7,6 +7,7 @@ mod idle;
 mod lists;
 mod pages;
 mod parts;
+mod renumbered;
 mod rev2;
 mod saved;
 mod synchronise;

@@ -155,7 +155,7 @@ impl Which {
     ) -> Result<&'a mut Line, Misuse> {
         match self {
             Self::Uids(set) => line.raw(format_args!("UID {verb} ")).uids(set),
-            Self::Numbers(set) => Ok(line.raw(format_args!("{verb} {set}"))),
+            Self::Numbers(set) => Ok(line.raw(format_args!("{verb} ")).numbers(set)),
         }
     }
 }

@@ -32,6 +32,12 @@ impl Core {
             }
             Response::Status(condition) => return Ok(self.status(&condition, &response, &frame)),
             Response::Numbered { number, name, .. } => {
+                let counts =
+                    [&b"EXISTS"[..], b"RECENT"].iter().any(|n| name.eq_ignore_ascii_case(n));
+                self.lingering &= !counts;
+                if self.lingering {
+                    return Ok(None);
+                }
                 if let Some(state) = self.state() {
                     state.count(number, name);
                 }
@@ -47,9 +53,12 @@ impl Core {
                 if name.eq_ignore_ascii_case(b"CAPABILITY") {
                     self.set_capabilities(Capabilities::parse(rest));
                 } else if name.eq_ignore_ascii_case(b"FLAGS") {
+                    self.lingering = false;
                     if let Some(state) = self.state() {
                         state.set_flags(rest);
                     }
+                } else if name.eq_ignore_ascii_case(b"VANISHED") && self.lingering {
+                    return Ok(None);
                 } else if name.eq_ignore_ascii_case(b"VANISHED") {
                     return Ok(self.vanished(rest, &response, &frame));
                 } else {
@@ -172,10 +181,12 @@ impl Core {
                 | Code::ReadOnly
                 | Code::ReadWrite),
             ) => {
-                if matches!(code, Code::UidValidity(_)) {
+                if let Code::UidValidity(now) = code {
                     // RFC 5182 section 2.1.
                     self.forget_saved();
+                    self.check_uid_validity(*now);
                 }
+                self.lingering = false;
                 if let Some(state) = self.state() {
                     state.apply(code);
                 }
@@ -191,6 +202,14 @@ impl Core {
         true
     }
 
+    /// A mailbox that is selected must keep its UIDVALIDITY.
+    fn check_uid_validity(&mut self, now: NonZeroU32) {
+        let was = self.selected.as_ref().and_then(|state| state.uid_validity);
+        if let Some(was) = was.filter(|was| *was != now && self.entering.is_none()) {
+            self.keep(Event::UidValidity { was, now });
+        }
+    }
+
     /// The mailbox that untagged data are about.
     fn state(&mut self) -> Option<&mut Selected> {
         self.entering.as_mut().or(self.selected.as_mut())
@@ -199,8 +218,11 @@ impl Core {
     /// What came before CLOSED was about the mailbox that SELECT leaves; all that follows is about
     /// the one it enters (RFC 7162 section 3.2.11).
     fn begin_anew(&mut self) {
+        self.lingering = false;
         if let Some(entering) = &mut self.entering {
+            let displaced = entering.displaced;
             *entering = Selected::new(entering.name.clone(), entering.examined);
+            entering.displaced = displaced;
             self.events.forget_messages();
         }
     }
@@ -220,14 +242,16 @@ impl Core {
                     && !matches!(pending, Some(Pending { claims: Claims::Data(_), .. })) =>
             {
                 self.fetched(number, rest, frame)
-            let displaced = entering.displaced;
             }
-            entering.displaced = displaced;
             _ if claimant.is_some() => {
                 if let Response::Data { rest, .. } = *response
                     && let Some(Pending { effect: Effect::Enable(asked), .. }) = pending
                 {
                     self.enabled.add_asked(rest, asked);
+                }
+                if pending.is_some_and(|pending| pending.abandoned) && is_expunge(response) {
+                    // It has moved the sequence numbers, whoever waits for it.
+                    self.unclaimed(response, frame);
                 }
                 self.claimed(claimant, |tag| Step::Data { tag, frame: frame.clone() })
             }
@@ -242,7 +266,7 @@ impl Core {
     pub(crate) fn unclaimed(&mut self, response: &Response<'_>, frame: &Bytes) {
         const TOO_MUCH: Malformed = Malformed("less data, for nobody asked for them");
         match *response {
-            Response::Numbered { number, name, .. } if name.eq_ignore_ascii_case(b"EXPUNGE") => {
+            Response::Numbered { number, .. } if is_expunge(response) => {
                 self.keep(Event::Expunge(number));
             }
             Response::Data { name, rest } if name.len() + rest.len() <= Event::KEPT => {
@@ -330,7 +354,10 @@ impl Core {
         }
         match pending.effect {
             // A SELECT that fails leaves no mailbox selected (RFC 9051 section 6.3.2).
-            Effect::Select { .. } => self.selected = self.entering.take().filter(|_| granted),
+            Effect::Select { .. } => {
+                self.selected = self.entering.take().filter(|_| granted);
+                self.lingering = false;
+            }
             Effect::Unselect => self.selected = self.leaving.take().filter(|_| !granted),
             // RFC 5182 section 2.1; by its example 5 a refused search empties it in any case.
             Effect::Search { saves: true } if granted => self.saved = pending.tag,
@@ -371,6 +398,10 @@ impl Core {
         self.pieces.retain(|(tag, _)| *tag != pending.tag);
         Ok(())
     }
+}
+
+fn is_expunge(response: &Response<'_>) -> bool {
+    matches!(response, Response::Numbered { name, .. } if name.eq_ignore_ascii_case(b"EXPUNGE"))
 }
 
 /// What follows `VANISHED`: the UIDs, and whether they had gone before.

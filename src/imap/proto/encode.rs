@@ -8,7 +8,7 @@ use memchr::memchr3;
 
 use crate::Misuse;
 use crate::imap::proto::Tag;
-use crate::imap::types::{Capabilities, Flag, MailboxName, UidSet};
+use crate::imap::types::{Capabilities, Flag, MailboxName, SeqSet, UidSet};
 
 /// Which literals need not wait for the server (RFC 7888).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,6 +90,9 @@ pub(crate) struct Line {
     saved: Tag,
     /// It names what that search has found.
     names_saved: bool,
+    /// It names messages by UID, or by sequence number, and not just all of them.
+    names_uids: bool,
+    names_numbers: bool,
     pieces: Vec<Piece>,
     text: Vec<u8>,
 }
@@ -102,6 +105,8 @@ impl Line {
             utf8: false,
             saved: Tag::NONE,
             names_saved: false,
+            names_uids: false,
+            names_numbers: false,
             pieces: Vec::new(),
             text: Vec::new(),
         }
@@ -137,7 +142,24 @@ impl Line {
             by if by != self.saved.number() => return Err(no_longer_kept()),
             _ => self.names_saved = true,
         }
+        self.names_uids |= *set != UidSet::all();
         Ok(self.raw(set))
+    }
+
+    /// A set of sequence numbers.
+    pub(crate) fn numbers(&mut self, set: &SeqSet) -> &mut Self {
+        self.names_numbers |= *set != SeqSet::all();
+        self.raw(set)
+    }
+
+    /// Whether it means other messages if the mailbox has got another UIDVALIDITY.
+    pub(crate) const fn names_uids(&self) -> bool {
+        self.names_uids
+    }
+
+    /// Whether it means other messages if some have been expunged.
+    pub(crate) const fn names_numbers(&self) -> bool {
+        self.names_numbers
     }
 
     /// Refuses a line that names what a search has found, if that is not the search of which the

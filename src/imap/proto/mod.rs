@@ -184,6 +184,9 @@ pub(crate) struct Core {
     selected: Option<Selected>,
     /// The mailbox that a SELECT in flight will select.
     entering: Option<Selected>,
+    /// The mailbox that a SELECT in flight leaves may still be what the server tells of: nothing has
+    /// come of the one that it enters.
+    lingering: bool,
     /// The mailbox that a CLOSE in flight will leave.
     leaving: Option<Selected>,
     /// The search of which the server keeps what it has found (RFC 5182).
@@ -198,11 +201,11 @@ pub(crate) struct Core {
     open: Option<Open>,
     /// Parts that nobody has taken yet.
     parts: VecDeque<Part>,
+    /// What was said of messages without the sections of them that may still come.
+    asides: VecDeque<Aside>,
     /// Whether somebody wants to know of all that happens in the mailbox.
     watched: bool,
     last_words: Option<Reply>,
-    /// What was said of messages without the sections of them that may still come.
-    asides: VecDeque<Aside>,
     goodbyes: u32,
     /// The server expects octets that will not be sent.
     stuck: bool,
@@ -249,6 +252,7 @@ impl Core {
             enabled: Capabilities::default(),
             selected: None,
             entering: None,
+            lingering: false,
             leaving: None,
             saved: Tag::NONE,
             events: Events::new(limits.events, limits.response),
@@ -256,11 +260,11 @@ impl Core {
             dividing: false,
             open: None,
             parts: VecDeque::new(),
+            asides: VecDeque::new(),
             watched: false,
             last_words: None,
             goodbyes: 0,
             stuck: false,
-            asides: VecDeque::new(),
             tags: 0,
             turn: 0,
         }
@@ -371,7 +375,7 @@ impl Core {
         // mailbox and reach another, should this future be dropped.
         match &effect {
             Effect::Select { name, read_only } => {
-                self.selected = None;
+                self.lingering = self.selected.take().is_some() || self.entering.is_some();
                 self.entering = Some(Selected::new(name.clone(), *read_only));
                 self.events.forget_messages();
             }
@@ -400,10 +404,6 @@ impl Core {
         tag
     }
 
-    /// The server may keep something else now than it did.
-    pub(crate) const fn forget_saved(&mut self) {
-        self.saved = Tag::NONE;
-    }
     /// The mailbox of this name goes, or gets another name, and with it maybe those below it:
     /// what is selected, or is about to be, may no longer be what its name says.
     pub(crate) fn displace(&mut self, name: &MailboxName) {
@@ -413,6 +413,10 @@ impl Core {
         }
     }
 
+    /// The server may keep something else now than it did.
+    pub(crate) const fn forget_saved(&mut self) {
+        self.saved = Tag::NONE;
+    }
 
     /// The login of this connection, to tell why it failed.
     pub(crate) const fn session(&self) -> Option<&sasl::Session> {
@@ -492,6 +496,11 @@ impl Core {
     /// The message of the last [`Step::Fetched`].
     pub(crate) const fn take_fetched(&mut self) -> Option<Message> {
         self.fetched.take()
+    }
+
+    /// The events that nobody has taken yet.
+    pub(crate) const fn events(&self) -> &Events {
+        &self.events
     }
 
     /// Keeps an event for the user.
@@ -713,6 +722,7 @@ impl Machine for Core {
         self.forget_unbegun();
         self.let_go();
         self.parts.clear();
+        self.asides.clear();
         if let Some(open) = &mut self.open {
             open.abandon();
         }
@@ -731,5 +741,4 @@ impl Machine for Core {
 }
 
 #[cfg(test)]
-        self.asides.clear();
 mod tests;

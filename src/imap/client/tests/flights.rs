@@ -63,8 +63,7 @@ async fn if_select_fails_the_answer_to_the_fetch_is_read_and_the_error_is_that_o
         assert!(error.connection_usable());
         assert!(client.selected().is_none());
         client.noop().await.unwrap();
-        // Said before the server came to SELECT.
-        assert!(matches!(client.take_event(), Some(Event::Fetch(_))));
+        // Said before the server came to SELECT, it was about the mailbox that was left.
         assert!(client.take_event().is_none());
         drop(client);
         server.await.unwrap();

@@ -389,7 +389,7 @@ impl Search {
                 Token::Name(name) => line.mailbox(name)?,
                 Token::Quoted(string) => line.string("what is sought", string.as_bytes())?,
                 Token::Uids(set) => line.uids(set)?,
-                Token::Numbers(set) => line.raw(set),
+                Token::Numbers(set) => line.numbers(set),
                 Token::Open => line.raw("("),
                 Token::Close => line.raw(")"),
             };
