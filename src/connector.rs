@@ -449,37 +449,72 @@ async fn connect_unrecorded<C: Establish>(
     settings: &Settings,
     credentials: Credentials<'_>,
 ) -> Result<C, C::Error> {
-    let endpoint = &settings.endpoint;
-    let mut bearer = Bearer::obtain(settings, credentials).await?;
-    let (mut two_step, mut refreshed) = (false, false);
-    let mut dials = 0;
+    let mut attempts = Attempts::begin(settings, credentials).await?;
     loop {
-        let session =
-            bearer.session(endpoint).map_err(|error| Obstacle::from(Misuse::from(error)))?;
-        dials += 1;
-        let mut error = match attempt::<C>(settings, Login { session, two_step }).await {
+        let mut error = match attempt::<C>(settings, attempts.login()?).await {
             Ok(client) => return Ok(client),
             Err(error) => error,
         };
+        let may_dial = attempts.made < DIALS;
+        if !attempts.again(&mut error, may_dial).await {
+            return Err(error);
+        }
+    }
+}
+
+/// The attempts to log in with the same credentials: each on a connection of its own, or all on one
+/// that is open.
+pub(crate) struct Attempts<'a> {
+    settings: &'a Settings,
+    bearer: Bearer<'a>,
+    /// The initial response proved too long for the line of the command.
+    two_step: bool,
+    /// The first token was refused and replaced.
+    refreshed: bool,
+    made: usize,
+}
+
+impl<'a> Attempts<'a> {
+    pub(crate) async fn begin(
+        settings: &'a Settings,
+        credentials: Credentials<'a>,
+    ) -> Result<Self, Obstacle> {
+        let bearer = Bearer::obtain(settings, credentials).await?;
+        Ok(Self { settings, bearer, two_step: false, refreshed: false, made: 0 })
+    }
+
+    /// The next login to be tried.
+    pub(crate) fn login(&mut self) -> Result<Login, Obstacle> {
+        let session = self.bearer.session(&self.settings.endpoint).map_err(Misuse::from)?;
+        self.made += 1;
+        Ok(Login { session, two_step: self.two_step })
+    }
+
+    /// Whether to try once more, with what has changed since. A refused token is reported to its
+    /// provider and replaced, once; where there `may` be no other attempt it is only reported.
+    pub(crate) async fn again<E: Judge>(&mut self, error: &mut E, may: bool) -> bool {
         let again = match error.verdict() {
-            Verdict::TwoStep => !std::mem::replace(&mut two_step, true),
-            Verdict::TokenRefused(why) if !refreshed && dials < DIALS => {
-                refreshed = bearer.replace(settings, why).await;
-                refreshed
+            Verdict::TwoStep => !std::mem::replace(&mut self.two_step, true),
+            Verdict::TokenRefused(_) if self.refreshed => {
+                error.mark_refreshed();
+                false
             }
-            Verdict::TokenRefused(_) => {
-                if refreshed {
-                    error.mark_refreshed();
-                }
+            Verdict::TokenRefused(why) if may => {
+                self.refreshed = self.bearer.replace(self.settings, why).await;
+                self.refreshed
+            }
+            Verdict::TokenRefused(why) => {
+                self.bearer.report(self.settings, why).await;
                 false
             }
             Verdict::Final => false,
         };
-        if !again || dials == DIALS {
-            #[cfg(feature = "diagnosis")]
-            error.know(|| bearer.context(endpoint));
-            return Err(error);
+        let again = again && may;
+        #[cfg(feature = "diagnosis")]
+        if !again {
+            error.know(|| self.bearer.context(&self.settings.endpoint));
         }
+        again
     }
 }
 
@@ -532,14 +567,20 @@ impl<'a> Bearer<'a> {
         }
     }
 
+    /// Tells the provider of the refusal. False if there is none, or it takes too long.
+    async fn report(&self, settings: &Settings, why: Rejection) -> bool {
+        let Self::Token { provider, token, .. } = self else { return false };
+        let limit = settings.timeouts.token;
+        tokio::time::timeout(limit, provider.rejected(token, why)).await.is_ok()
+    }
+
     /// Reports the refusal and asks for another token. False if there is none: the refusal then
     /// says more than a failure to get another token would.
     async fn replace(&mut self, settings: &Settings, why: Rejection) -> bool {
-        let Self::Token { mailbox, provider, token, .. } = self else { return false };
-        let limit = settings.timeouts.token;
-        if tokio::time::timeout(limit, provider.rejected(token, why)).await.is_err() {
+        if !self.report(settings, why).await {
             return false;
         }
+        let Self::Token { mailbox, provider, token, .. } = self else { return false };
         let request =
             TokenRequest::new(settings.endpoint.clone(), *mailbox).with_purpose(Purpose::Retry);
         match fetch(settings, *provider, &request).await {

@@ -71,20 +71,27 @@ impl Establish for ImapClient {
             false => greeting(&mut session, settings).await?,
         };
         capabilities(&mut session).await?;
-        let named = session.core().capabilities_named();
         settings.reached(|| Milestone::Offered(session.core().capabilities().to_string()))?;
-        // A server that knows us by other means wants no login (RFC 9051 section 7.1.4).
-        if status != Status::PreAuth {
-            authenticate(&mut session, login).await?;
-        }
-        let told = status == Status::PreAuth || session.core().capabilities_named() > named;
-        settle_in(&mut session, settings, told).await?;
-        #[cfg(feature = "compress")]
-        if settings.compress {
-            compress(&mut session).await?;
+        match status {
+            // A server that knows us by other means wants no login (RFC 9051 section 7.1.4).
+            Status::PreAuth => settle_in(&mut session, settings, true).await?,
+            _ => log_in(&mut session, settings, login).await?,
         }
         Ok(Self::new(session))
     }
+}
+
+/// From a server that says what it can do, and with whom nobody is logged in, to one that takes
+/// commands.
+pub(super) async fn log_in(
+    session: &mut Session,
+    settings: &Settings,
+    login: Login,
+) -> Result<(), Error> {
+    let named = session.core().capabilities_named();
+    authenticate(session, login).await?;
+    let told = session.core().capabilities_named() > named;
+    settle_in(session, settings, told).await
 }
 
 async fn greeting(session: &mut Session, settings: &Settings) -> Result<Status, Error> {
@@ -102,12 +109,12 @@ async fn greeting(session: &mut Session, settings: &Settings) -> Result<Status, 
     }
 }
 
-/// Asks what the server can do, unless its greeting told.
-async fn capabilities(session: &mut Session) -> Result<(), Error> {
-    if session.core().capabilities_named() == 0 {
-        session.run(Capability, Stage::Capabilities).await?;
+/// Asks what the server can do, unless it has told.
+pub(super) async fn capabilities(session: &mut Session) -> Result<(), Error> {
+    match session.core().capabilities_named() {
+        0 => session.run(Capability, Stage::Capabilities).await.map(drop),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 async fn authenticate(session: &mut Session, login: Login) -> Result<(), Error> {
@@ -133,11 +140,10 @@ async fn authenticate(session: &mut Session, login: Login) -> Result<(), Error> 
     if !offered.has_auth(mechanism) {
         return Err(Error::lacks(offered, Stage::Auth, &format!("AUTH={mechanism}")));
     }
-    // The longest tag of a session this young.
-    const COMMAND: &str = "A99 AUTHENTICATE";
+    let command = format!("{} AUTHENTICATE", session.core().next_tag());
     let inline = !login.two_step
         && offered.has("SASL-IR")
-        && login.session.fits_inline(COMMAND, IMAP_COMMAND_LINE);
+        && login.session.fits_inline(&command, IMAP_COMMAND_LINE);
     session.driver_mut().scrub(login.session.scrubber());
     let started = session.core_mut().authenticate(login.session, inline);
     let tag = started.map_err(|error| Error::unwritable("the login", error))?;
@@ -153,7 +159,7 @@ async fn granted(session: &mut Session, tag: Tag, inline: bool) -> Result<(), Er
     }
 }
 
-/// What is still to be said and asked behind a login, in one flight.
+/// What is still to be said and asked behind a login, in one flight, and compression.
 async fn settle_in(session: &mut Session, settings: &Settings, told: bool) -> Result<(), Error> {
     let offered = session.core().capabilities();
     let (may_id, may_namespace) = (offered.has("ID"), offered.has("NAMESPACE"));
@@ -185,6 +191,10 @@ async fn settle_in(session: &mut Session, settings: &Settings, told: bool) -> Re
                 judged => drop(judged?),
             }
         }
+    }
+    #[cfg(feature = "compress")]
+    if settings.compress {
+        compress(session).await?;
     }
     Ok(())
 }

@@ -196,7 +196,8 @@ impl Session {
     ) -> Result<Option<(usize, usize)>, Error> {
         // Yahoo takes no more (MailKit knows it by the same word).
         let yahoo = self.core().capabilities().has("XYMHIGHESTMODSEQ");
-        let limit = if yahoo { self.command_line.min(1000) } else { self.command_line };
+        let most = self.settings.endpoint.profile().command_line();
+        let limit = if yahoo { most.min(1000) } else { most };
         let octets = self.octets(command)?;
         Ok((octets > limit).then_some((octets, limit)))
     }

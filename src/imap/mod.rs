@@ -53,6 +53,7 @@
 //! | STORE | [`uid_store`](Mailbox::uid_store), [`store`](Mailbox::store) |
 //! | COPY, MOVE | [`uid_copy`](Mailbox::uid_copy), [`copy`](Mailbox::copy), [`uid_move`](Mailbox::uid_move), [`move_numbers`](Mailbox::move_numbers) |
 //! | EXPUNGE | [`uid_expunge`](Mailbox::uid_expunge), [`expunge`](Mailbox::expunge) |
+//! | UNAUTHENTICATE | [`unauthenticate`](ImapClient::unauthenticate), then [`Unauthenticated::authenticate`] |
 //! | any other | [`raw`](ImapClient::raw), which hands out the answer as it came |
 //!
 //! A set of UIDs that is too long for one line goes in several commands whose answers are joined.
@@ -68,7 +69,7 @@
 // |---|---|
 // | `connect` | from a stream to a client that is logged in |
 // | `session`, `flight` | how a command is run, and several at once |
-// | `client`, `mailbox` | `ImapClient`, `Mailbox` |
+// | `client`, `mailbox`, `unauthenticated` | `ImapClient`, `Mailbox`, `Unauthenticated` |
 // | `messages`, `parts`, `upload`, `idle` | what takes long: `Messages`, `Parts`, `Upload`, `Idle` |
 // | `command` | one file a command: what it writes, what it claims, its public method |
 // | `types` | values that outlive a command |
@@ -89,6 +90,7 @@ mod proto;
 mod reply;
 mod session;
 mod types;
+mod unauthenticated;
 mod upload;
 
 pub use client::ImapClient;
@@ -132,4 +134,5 @@ pub use types::{
     OwnedBodyStructure, Parameter, ParameterIter, Parameters, ParseSetError, PartNumber, Section,
     SeqSet, Text, Uid, UidSet, Unparsed, UnparsedReason,
 };
+pub use unauthenticated::Unauthenticated;
 pub use upload::Upload;

@@ -1,5 +1,7 @@
 //! A connection and its core: how a command is run, before login and after.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::auth::AuthCause;
@@ -16,10 +18,8 @@ use super::{Error, Reply, Status};
 
 pub(crate) struct Session {
     driver: Driver<Core>,
-    /// See [`Profile::with_command_line`](crate::Profile::with_command_line).
-    pub(super) command_line: usize,
-    #[cfg(feature = "compress")]
-    pub(super) growth: crate::net::deflate::Growth,
+    /// What the connection was made with, but for the credentials.
+    pub(super) settings: Arc<Settings>,
     #[cfg(feature = "compress")]
     pub(super) compressed: bool,
 }
@@ -31,9 +31,8 @@ impl Session {
         let driver = Driver::new(stream, core, Protocol::Imap.name(), timeouts, limits);
         Self {
             driver: driver.recorded(settings.dialogue.clone()),
-            command_line: settings.endpoint.profile().command_line(),
-            #[cfg(feature = "compress")]
-            growth: limits.growth,
+            // Who follows how a connection is opened is done with it then.
+            settings: Arc::new(Settings { watch: None, ..settings.clone() }),
             #[cfg(feature = "compress")]
             compressed: false,
         }

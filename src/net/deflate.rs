@@ -8,6 +8,10 @@
 //! What comes is inflated only as it is asked for, so that a small stream that grows without end
 //! meets the limits of the core like any other. Before that it meets
 //! [`Limits::inflated`](crate::Limits::inflated): who sends little shall not cost much.
+//!
+//! Where the connection passes to another user, compression ends (RFC 8437 section 4.1), and what
+//! comes next is as it is. Where that begins only the mark says that each flush ends in, so it is
+//! looked for from the command on to which the answer is the last that is compressed.
 
 use std::io;
 use std::pin::Pin;
@@ -43,6 +47,20 @@ pub(crate) struct Deflated {
     /// The peer has ended its compressed stream.
     ended: bool,
     growth: Growth,
+    end: End,
+    /// The last octets that were inflated.
+    last: u32,
+}
+
+/// How far the compression is from its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Far,
+    /// It may be behind any mark: nothing behind one is inflated before what stands before it was
+    /// read.
+    Near,
+    /// Nothing is compressed any longer. Of what comes, the rest up to the mark still is.
+    Here,
 }
 
 impl Deflated {
@@ -64,7 +82,46 @@ impl Deflated {
             incoming: BytesMut::from(&received[..]),
             ended: false,
             growth,
+            end: End::Far,
+            last: 0,
         }
+    }
+
+    /// The stream below begins to be compressed anew.
+    pub(crate) fn again(self, received: &Bytes, growth: Growth) -> Self {
+        if !self.is_over() {
+            return Self::new(Box::new(self), received, growth);
+        }
+        let received = [&received[..], &self.incoming].concat();
+        Self::new(self.stream, &received.into(), growth)
+    }
+
+    /// The peer may end its compression behind any of what it says next.
+    pub(crate) const fn may_end(&mut self) {
+        self.end = End::Near;
+    }
+
+    /// Neither side compresses any longer, behind what was read so far.
+    pub(crate) const fn end_here(&mut self) {
+        self.end = End::Here;
+    }
+
+    /// What each flush ends in.
+    const MARK: u32 = 0x0000_ffff;
+
+    /// Whether all that is still to come is as it is.
+    fn is_over(&self) -> bool {
+        // Some end their stream by its own means behind the mark. No line begins like that.
+        let goes_on = matches!(self.incoming.first(), Some(0..=8));
+        self.end == End::Here && (self.ended || self.last == Self::MARK && !goes_on)
+    }
+
+    /// Hands on octets as they are.
+    fn pass(&mut self, into: &mut ReadBuf<'_>) -> usize {
+        let octets = self.incoming.len().min(into.remaining());
+        into.put_slice(&self.incoming.split_to(octets));
+        self.ended |= octets > 0;
+        octets
     }
 
     /// Compresses `octets`, and takes over all that the compressor gives of itself.
@@ -111,18 +168,42 @@ impl Deflated {
 
     /// Inflates what has been received into `room`; how many octets that gave.
     fn inflate(&mut self, room: &mut [u8]) -> Result<usize, Fault> {
+        if self.end == End::Far {
+            return self.inflate_some(self.incoming.len(), room);
+        }
+        if self.last == Self::MARK {
+            // What stands before the mark may still be in the inflater.
+            let given = self.inflate_some(0, room)?;
+            if given > 0 {
+                return Ok(given);
+            }
+        }
+        let mut last = self.last;
+        let is_mark = |octet: &u8| {
+            last = last << 8 | u32::from(*octet);
+            last == Self::MARK
+        };
+        let mark = self.incoming.iter().position(is_mark);
+        self.inflate_some(mark.map_or(self.incoming.len(), |at| at + 1), room)
+    }
+
+    /// The same of the first `octets` of it.
+    fn inflate_some(&mut self, octets: usize, room: &mut [u8]) -> Result<usize, Fault> {
         let (taken, given) = (self.inflate.total_in(), self.inflate.total_out());
-        let status = self.inflate.decompress(&self.incoming, room, FlushDecompress::None);
+        let some = self.incoming.get(..octets).unwrap_or_default();
+        let status = self.inflate.decompress(some, room, FlushDecompress::None);
         let received = self.inflate.total_in();
         let (taken, given) = (received - taken, self.inflate.total_out() - given);
-        self.incoming.advance(taken as usize);
+        let inflated = self.incoming.split_to(taken as usize);
+        let newest = inflated.get(inflated.len().saturating_sub(4)..).unwrap_or_default();
+        self.last = newest.iter().fold(self.last, |last, octet| last << 8 | u32::from(*octet));
         match status {
             Ok(Status::StreamEnd) => self.ended = true,
-            Ok(Status::Ok | Status::BufError) if taken + given > 0 || self.incoming.is_empty() => {}
+            Ok(Status::Ok | Status::BufError) if taken + given > 0 || octets == 0 => {}
             _ => return Err(Fault::DamagedDeflate),
         }
         // Behind the end nothing could be told from what an attacker adds.
-        if self.ended && !self.incoming.is_empty() {
+        if self.ended && !self.incoming.is_empty() && self.end == End::Far {
             return Err(Fault::DamagedDeflate);
         }
         let Growth { octets, ratio } = self.growth;
@@ -142,14 +223,24 @@ impl AsyncRead for Deflated {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
-            if this.ended || into.remaining() == 0 {
+            let over = this.is_over();
+            if this.ended && !over || into.remaining() == 0 {
                 return Poll::Ready(Ok(()));
             }
-            let room = into.initialize_unfilled_to(into.remaining().min(Self::CHUNK));
-            let given = this.inflate(room).map_err(io::Error::other)?;
+            let given = match over {
+                true => this.pass(into),
+                false => {
+                    let room = into.initialize_unfilled_to(into.remaining().min(Self::CHUNK));
+                    let given = this.inflate(room).map_err(io::Error::other)?;
+                    into.advance(given);
+                    given
+                }
+            };
             if given > 0 {
-                into.advance(given);
                 return Poll::Ready(Ok(()));
+            }
+            if !this.incoming.is_empty() {
+                continue;
             }
             // Nothing more can be had from what was received.
             this.incoming.resize(Self::CHUNK, 0);
@@ -172,6 +263,10 @@ impl AsyncWrite for Deflated {
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.end == End::Here {
+            ready!(this.poll_drain(cx))?;
+            return Pin::new(&mut this.stream).poll_write(cx, octets);
+        }
         if this.outgoing.len() >= Self::MOST_OUTGOING {
             ready!(this.poll_drain(cx))?;
         }
@@ -327,6 +422,59 @@ mod tests {
             let error = read(octets, GROWTH).await.unwrap_err();
             assert_eq!(fault(&error), &Fault::DamagedDeflate);
         }
+    }
+
+    #[tokio::test]
+    async fn compression_that_ends_ends_where_the_peer_says_wherever_the_stream_is_cut() {
+        const LAST: &[u8] = b"A1 OK the last\r\n";
+        const NEXT: &[u8] = b"* OK as it is\r\n";
+        let marked = deflated(LAST, FlushCompress::Sync);
+        let ended = deflated(LAST, FlushCompress::Finish);
+        let both = [&marked[..], b"\x03\0"].concat();
+        let twice = [&marked[..], b"\0\0\0\xff\xff"].concat();
+        for wire in [marked, ended, both, twice] {
+            let wire = [&wire[..], NEXT].concat();
+            for cut in 1..wire.len() {
+                let (near, mut far) = duplex(1024);
+                let mut near = over(near, &[]);
+                near.may_end();
+                far.write_all(&wire[..cut]).await.unwrap();
+                let reader = tokio::spawn(async move {
+                    let mut last = vec![0; LAST.len()];
+                    near.read_exact(&mut last).await.unwrap();
+                    assert_eq!(last, LAST, "{cut}");
+                    near.end_here();
+                    near.write_all(NEXT).await.unwrap();
+                    near.flush().await.unwrap();
+                    let mut next = Vec::new();
+                    near.read_to_end(&mut next).await.unwrap();
+                    assert_eq!(next, NEXT, "{cut}");
+                });
+                tokio::task::yield_now().await;
+                far.write_all(&wire[cut..]).await.unwrap();
+                far.shutdown().await.unwrap();
+                reader.await.unwrap();
+                let mut heard = Vec::new();
+                far.read_to_end(&mut heard).await.unwrap();
+                assert_eq!(heard, NEXT);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_behind_a_mark_that_was_not_the_last_is_inflated() {
+        let (mut server, client) = pair(64);
+        let (mut client, lines) = (client, ["* 1 EXISTS\r\n", "* 2 EXISTS\r\n", "A1 OK\r\n"]);
+        client.may_end();
+        tokio::spawn(async move {
+            for line in lines {
+                server.write_all(line.as_bytes()).await.unwrap();
+                server.flush().await.unwrap();
+            }
+        });
+        let mut read = String::new();
+        client.read_to_string(&mut read).await.unwrap();
+        assert_eq!(read, lines.concat());
     }
 
     #[tokio::test]

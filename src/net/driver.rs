@@ -5,9 +5,11 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::AsyncReadExt;
 
 use super::deadline::Clock;
+#[cfg(feature = "compress")]
+use super::deflate::{Deflated, Growth};
 use super::trace::Trace;
 use super::{Error, Stream};
 use crate::fault::Fault;
@@ -55,12 +57,43 @@ enum Until<'a> {
     Passed(&'a [u8], &'a mut usize),
 }
 
+/// What octets come and go through.
+enum Socket {
+    Plain(Box<dyn Stream>),
+    /// With compression on top of it.
+    #[cfg(feature = "compress")]
+    Deflated(Box<Deflated>),
+}
+
+impl Socket {
+    /// One that takes what is written and never says anything.
+    fn closed() -> Self {
+        Self::Plain(Box::new(tokio::io::empty()))
+    }
+
+    fn stream(&mut self) -> Pin<&mut dyn Stream> {
+        match self {
+            Self::Plain(stream) => Pin::new(&mut **stream),
+            #[cfg(feature = "compress")]
+            Self::Deflated(stream) => Pin::new(&mut **stream),
+        }
+    }
+
+    fn into_stream(self) -> Box<dyn Stream> {
+        match self {
+            Self::Plain(stream) => stream,
+            #[cfg(feature = "compress")]
+            Self::Deflated(stream) => stream,
+        }
+    }
+}
+
 /// A core and its socket.
 ///
 /// All methods are cancel safe: what was read is in the core, what is to be written is in the
 /// core, and a dropped future has taken nothing with it.
 pub(crate) struct Driver<M> {
-    stream: Box<dyn Stream>,
+    socket: Socket,
     core: M,
     clock: Clock,
     trace: Trace,
@@ -86,7 +119,7 @@ impl<M: Machine> Driver<M> {
         let trace = Trace::new(protocol);
         trace.attach(core.input());
         Self {
-            stream,
+            socket: Socket::Plain(stream),
             core,
             clock: Clock::new(timeouts),
             trace,
@@ -121,18 +154,28 @@ impl<M: Machine> Driver<M> {
 
     /// Gives up the socket. Whatever the core knew is gone with it.
     pub(crate) fn into_parts(self) -> (Box<dyn Stream>, M) {
-        (self.stream, self.core)
+        (self.socket.into_stream(), self.core)
     }
 
-    /// Puts a layer between the socket and the core. It gets what the core has not understood yet.
+    /// Puts compression between the socket and the core. What the core has not understood yet is
+    /// compressed already.
     #[cfg(feature = "compress")]
-    pub(crate) fn put_in_between(
-        &mut self,
-        layer: impl FnOnce(Box<dyn Stream>, bytes::Bytes) -> Box<dyn Stream>,
-    ) {
+    pub(crate) fn compress(&mut self, growth: Growth) {
         let received = self.core.input().cut_all();
-        let stream = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
-        self.stream = layer(stream, received);
+        let deflated = match std::mem::replace(&mut self.socket, Socket::closed()) {
+            Socket::Plain(stream) => Deflated::new(stream, &received, growth),
+            Socket::Deflated(ended) => ended.again(&received, growth),
+        };
+        self.socket = Socket::Deflated(Box::new(deflated));
+    }
+
+    /// The compression on top of the socket, if there is any.
+    #[cfg(feature = "compress")]
+    pub(crate) const fn deflated(&mut self) -> Option<&mut Deflated> {
+        match &mut self.socket {
+            Socket::Plain(_) => None,
+            Socket::Deflated(stream) => Some(stream),
+        }
     }
 
     /// Secrets to be taken out of the trace.
@@ -282,7 +325,7 @@ impl<M: Machine> Driver<M> {
 
     fn end_as(&mut self, ended: Ended) {
         self.ended.get_or_insert(ended);
-        self.stream = Box::new(tokio::io::empty());
+        self.socket = Socket::closed();
     }
 
     fn poll_core(&mut self) -> Result<Option<M::Event>, Broken> {
@@ -374,7 +417,7 @@ impl<M: Machine> Driver<M> {
                 Ok(left <= *most && (left > 0 || !self.unflushed))
             }
             Until::Passed(octets, taken) if self.core.output().is_empty() => {
-                match Pin::new(&mut self.stream).poll_write(cx, octets) {
+                match self.socket.stream().poll_write(cx, octets) {
                     Poll::Ready(Ok(0)) => Err(std::io::ErrorKind::WriteZero.into()),
                     Poll::Ready(written) => {
                         **taken = written?;
@@ -397,7 +440,7 @@ impl<M: Machine> Driver<M> {
         }
         self.trace.client(output);
         while !self.core.output().is_empty() {
-            let stream = Pin::new(&mut self.stream);
+            let stream = self.socket.stream();
             match stream.poll_write(cx, self.core.output().unsent()) {
                 Poll::Ready(Ok(0)) => return Err(std::io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(octets)) => {
@@ -410,7 +453,7 @@ impl<M: Machine> Driver<M> {
             }
         }
         if self.unflushed
-            && let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx)
+            && let Poll::Ready(flushed) = self.socket.stream().poll_flush(cx)
         {
             flushed?;
             self.unflushed = !self.core.output().is_empty();
@@ -420,7 +463,7 @@ impl<M: Machine> Driver<M> {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
         // `read_buf` keeps nothing across polls: it reads or it does not.
-        pin!(self.stream.read_buf(self.core.input().room())).poll(cx)
+        pin!(self.socket.stream().read_buf(self.core.input().room())).poll(cx)
     }
 
     /// The peer sends no more; its last words may still lie in the core.

@@ -141,6 +141,12 @@ impl Dialogue {
         self.change(|text, _| text.credentials.push(octets));
     }
 
+    /// Somebody else logs in on the same connection.
+    #[cfg(feature = "imap")]
+    pub(crate) fn login(&self, user: &str) {
+        lock(&self.kept).aliases.login(user);
+    }
+
     /// A connection is about to be opened.
     pub(crate) fn dial(&self) {
         self.change(|text, _| {

@@ -16,6 +16,7 @@ fn sendable<T: Send>(_: &T) {}
 fn clients_connectors_and_errors_are_send_sync_and_static() {
     shareable::<SmtpClient>();
     shareable::<ImapClient>();
+    shareable::<imap::Unauthenticated>();
     shareable::<PopClient>();
     shareable::<Connector<SmtpClient>>();
     shareable::<Connector<ImapClient>>();
@@ -58,6 +59,12 @@ async fn streaming(imap: &mut ImapClient) -> Result<(), imap::Error> {
     idle.done().await
 }
 
+#[allow(dead_code, reason = "only the types are looked at")]
+async fn leaving(imap: ImapClient, auth: &Auth) -> Result<(), imap::Error> {
+    let imap = imap.unauthenticate().await?.authenticate(auth).await?;
+    imap.unauthenticate().await?.logout().await
+}
+
 /// Never run: it is enough that it compiles.
 #[allow(dead_code, unused_must_use, reason = "only the types are looked at")]
 fn every_future_is_send(
@@ -66,6 +73,7 @@ fn every_future_is_send(
     mut pop: PopClient,
     envelope: smtp::Envelope,
     tokens: &dyn TokenProvider,
+    others: [ImapClient; 2],
 ) {
     sendable(&SmtpClient::connect_xoauth2(Endpoint::smtp("h"), "m", tokens));
     sendable(&SmtpClient::connect_oauthbearer(Endpoint::smtp("h"), "m", tokens));
@@ -94,7 +102,10 @@ fn every_future_is_send(
     sendable(&imap.close());
     sendable(&imap.unselect());
     sendable(&streaming(&mut imap));
+    let [another, last] = others;
     sendable(&imap.logout());
+    sendable(&leaving(another, &Auth::plain("u", "p")));
+    sendable(&async { last.unauthenticate().await?.authenticate_xoauth2("m", tokens).await });
 
     sendable(&PopClient::connect_xoauth2(Endpoint::pop("h"), "m", tokens));
     sendable(&PopClient::connect_oauthbearer(Endpoint::pop("h"), "m", tokens));

@@ -11,6 +11,7 @@ mod renumbered;
 mod rev2;
 mod saved;
 mod synchronise;
+mod unauthenticate;
 mod upload;
 
 use std::future::poll_fn;

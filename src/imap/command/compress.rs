@@ -13,7 +13,6 @@ use crate::imap::proto::Effect;
 use crate::imap::proto::encode::Line;
 use crate::imap::session::Session;
 use crate::imap::{Capabilities, Error, ImapClient, Reply};
-use crate::net::deflate::Deflated;
 use crate::{Misuse, Stage};
 
 impl ImapClient {
@@ -58,9 +57,8 @@ impl Session {
         }
         self.run(Compress, stage).await?;
         // Nothing has been awaited since the answer was read.
-        let growth = self.growth;
-        self.driver_mut()
-            .put_in_between(|stream, received| Box::new(Deflated::new(stream, &received, growth)));
+        let growth = self.settings.limits.growth;
+        self.driver_mut().compress(growth);
         self.compressed = true;
         Ok(())
     }

@@ -63,6 +63,7 @@ pub(crate) mod status;
 pub(crate) mod store;
 pub(crate) mod subscribe;
 pub(crate) mod thread;
+pub(crate) mod unauthenticate;
 pub(crate) mod within;
 
 use bytes::Bytes;

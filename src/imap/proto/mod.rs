@@ -129,7 +129,7 @@ pub(crate) enum Effect {
     Search {
         saves: bool,
     },
-    /// Puts a layer below the session behind its answer: TLS, compression.
+    /// Puts a layer below the session behind its answer, or takes it away: TLS, compression.
     Layer,
     /// Logs in.
     Authenticate,
@@ -321,10 +321,10 @@ impl Core {
     /// # Errors
     /// The connection is in clear text; nothing was written.
     pub(crate) fn log_in(&mut self, session: sasl::Session) -> Result<Tag, Unwritable> {
-        let number = self.tags + 1;
+        let tag = self.next_tag();
         if let Some((user, password)) = session.by_user_pass() {
             if user.is_ascii() && password.expose().is_ascii() {
-                let line = [format!("A{number} LOGIN ").into_bytes(), quoted(user.as_bytes())];
+                let line = [format!("{tag} LOGIN ").into_bytes(), quoted(user.as_bytes())];
                 let password = Secret::new(quoted(password.expose()));
                 self.output.secret(&[&line.concat()[..], b" "].concat(), &password)?;
             } else {
@@ -333,7 +333,7 @@ impl Core {
                     return Err(Unwritable::SecretInClearText);
                 }
                 let (octets, more) = (user.len(), password.expose().len());
-                self.output.command(format!("A{number} LOGIN {{{octets}+}}").as_bytes())?;
+                self.output.command(format!("{tag} LOGIN {{{octets}+}}").as_bytes())?;
                 self.output.command(format!("{user} {{{more}+}}").as_bytes())?;
                 self.output.secret(b"", password)?;
             }
@@ -353,7 +353,7 @@ impl Core {
         mut session: sasl::Session,
         inline: bool,
     ) -> Result<Tag, Unwritable> {
-        let line = format!("A{} AUTHENTICATE {}", self.tags + 1, session.mechanism());
+        let line = format!("{} AUTHENTICATE {}", self.next_tag(), session.mechanism());
         match session.initial_response().filter(|_| inline) {
             Some(response) => {
                 self.output.secret(format!("{line} ").as_bytes(), response)?;
@@ -416,6 +416,37 @@ impl Core {
     /// The server may keep something else now than it did.
     pub(crate) const fn forget_saved(&mut self) {
         self.saved = Tag::NONE;
+    }
+
+    /// Nobody is logged in any longer (RFC 8437 section 3). It is as after the greeting, and only
+    /// what the connection itself is about is kept. `told`: the server has said what it can do now.
+    pub(crate) fn forget_login(&mut self, limits: &Limits, told: bool) {
+        let confidential = self.output.is_confidential();
+        let before = std::mem::replace(self, Self::new(limits, confidential));
+        self.input = before.input;
+        self.output = before.output;
+        self.framer = before.framer;
+        self.scrubber = before.scrubber;
+        self.last_words = before.last_words;
+        self.goodbyes = before.goodbyes;
+        self.tags = before.tags;
+        self.turn = before.turn;
+        self.events = before.events;
+        self.events.forget_messages();
+        if told {
+            self.capabilities = before.capabilities;
+            self.capabilities_named = before.capabilities_named;
+        }
+    }
+
+    /// Forgets what nobody has taken.
+    pub(crate) fn forget_events(&mut self) {
+        while self.events.pop().is_some() {}
+    }
+
+    /// That of the next command.
+    pub(crate) const fn next_tag(&self) -> Tag {
+        Tag(self.tags.wrapping_add(1))
     }
 
     /// The login of this connection, to tell why it failed.

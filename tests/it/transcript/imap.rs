@@ -6,7 +6,7 @@ use mailbearer::imap::{self, AppendOptions, Event, Fetch, Flag, Mailbox, Message
 use mailbearer::imap::{BodyPart, Date, Extension, FetchItems, ListedMailbox, Mailboxes, Messages};
 use mailbearer::imap::{MailboxStatus, Part, Parts, Role, Search, SearchResult, SearchReturn};
 use mailbearer::imap::{Section, SeqSet, StatusItem, Text, Uid, UidSet, Upload};
-use mailbearer::{Challenge, Connector, Endpoint, Failure, ImapClient};
+use mailbearer::{Auth, Challenge, Connector, Endpoint, Failure, ImapClient};
 
 use super::extensions;
 use super::play::Session;
@@ -31,6 +31,14 @@ impl Session for Imap {
         if call.verb == "logout" {
             let session = session.take().expect("nothing is called after logout");
             return session.0.logout().await.map(|()| String::new());
+        }
+        // Another login on the same connection: user and password.
+        if call.verb == "unauthenticate" {
+            let client = session.take().expect("nothing is called after logout").0;
+            let auth = Auth::plain(call.argument(0), call.argument(1));
+            let client = client.unauthenticate().await?.authenticate(&auth).await?;
+            *session = Some(Self(client));
+            return Ok(String::new());
         }
         let client = &mut session.as_mut().expect("nothing is called after logout").0;
         Ok(match call.verb.as_str() {

@@ -182,6 +182,42 @@ async fn a_bomb_ends_the_connection_within_its_limit() {
     assert!(!client.is_open());
 }
 
+#[tokio::test]
+async fn where_the_connection_passes_on_compression_ends_with_the_answer_and_may_begin_again() {
+    const OFFERED: &str = "A2 OK [CAPABILITY IMAP4rev1 UNAUTHENTICATE COMPRESS=DEFLATE] in\r\n";
+    // What stands behind the answer: nothing, or the ends of a stream of one's own.
+    for end in [&b""[..], b"\x03\0", b"\x01\0\0\xff\xff"] {
+        let (mut client, far) = compressed(Limits::default()).await;
+        let mut far = deflated(far);
+        let told = "* CAPABILITY UNAUTHENTICATE\r\nA2 OK done\r\n";
+        let (done, ()) = tokio::join!(client.noop(), hear(&mut far, "A2 NOOP", told));
+        done.unwrap();
+        far.may_end();
+        let (left, ()) = tokio::join!(
+            client.unauthenticate(),
+            hear(&mut far, "A3 UNAUTHENTICATE", "A3 OK [CAPABILITY AUTH=PLAIN] done\r\n")
+        );
+        far.end_here();
+        far.write_all(end).await.unwrap();
+        let auth = crate::Auth::plain("b@b.c", "password");
+        let left = left.unwrap();
+        let server = async {
+            hear(&mut far, "A4 AUTHENTICATE PLAIN", "+ \r\n").await;
+            hear(&mut far, "AGJAYi5jAHBhc3N3b3Jk", &OFFERED.replace("A2", "A4")).await;
+            hear(&mut far, "A5 COMPRESS DEFLATE", "A5 OK active\r\n").await;
+            let mut far = far.again(&Bytes::new(), GROWTH);
+            hear(&mut far, "A6 NOOP", "A6 OK done\r\n").await;
+        };
+        let user = async {
+            let mut client = left.authenticate(&auth).await.unwrap();
+            assert!(!client.is_compressed());
+            client.compress().await.unwrap();
+            client.noop().await.unwrap();
+        };
+        tokio::join!(user, server);
+    }
+}
+
 /// Counts what is written.
 struct Counted(DuplexStream, Arc<AtomicU64>);
 
