@@ -3,6 +3,7 @@
 mod finding;
 mod mailboxes;
 mod messages;
+mod passed_on;
 mod synchronise;
 
 use mailbearer::imap::{AppendOptions, Error, QuotaResource, QuotaUsage, Uid};
