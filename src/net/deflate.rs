@@ -66,6 +66,8 @@ enum End {
 impl Deflated {
     /// Received at once.
     const CHUNK: usize = 16 * 1024;
+    /// The compressor gives so much at a time.
+    const ROOM: usize = 4096;
     /// Beyond this nothing is taken until the stream has taken some.
     const MOST_OUTGOING: usize = 64 * 1024;
 
@@ -137,16 +139,22 @@ impl Deflated {
 
     /// Sees to it that the peer can read all that was compressed.
     ///
-    /// A compressor that still has something to give, gives that and forgets the flush; after
-    /// [`compress`](Self::compress) it has nothing. Asked twice it would flush twice.
+    /// A compressor that has more to give than there is room for may have come to the end of a block
+    /// first, and then forgets the flush. So it is asked again until there was room to spare, with
+    /// nothing held back. It takes two rounds, or three, since nothing is added meanwhile.
     fn mark(&mut self) -> io::Result<()> {
-        self.step(&[], FlushCompress::Sync)?;
-        self.compress(&[])
+        loop {
+            let (_, given) = self.step(&[], FlushCompress::Sync)?;
+            if given < Self::ROOM {
+                return Ok(());
+            }
+            self.compress(&[])?;
+        }
     }
 
     /// How many octets the compressor took, and how many it gave.
     fn step(&mut self, octets: &[u8], flush: FlushCompress) -> io::Result<(usize, usize)> {
-        let mut room = [0; 4096];
+        let mut room = [0; Self::ROOM];
         let (taken, given) = (self.deflate.total_in(), self.deflate.total_out());
         self.deflate.compress(octets, &mut room, flush).map_err(io::Error::other)?;
         let taken = (self.deflate.total_in() - taken) as usize;
@@ -385,6 +393,43 @@ mod tests {
         let mut wire = Vec::new();
         far.read_to_end(&mut wire).await.unwrap();
         assert_eq!(memchr::memmem::find_iter(&wire, b"\0\0\xff\xff").count(), 1, "{wire:?}");
+    }
+
+    /// Octets without any pattern, drawn from those of `letters`.
+    fn noise(octets: usize, letters: &[u8]) -> Vec<u8> {
+        let mut state = 1_u32;
+        let mut letter = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            letters[(state >> 16) as usize % letters.len()]
+        };
+        (0..octets).map(|_| letter()).collect()
+    }
+
+    #[test]
+    fn what_fills_a_block_of_the_compressor_is_whole_once_flushed() {
+        const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let any: Vec<u8> = (0..=255).collect();
+        // It ends a block of itself somewhere behind 31 * 1024 octets that cannot be compressed.
+        let lengths = (31_745..=32_010).chain((62_000..66_000).step_by(997)).chain([4096, 300_000]);
+        for (octets, rounds) in lengths.zip([1, 1, 1, 1, 1, 1, 3].into_iter().cycle()) {
+            for letters in [&any[..], BASE64] {
+                let (mut near, mut far) = (over(duplex(1).0, &[]), over(duplex(1).0, &[]));
+                for round in 0..rounds {
+                    let sent = noise(octets + round, letters);
+                    near.compress(&sent).unwrap();
+                    near.mark().unwrap();
+                    far.incoming.unsplit(near.outgoing.split());
+                    let mut got = vec![0; sent.len()];
+                    let mut read = 0;
+                    while let Ok(given) = far.inflate(&mut got[read..])
+                        && given > 0
+                    {
+                        read += given;
+                    }
+                    assert!(got == sent, "{read} of {} octets, round {round}", sent.len());
+                }
+            }
+        }
     }
 
     #[tokio::test]
