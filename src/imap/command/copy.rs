@@ -66,7 +66,7 @@ impl Tally {
         self.copied.take(reply.code());
         match which {
             // What a search had left at the server is never one set of several.
-            Which::Uids(uids) if uids.saved_by() == 0 => self.granted.add(&uids),
+            Which::Uids(uids) if uids.saved().is_none() => self.granted.add(&uids),
             Which::Uids(_) | Which::Numbers(_) => {}
         }
         self

@@ -98,7 +98,7 @@ impl ImapClient {
         }
         let (uids, select) = (set.into(), Select::new(name.into()));
         // SELECT empties it (RFC 5182 section 2.1).
-        if uids.saved_by() != 0 {
+        if !uids.saved().is_none() {
             return Err(no_longer_kept().into());
         }
         let session = &mut self.mailbox.session;

@@ -126,7 +126,7 @@ impl QResync {
             return refuse("QRESYNC", "0 is no modification sequence");
         }
         // Opening a mailbox empties it (RFC 5182 section 2.1).
-        let is_saved = |uids: &UidSet| uids.saved_by() != 0;
+        let is_saved = |uids: &UidSet| !uids.saved().is_none();
         if is_saved(&self.known) || self.sample.as_ref().is_some_and(|(_, uids)| is_saved(uids)) {
             return Err(no_longer_kept());
         }
@@ -321,7 +321,7 @@ impl Found {
 mod tests {
     use super::*;
     use crate::imap::command::script::play;
-    use crate::imap::proto::Tag;
+    use crate::imap::proto::Saved;
     use crate::imap::{Event, Uid};
 
     fn known() -> QResync {
@@ -413,12 +413,12 @@ mod tests {
     fn what_means_nothing_is_refused() {
         let numbers = |text: &str| SeqSet::parse(text).unwrap();
         let validity = NonZeroU32::MIN;
-        let mut joined = UidSet::saved(Tag::NONE.next(1));
+        let mut joined = UidSet::kept(Saved::now());
         joined.extend(Uid::new(7));
         for bad in [
             QResync::new(validity, 0),
             known().known_uids(UidSet::all()),
-            known().known_uids(UidSet::saved(Tag::NONE.next(1))),
+            known().known_uids(UidSet::kept(Saved::now())),
             known().known_numbers(numbers("1"), joined),
             known().known_numbers(numbers("1:*"), uids("1:2")),
             known().known_numbers(numbers("1:3"), uids("1:2")),

@@ -14,8 +14,8 @@
 use super::Command;
 use super::modifier::Need;
 use super::search::{Search, is_about_charset};
+use crate::imap::proto::Effect;
 use crate::imap::proto::encode::Line;
-use crate::imap::proto::{Effect, Tag};
 use crate::imap::{Capabilities, Code, Error, Mailbox, Reply, UidSet};
 use crate::{Misuse, Stage};
 
@@ -41,7 +41,7 @@ impl SavedSearch {
 
     /// As a set, as commands take it. One that the server keeps is written `$`; it cannot be
     /// joined with other UIDs, and commands refuse it as [`Error::Misuse`] once another mailbox was
-    /// opened, another search was saved, or a search was refused.
+    /// opened, another search was saved, or a search was refused, and at every other connection.
     pub const fn set(&self) -> &UidSet {
         &self.set
     }
@@ -84,12 +84,12 @@ impl Mailbox {
     pub async fn uid_search_saving(&mut self, search: Search) -> Result<SavedSearch, Error> {
         let core = self.session.core();
         let offered = SEARCHRES.is_met(core.capabilities(), core.enabled());
-        if !(offered || core.enabled().has("IMAP4rev2")) || self.too_long(&search)? {
+        if !(offered || core.speaks_rev2()) || self.too_long(&search)? {
             return self.uid_search_held(search).await;
         }
         let fuzzy = search.is_fuzzy(core.capabilities());
         let charset = !search.is_ascii() && !core.takes_utf8();
-        let save = |charset| Save { search: search.clone(), charset, tag: Tag::NONE };
+        let save = |charset| Save { search: search.clone(), charset };
         let saved = match self.session.run(save(charset), STAGE).await {
             Err(error) if charset && is_about_charset(&error) => {
                 self.session.run(save(false), STAGE).await
@@ -97,7 +97,10 @@ impl Mailbox {
             saved => saved,
         };
         match saved {
-            Ok(tag) => Ok(SavedSearch { set: UidSet::saved(tag), at_server: true, fuzzy }),
+            Ok(()) => {
+                let set = UidSet::kept(self.session.core().saved());
+                Ok(SavedSearch { set, at_server: true, fuzzy })
+            }
             // It has no room.
             Err(error) if error.code() == Some(&Code::NotSaved) => {
                 self.uid_search_held(search).await
@@ -113,7 +116,7 @@ impl Mailbox {
     }
 
     fn too_long(&self, search: &Search) -> Result<bool, Error> {
-        let save = Save { search: search.clone(), charset: true, tag: Tag::NONE };
+        let save = Save { search: search.clone(), charset: true };
         Ok(self.session.too_long(&save)?.is_some())
     }
 }
@@ -124,13 +127,12 @@ const STAGE: Stage = Stage::Command(Save::NAME);
 struct Save {
     search: Search,
     charset: bool,
-    tag: Tag,
 }
 
 impl Command for Save {
     const NAME: &'static str = "UID SEARCH";
 
-    type Output = Tag;
+    type Output = ();
 
     fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
         line.raw("UID SEARCH RETURN (SAVE) ");
@@ -148,11 +150,5 @@ impl Command for Save {
         Effect::Search { saves: true }
     }
 
-    fn started(&mut self, tag: Tag, _: bool) {
-        self.tag = tag;
-    }
-
-    fn finish(self, _: Reply) -> Tag {
-        self.tag
-    }
+    fn finish(self, _: Reply) {}
 }

@@ -8,7 +8,7 @@ use super::decode::{Cursor, Malformed, Parsed, parse_u32};
 use super::encode::Piece;
 use super::response::{Condition, Response};
 use super::selected::Selected;
-use super::{Claims, Core, Effect, Pending, Step, Tag, parts};
+use super::{Claims, Core, Effect, Pending, Saved, Step, Tag, parts};
 use crate::fault::Fault;
 use crate::imap::event::{Data, Event};
 use crate::imap::types::{Capabilities, Message, NumberSet, UidSet};
@@ -334,7 +334,7 @@ impl Core {
             }
             Claims::Nothing | Claims::Data(_) => return false,
         };
-        let is_saved = set.saved_by() != 0;
+        let is_saved = !set.saved().is_none();
         message
             .uid()
             .is_some_and(|uid| is_saved || set.contains(uid) || set.names_the_last() && is_last())
@@ -360,7 +360,7 @@ impl Core {
             }
             Effect::Unselect => self.selected = self.leaving.take().filter(|_| !granted),
             // RFC 5182 section 2.1; by its example 5 a refused search empties it in any case.
-            Effect::Search { saves: true } if granted => self.saved = pending.tag,
+            Effect::Search { saves: true } if granted => self.saved = Saved::now(),
             Effect::Search { .. } if !granted => self.forget_saved(),
             _ => {}
         }

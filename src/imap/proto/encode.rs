@@ -7,7 +7,7 @@ use bytes::Bytes;
 use memchr::memchr3;
 
 use crate::Misuse;
-use crate::imap::proto::Tag;
+use crate::imap::proto::Saved;
 use crate::imap::types::{Capabilities, Flag, MailboxName, SeqSet, UidSet};
 
 /// Which literals need not wait for the server (RFC 7888).
@@ -86,9 +86,9 @@ pub(crate) struct Line {
     binary: Literals,
     /// The server takes UTF-8 in quotes, and names in UTF-8 (RFC 6855).
     utf8: bool,
-    /// The search of which the server keeps what it has found.
-    saved: Tag,
-    /// It names what that search has found.
+    /// What the server keeps of a search.
+    saved: Saved,
+    /// It names that.
     names_saved: bool,
     /// It names messages by UID, or by sequence number, and not just all of them.
     names_uids: bool,
@@ -103,7 +103,7 @@ impl Line {
             literals,
             binary: Literals::Synchronizing,
             utf8: false,
-            saved: Tag::NONE,
+            saved: Saved::NONE,
             names_saved: false,
             names_uids: false,
             names_numbers: false,
@@ -124,8 +124,8 @@ impl Line {
         self
     }
 
-    /// For a server that keeps what this search has found.
-    pub(crate) const fn saved(mut self, saved: Tag) -> Self {
+    /// For a server that keeps this of a search.
+    pub(crate) const fn saved(mut self, saved: Saved) -> Self {
         self.saved = saved;
         self
     }
@@ -133,13 +133,13 @@ impl Line {
     /// A set of UIDs. What the server was to keep must be what it keeps: else `$` would name other
     /// messages (RFC 5182).
     pub(crate) fn uids(&mut self, set: &UidSet) -> Result<&mut Self, Misuse> {
-        match set.saved_by() {
-            0 => {}
+        match set.saved() {
+            Saved::NONE => {}
             _ if set.names_others() => {
                 let why = "what a search has left at the server cannot be joined with others";
                 return Err(Misuse::Argument { what: "set of UIDs", why: why.to_owned() });
             }
-            by if by != self.saved.number() => return Err(no_longer_kept()),
+            saved if saved != self.saved => return Err(no_longer_kept()),
             _ => self.names_saved = true,
         }
         self.names_uids |= *set != UidSet::all();
@@ -164,7 +164,7 @@ impl Line {
 
     /// Refuses a line that names what a search has found, if that is not the search of which the
     /// server keeps it by now.
-    pub(crate) fn check_saved(&self, saved: Tag) -> Result<(), Misuse> {
+    pub(crate) fn check_saved(&self, saved: Saved) -> Result<(), Misuse> {
         if self.names_saved && self.saved != saved { Err(no_longer_kept()) } else { Ok(()) }
     }
 

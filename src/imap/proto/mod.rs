@@ -27,6 +27,7 @@ pub(crate) mod selected;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use memchr::memchr3;
@@ -55,11 +56,6 @@ impl Tag {
     /// That of no command.
     pub(crate) const NONE: Self = Self(0);
 
-    /// Its number; 0 for that of no command.
-    pub(crate) const fn number(self) -> u32 {
-        self.0
-    }
-
     /// That of the command so many behind this one.
     pub(crate) const fn next(self, commands: u32) -> Self {
         Self(self.0.wrapping_add(commands))
@@ -68,6 +64,39 @@ impl Tag {
     /// How many commands after that with the tag `first` this one was.
     pub(crate) const fn behind(self, first: Self) -> u32 {
         self.0.wrapping_sub(first.0)
+    }
+}
+
+/// What a server keeps of a search (RFC 5182): a number that no other search of this program has. A
+/// tag would not do, since sets outlive connections, and tags begin anew with each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Saved(u64);
+
+impl Saved {
+    /// Nothing.
+    pub(crate) const NONE: Self = Self(0);
+    /// Of several searches; no server keeps that.
+    const SEVERAL: Self = Self(u64::MAX);
+
+    /// What has just been saved.
+    pub(crate) fn now() -> Self {
+        static SAVED: AtomicU64 = AtomicU64::new(0);
+        Self(SAVED.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Whether it is nothing.
+    pub(crate) const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// This and what another search has left.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (one, Self::NONE) => one,
+            (Self::NONE, other) => other,
+            (one, other) if one == other => one,
+            _ => Self::SEVERAL,
+        }
     }
 }
 
@@ -189,8 +218,8 @@ pub(crate) struct Core {
     lingering: bool,
     /// The mailbox that a CLOSE in flight will leave.
     leaving: Option<Selected>,
-    /// The search of which the server keeps what it has found (RFC 5182).
-    saved: Tag,
+    /// What the server keeps of a search (RFC 5182).
+    saved: Saved,
     events: Events,
     /// What the last [`Step::Fetched`] is about. It is large, and steps are passed on with every
     /// octet that comes.
@@ -254,7 +283,7 @@ impl Core {
             entering: None,
             lingering: false,
             leaving: None,
-            saved: Tag::NONE,
+            saved: Saved::NONE,
             events: Events::new(limits.events, limits.response),
             fetched: None,
             dividing: false,
@@ -283,8 +312,8 @@ impl Core {
             .saved(self.saved)
     }
 
-    /// The search of which the server keeps what it has found.
-    pub(crate) const fn saved(&self) -> Tag {
+    /// What the server keeps of a search.
+    pub(crate) const fn saved(&self) -> Saved {
         self.saved
     }
 
@@ -415,7 +444,7 @@ impl Core {
 
     /// The server may keep something else now than it did.
     pub(crate) const fn forget_saved(&mut self) {
-        self.saved = Tag::NONE;
+        self.saved = Saved::NONE;
     }
 
     /// Nobody is logged in any longer (RFC 8437 section 3). It is as after the greeting, and only

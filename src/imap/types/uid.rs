@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::imap::proto::Tag;
+use crate::imap::proto::Saved;
 use crate::imap::proto::decode::parse_u32;
 
 /// The unique identifier of a message within its mailbox (RFC 9051 section 2.3.1.1), good for as
@@ -104,13 +104,13 @@ impl UidSet {
         Self(set)
     }
 
-    /// What the server keeps of the search with this tag.
-    pub(crate) const fn saved(by: Tag) -> Self {
-        Self(NumberSet { closed: Vec::new(), open: None, saved: by.number() })
+    /// What a server keeps of a search.
+    pub(crate) const fn kept(saved: Saved) -> Self {
+        Self(NumberSet { closed: Vec::new(), open: None, saved })
     }
 
-    /// The tag of the search of which the server keeps what this set names; 0 for none.
-    pub(crate) const fn saved_by(&self) -> u32 {
+    /// What of it a server keeps.
+    pub(crate) const fn saved(&self) -> Saved {
         self.0.saved
     }
 
@@ -121,7 +121,9 @@ impl UidSet {
 
     /// Whether all that it names is told here, and lies below this number.
     pub(crate) fn ends_below(&self, next: u32) -> bool {
-        self.0.open.is_none() && self.0.saved == 0 && self.0.last().is_none_or(|last| last < next)
+        self.0.open.is_none()
+            && self.0.saved.is_none()
+            && self.0.last().is_none_or(|last| last < next)
     }
 
     /// Whether it names no message.
@@ -159,7 +161,7 @@ impl UidSet {
     pub(crate) fn split(&self, octets: usize) -> Vec<Self> {
         let mut sets: Vec<Self> = Vec::new();
         let mut room = 0;
-        if self.0.saved != 0 {
+        if !self.0.saved.is_none() {
             return vec![self.clone()];
         }
         let open = self.0.open.map(NumberSet::from_on);
@@ -312,17 +314,17 @@ pub(crate) struct NumberSet {
     closed: Vec<(u32, u32)>,
     /// `Some(n)` is `n:*`; `Some(0)` is `*` alone, the last message.
     open: Option<u32>,
-    /// What the server keeps of the search with this tag (RFC 5182); 0 for nothing.
-    saved: u32,
+    /// What a server keeps of a search (RFC 5182).
+    saved: Saved,
 }
 
 impl NumberSet {
     const fn from_on(first: u32) -> Self {
-        Self { closed: Vec::new(), open: Some(first), saved: 0 }
+        Self { closed: Vec::new(), open: Some(first), saved: Saved::NONE }
     }
 
     fn range(one: u32, other: u32) -> Self {
-        Self { closed: vec![(one.min(other), one.max(other))], open: None, saved: 0 }
+        Self { closed: vec![(one.min(other), one.max(other))], open: None, saved: Saved::NONE }
     }
 
     /// Of ranges in any order; the first number of each is its lowest.
@@ -341,7 +343,7 @@ impl NumberSet {
             (Some(one), Some(other)) => Some(lower(one, other)),
             (one, other) => one.or(other),
         };
-        let saved = self.saved.max(other.saved);
+        let saved = self.saved.and(other.saved);
         *self = Self { saved, ..Self::normal(closed, open) };
     }
 
@@ -408,7 +410,7 @@ impl NumberSet {
     }
 
     const fn is_empty(&self) -> bool {
-        self.closed.is_empty() && self.open.is_none() && self.saved == 0
+        self.closed.is_empty() && self.open.is_none() && self.saved.is_none()
     }
 
     fn contains(&self, number: u32) -> bool {
@@ -448,7 +450,7 @@ impl NumberSet {
             joined
         });
         let Some(mut first) = open.filter(|first| *first != 0) else {
-            return Self { closed, open, saved: 0 };
+            return Self { closed, open, saved: Saved::NONE };
         };
         while let Some((from, to)) = closed.last().copied() {
             if to.saturating_add(1) < first {
@@ -457,14 +459,14 @@ impl NumberSet {
             first = first.min(from);
             closed.pop();
         }
-        Self { closed, open: Some(first), saved: 0 }
+        Self { closed, open: Some(first), saved: Saved::NONE }
     }
 }
 
 impl fmt::Display for NumberSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
-        if self.saved != 0 {
+        if !self.saved.is_none() {
             f.write_str("$")?;
             separator = ",";
         }

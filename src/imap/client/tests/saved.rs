@@ -220,3 +220,31 @@ async fn the_refusal_of_a_dropped_search_is_heeded_before_what_was_saved_is_name
         server.await.unwrap();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_one_connection_has_saved_another_does_not_write_though_its_tags_are_the_same() {
+    let script = "
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID SEARCH RETURN (SAVE) SEEN
+        S: A2 OK SEARCH completed, result saved
+        C: A3 UID COPY $ Kept
+        S: A3 OK done
+    ";
+    let (mut one, first) = client_of(KEEPS, script).await;
+    let (mut other, second) = client_of(KEEPS, script).await;
+    let (mine, others) = (one.select("INBOX").await.unwrap(), other.select("INBOX").await.unwrap());
+    let saved = mine.uid_search_saving(seen()).await.unwrap();
+    let elsewhere = others.uid_search_saving(seen()).await.unwrap();
+    let error = others.uid_copy(&saved, "Kept").await.unwrap_err();
+    assert!(matches!(error, Error::Misuse(_)) && error.connection_usable(), "{error}");
+    mine.uid_copy(&saved, "Kept").await.unwrap();
+    drop(one);
+    first.await.unwrap();
+    // The connection of the first is gone; the same program on a new one is no better.
+    let error = others.uid_copy(&saved, "Kept").await.unwrap_err();
+    assert!(matches!(error, Error::Misuse(_)), "{error}");
+    others.uid_copy(&elsewhere, "Kept").await.unwrap();
+    drop(other);
+    second.await.unwrap();
+}
