@@ -79,6 +79,12 @@ impl Right {
 }
 
 /// A set of rights. Two are equal if they hold the same, whatever the order.
+///
+/// What a server tells is in the letters of RFC 4314. Its `c` and `d`, which stand there for several
+/// rights together, are left out; where an older server (RFC 2086) has only these, they are told as what
+/// they have become: `c` as [`CREATE_MAILBOX`](Right::CREATE_MAILBOX), `d` as
+/// [`DELETE_MESSAGES`](Right::DELETE_MESSAGES) and [`EXPUNGE`](Right::EXPUNGE), and both together as
+/// [`DELETE_MAILBOX`](Right::DELETE_MAILBOX), too, which the one server has in `c`, the other in `d`.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Rights {
     /// A bit for each letter and behind those one for each digit.
@@ -88,19 +94,9 @@ pub struct Rights {
 impl Rights {
     const LETTERS: &'static [u8; 36] = b"lrswipkxteacdbfghjmnoquvyz0123456789";
 
-    /// Whether this right is among them. `c` and `d`, which RFC 2086 had in place of several, count as
-    /// those: `k`, or `x`, `t` and `e`.
+    /// Whether this right is among them.
     pub fn has(self, right: Right) -> bool {
-        let alone = |right: Right| self.bits & Self::bit(right) != 0;
-        let old = match right {
-            Right::CREATE_MAILBOX => alone(Right(b'c')),
-            Right::DELETE_MAILBOX | Right::DELETE_MESSAGES | Right::EXPUNGE => {
-                let new = [Right::DELETE_MAILBOX, Right::DELETE_MESSAGES, Right::EXPUNGE];
-                alone(Right(b'd')) && !new.into_iter().any(alone)
-            }
-            _ => false,
-        };
-        alone(right) || old
+        self.bits & Self::bit(right) != 0
     }
 
     /// Whether there are none.
@@ -111,6 +107,71 @@ impl Rights {
     /// Each of them, those of RFC 4314 first.
     pub fn iter(self) -> impl Iterator<Item = Right> {
         Self::LETTERS.iter().map(|l| Right(*l)).filter(move |r| self.bits & Self::bit(*r) != 0)
+    }
+
+    const CREATE: Right = Right(b'c');
+    const DELETE: Right = Right(b'd');
+
+    fn has_all<const N: usize>(self, rights: [Right; N]) -> bool {
+        rights.into_iter().all(|right| self.has(right))
+    }
+
+    fn has_any<const N: usize>(self, rights: [Right; N]) -> bool {
+        rights.into_iter().any(|right| self.has(right))
+    }
+
+    fn with<const N: usize>(self, rights: [Right; N]) -> Self {
+        Self { bits: self.bits | Self::from_iter(rights).bits }
+    }
+
+    fn without<const N: usize>(self, rights: [Right; N]) -> Self {
+        Self { bits: self.bits & !Self::from_iter(rights).bits }
+    }
+
+    /// What a server means that says so (RFC 4314 section 2.1.1).
+    pub(super) fn told_by(self, letters: Letters) -> Self {
+        let (create, delete) = (self.has(Self::CREATE), self.has(Self::DELETE));
+        let mut told = self.without([Self::CREATE, Self::DELETE]);
+        if letters == Letters::Old {
+            if create {
+                told = told.with([Right::CREATE_MAILBOX]);
+            }
+            if delete {
+                told = told.with([Right::DELETE_MESSAGES, Right::EXPUNGE]);
+            }
+            if create && delete {
+                told = told.with([Right::DELETE_MAILBOX]);
+            }
+        }
+        told
+    }
+
+    /// What to say to a server to mean this. `c` and `d` would give more than is meant beside one of
+    /// the rights that they stand for. What an older server has no letter for it refuses.
+    fn said_to(self, letters: Letters) -> Self {
+        let mut said = self;
+        if letters == Letters::Old {
+            let (create, delete) =
+                ([Right::CREATE_MAILBOX], [Right::DELETE_MESSAGES, Right::EXPUNGE]);
+            let (creates, deletes) = (self.has_all(create), self.has_all(delete));
+            if creates {
+                said = said.without(create).with([Self::CREATE]);
+            }
+            if deletes {
+                said = said.without(delete).with([Self::DELETE]);
+            }
+            if creates && deletes {
+                said = said.without([Right::DELETE_MAILBOX]);
+            }
+            return said;
+        }
+        if self.has_any([Right::CREATE_MAILBOX, Right::DELETE_MAILBOX]) {
+            said = said.without([Self::CREATE]);
+        }
+        if self.has_any([Right::DELETE_MAILBOX, Right::DELETE_MESSAGES, Right::EXPUNGE]) {
+            said = said.without([Self::DELETE]);
+        }
+        said
     }
 
     fn bit(right: Right) -> u64 {
@@ -140,6 +201,29 @@ impl fmt::Display for Rights {
 impl fmt::Debug for Rights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Rights({self})")
+    }
+}
+
+/// Which letters a server has for rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Letters {
+    /// `c` and `d` in place of `k`, `x`, `t` and `e` (RFC 2086).
+    Old,
+    /// Those, and `c` and `d` beside them for older clients (RFC 4314).
+    New,
+}
+
+impl Letters {
+    /// A server of RFC 4314 names those that it has besides (section 2).
+    pub(super) fn of(offered: &Capabilities) -> Self {
+        if offered.value("RIGHTS").is_some() { Self::New } else { Self::Old }
+    }
+
+    /// The same, where an answer shows it in any case.
+    pub(super) fn and_of(self, told: impl IntoIterator<Item = Rights>) -> Self {
+        const NEW: [Right; 4] =
+            [Right::CREATE_MAILBOX, Right::DELETE_MAILBOX, Right::DELETE_MESSAGES, Right::EXPUNGE];
+        if told.into_iter().any(|rights| rights.has_any(NEW)) { Self::New } else { self }
     }
 }
 
@@ -221,8 +305,7 @@ impl ImapClient {
         &mut self,
         mailbox: impl Into<MailboxName>,
     ) -> Result<Option<Rights>, Error> {
-        let told = self.run(Ask::new("MYRIGHTS", mailbox.into(), None)).await?;
-        Ok(told.rights.map(|rights| rights.required))
+        Ok(self.ask(Ask::new("MYRIGHTS", mailbox.into(), None)).await?.rights.map(|r| r.required))
     }
 
     /// Who may do what in a mailbox; `None` as for [`my_rights`](Self::my_rights).
@@ -237,7 +320,7 @@ impl ImapClient {
         &mut self,
         mailbox: impl Into<MailboxName>,
     ) -> Result<Option<AccessList>, Error> {
-        Ok(self.run(Ask::new("GETACL", mailbox.into(), None)).await?.list)
+        Ok(self.ask(Ask::new("GETACL", mailbox.into(), None)).await?.list)
     }
 
     /// What somebody can be given in a mailbox; `None` as for [`my_rights`](Self::my_rights).
@@ -253,10 +336,17 @@ impl ImapClient {
         identifier: &str,
     ) -> Result<Option<ListedRights>, Error> {
         let asked = Ask::new("LISTRIGHTS", mailbox.into(), Some(identifier.to_owned()));
-        Ok(self.run(asked).await?.rights)
+        Ok(self.ask(asked).await?.rights)
     }
 
-    /// Changes what somebody may do in a mailbox.
+    async fn ask(&mut self, asked: Ask) -> Result<Told, Error> {
+        let letters = Letters::of(self.capabilities());
+        Ok(self.run(asked).await?.by(letters))
+    }
+
+    /// Changes what somebody may do in a mailbox. To a server of RFC 2086 its letters are written:
+    /// `c` for [`CREATE_MAILBOX`](Right::CREATE_MAILBOX), `d` for
+    /// [`DELETE_MESSAGES`](Right::DELETE_MESSAGES) with [`EXPUNGE`](Right::EXPUNGE).
     ///
     /// # Errors
     /// As for [`acl`](Self::acl), and [`Error::Refused`] for a right that the server does not know.
@@ -307,6 +397,32 @@ struct Told {
     rights: Option<ListedRights>,
 }
 
+impl Told {
+    /// What a server means by it that has these letters.
+    fn by(self, letters: Letters) -> Self {
+        let list = self.list.map(|mut list| {
+            let letters = letters.and_of(list.entries.iter().map(|(_, rights)| *rights));
+            for (_, rights) in &mut list.entries {
+                *rights = rights.told_by(letters);
+            }
+            list
+        });
+        let rights = self.rights.map(|ListedRights { required, optional }| {
+            let letters = letters.and_of(optional.iter().copied().chain([required]));
+            let mut meant = Vec::with_capacity(optional.len());
+            for rights in optional {
+                let told = rights.told_by(letters);
+                // What was but `c` or `d` is told by others.
+                if !told.is_empty() || rights.is_empty() {
+                    meant.push(told);
+                }
+            }
+            ListedRights { required: required.told_by(letters), optional: meant }
+        });
+        Self { list, rights }
+    }
+}
+
 impl Ask {
     fn new(verb: &'static str, mailbox: MailboxName, identifier: Option<String>) -> Self {
         Self { verb, mailbox, identifier, change: None, told: Told::default() }
@@ -318,12 +434,13 @@ impl Command for Ask {
 
     type Output = Told;
 
-    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+    fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
         line.raw(self.verb).raw(" ").mailbox(&self.mailbox)?;
         if let Some(identifier) = &self.identifier {
             line.raw(" ").astring("identifier", identifier.as_bytes())?;
         }
         if let Some(SetRights { sign, rights }) = self.change {
+            let rights = rights.said_to(Letters::of(offered));
             line.raw(" ").astring("rights", format!("{sign}{rights}").as_bytes())?;
         }
         Ok(())
@@ -554,9 +671,78 @@ mod tests {
     }
 
     #[test]
-    fn what_rfc_2086_had_counts_for_what_it_has_become() {
-        assert!(rights("lrc").has(Right::CREATE_MAILBOX) && rights("d").has(Right::EXPUNGE));
-        assert!(!rights("dt").has(Right::EXPUNGE) && rights("dt").has(Right::DELETE_MESSAGES));
+    fn create_and_delete_are_no_rights_beside_those_that_they_stand_for() {
+        // RFC 4314 section 2.1.1.
+        let told = |letters: &str| rights(letters).told_by(Letters::New).to_string();
+        assert_eq!(told("lrswipkcda"), "lrswipka");
+        assert_eq!(
+            (told("cd"), told("lrtd"), told("lrxcd")),
+            ("".into(), "lrt".into(), "lrx".into())
+        );
+        // An older server has nothing else.
+        let told = |letters: &str| rights(letters).told_by(Letters::Old).to_string();
+        assert_eq!((told("lrc"), told("lrd")), ("lrk".to_owned(), "lrte".to_owned()));
+        assert_eq!(told("lrswipcda"), "lrswipkxtea");
+        assert!(!rights("c").has(Right::CREATE_MAILBOX));
+    }
+
+    #[test]
+    fn an_answer_shows_what_letters_a_server_has() {
+        let by = |letters, entries: &[&str]| -> Vec<_> {
+            let entries = entries.iter().map(|letters| (Vec::new(), rights(letters)));
+            let list = AccessList { entries: entries.collect() };
+            let told = Told { list: Some(list), rights: None }.by(letters);
+            told.list.unwrap().iter().map(|(_, rights)| rights.to_string()).collect()
+        };
+        assert_eq!(by(Letters::Old, &["lrcd", "lr"]), ["lrkxte", "lr"]);
+        assert_eq!(by(Letters::Old, &["lrc", "lrk"]), ["lr", "lrk"]);
+        assert_eq!(by(Letters::New, &["lrcd", "lr"]), ["lr", "lr"]);
+        let by = |letters, sets: &[&str]| -> Vec<_> {
+            let optional = sets.iter().map(|letters| rights(letters)).collect();
+            let listed = ListedRights { required: rights("lc"), optional };
+            let told = Told { list: None, rights: Some(listed) }.by(letters).rights.unwrap();
+            assert_eq!(told.required.has(Right::CREATE_MAILBOX), letters == Letters::Old);
+            told.optional.iter().map(Rights::to_string).collect()
+        };
+        assert_eq!(by(Letters::New, &["r", "swicdkxte", "c", "d", "t"]), ["r", "swikxte", "t"]);
+        assert_eq!(by(Letters::Old, &["r", "c", "d"]), ["r", "k", "te"]);
+    }
+
+    #[test]
+    fn what_was_told_is_written_back_as_no_more_than_that() {
+        for (offered, told, letters, said) in [
+            ("ACL RIGHTS=texk", "lrkcd", "lrk", "lrk"),
+            ("ACL RIGHTS=texk", "lrtcd", "lrt", "lrt"),
+            ("ACL", "lrc", "lrk", "lrc"),
+            ("ACL", "lrd", "lrte", "lrd"),
+            ("ACL", "lrcd", "lrkxte", "lrcd"),
+        ] {
+            let dialect = Letters::of(&offered.into());
+            let told = rights(told).told_by(dialect);
+            assert_eq!(
+                (told.to_string(), told.said_to(dialect).to_string()),
+                (letters.into(), said.into())
+            );
+        }
+        let said = |letters: &str, to| rights(letters).said_to(to).to_string();
+        // The letter alone is what was asked for; beside others it would be more.
+        assert_eq!(
+            (said("lcd", Letters::New), said("lkcd", Letters::New)),
+            ("lcd".into(), "lkd".into())
+        );
+        assert_eq!(
+            (said("lecd", Letters::New), said("lxcd", Letters::New)),
+            ("lec".into(), "lx".into())
+        );
+        // An older server cannot give one without the other, and says so.
+        assert_eq!(
+            (said("lt", Letters::Old), said("lkx", Letters::Old)),
+            ("lt".into(), "lxc".into())
+        );
+    }
+
+    #[test]
+    fn rights_are_equal_in_any_order() {
         assert_eq!(rights("srl"), rights("lrs"));
         assert_eq!(Right::new('A'), None);
         assert_eq!(

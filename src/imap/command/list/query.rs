@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::{ListedMailbox, Mailboxes};
 use crate::Misuse;
-use crate::imap::command::acl::{Rights, my_rights};
+use crate::imap::command::acl::{Letters, Rights, my_rights};
 use crate::imap::command::modifier::Need;
 use crate::imap::command::status::{self, MailboxStatus, StatusItem};
 use crate::imap::command::{Command, is_data};
@@ -202,7 +202,11 @@ impl ImapClient {
             true => Vec::new(),
             false => std::mem::take(&mut query.items),
         };
+        let letters = Letters::of(self.capabilities());
         let mut found = self.run(List::new(query)).await?;
+        for row in found.rows_mut() {
+            row.rights = row.rights.map(|rights| rights.told_by(letters.and_of([rights])));
+        }
         if !items.is_empty() {
             let rows = found.rows_mut().iter_mut().filter(|mailbox| mailbox.is_selectable());
             let mut rows: Vec<_> = rows.collect();
