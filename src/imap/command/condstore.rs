@@ -21,6 +21,7 @@ use super::modifier::Need;
 use super::select::SelectOptions;
 use super::store::{Store, Stored};
 use crate::Stage;
+use crate::imap::types::NumberSet;
 use crate::imap::{Error, Flag, Mailbox, Message, SeqSet, StoreFlags, UidSet};
 use crate::imap::{FetchItems, Search};
 
@@ -73,13 +74,25 @@ impl Search {
 pub struct ConditionalStore<S> {
     changed: Vec<Message>,
     modified: S,
+    unread: usize,
 }
 
 impl<S> ConditionalStore<S> {
+    fn new(stored: Stored, set: impl FnOnce(NumberSet) -> S) -> Self {
+        let modified = set(stored.modified());
+        Self { changed: stored.changed, modified, unread: stored.unread }
+    }
+
     /// The messages whose flags had changed meanwhile, as the server lists them: these were left as
     /// they were. The server may also list one of which another flag has changed.
     pub const fn modified(&self) -> &S {
         &self.modified
+    }
+
+    /// How many answers said that messages were left as they were, and not legibly which. Unless it is
+    /// 0, [`modified`](Self::modified) lacks some: fetch the flags of all that were to be changed.
+    pub const fn unread(&self) -> usize {
+        self.unread
     }
 
     /// What the server told of messages in the set: of those that were changed the new modification
@@ -99,7 +112,7 @@ impl Mailbox {
     /// `mod_seq`. With 0, of those only that have none of these flags.
     ///
     /// What was not changed is [`ConditionalStore::modified`]: look at these messages, and try again
-    /// with their sequences.
+    /// with their sequences. Of what a server says illegibly [`ConditionalStore::unread`] tells.
     ///
     /// # Errors
     /// As for [`uid_store`](Self::uid_store). [`Error::Unsupported`] if the server does not offer
@@ -121,8 +134,7 @@ impl Mailbox {
         let stored =
             self.session.run_split(&set.into(), Stage::Command("UID STORE"), store).await?;
         let stored = stored.unwrap_or_default();
-        let modified = UidSet::of(stored.modified());
-        Ok(ConditionalStore { changed: stored.changed, modified })
+        Ok(ConditionalStore::new(stored, UidSet::of))
     }
 
     /// The same by sequence numbers: see
@@ -145,8 +157,7 @@ impl Mailbox {
             true => Stored::default(),
             false => self.run(Store::new(Which::Numbers(numbers), change)).await?,
         };
-        let modified = SeqSet::of(stored.modified());
-        Ok(ConditionalStore { changed: stored.changed, modified })
+        Ok(ConditionalStore::new(stored, SeqSet::of))
     }
 }
 
@@ -191,6 +202,28 @@ mod tests {
                 assert_eq!(told, [(7, 320_162_342), (5, 320_162_350), (9, 320_162_349)]);
             },
         );
+    }
+
+    #[test]
+    fn an_answer_that_does_not_say_legibly_what_was_modified_is_no_success() {
+        for odd in ["MODIFIED 7, 9", "modified 7:*", "MODIFIED 7 9", "MODIFIED", "MODIFIED 0"] {
+            let script = format!(
+                "
+                S: * PREAUTH hi
+                C: A1 UID STORE 5,7,9 (UNCHANGEDSINCE 320162338) +FLAGS.SILENT (\\Deleted)
+                S: A1 OK [{odd}] Conditional STORE failed
+                "
+            );
+            let uids = || Which::Uids(UidSet::parse("7,5,9").unwrap());
+            play(
+                || store(uids(), 320_162_338),
+                &script,
+                |played| {
+                    let stored = ConditionalStore::new(played.output.unwrap(), UidSet::of);
+                    assert_eq!((stored.unread(), stored.modified().is_empty()), (1, true), "{odd}");
+                },
+            );
+        }
     }
 
     #[test]

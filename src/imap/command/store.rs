@@ -130,6 +130,8 @@ pub(super) struct Stored {
     pub(super) changed: Vec<Message>,
     /// The answers that name messages which did not pass the test of a modifier.
     conditional: Vec<Reply>,
+    /// Those of them of which it cannot be read which messages these are.
+    pub(super) unread: usize,
 }
 
 impl Stored {
@@ -190,7 +192,9 @@ impl Command for Store<'_> {
     }
 
     fn finish(mut self, reply: Reply) -> Stored {
-        if let Some(Code::Modified(_)) = reply.code() {
+        if let Some(code) = reply.code().filter(|code| code.name().eq_ignore_ascii_case("MODIFIED"))
+        {
+            self.stored.unread += usize::from(!matches!(code, Code::Modified(_)));
             self.stored.conditional.push(reply);
         }
         self.stored
@@ -199,7 +203,7 @@ impl Command for Store<'_> {
     /// What has changed is told by events, and so is what commands before this one have left as it
     /// was.
     fn failed(self, error: Error, core: &mut Core) -> Error {
-        let Stored { changed, conditional } = self.stored;
+        let Stored { changed, conditional, .. } = self.stored;
         changed.into_iter().for_each(|message| core.keep(Event::Fetch(message)));
         conditional.into_iter().for_each(|reply| core.keep(Event::Notice(reply)));
         error
