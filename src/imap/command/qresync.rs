@@ -152,6 +152,7 @@ pub struct Resynced {
     vanished: UidSet,
     changed: Vec<Message>,
     unread: usize,
+    went_back: bool,
 }
 
 impl Resynced {
@@ -176,6 +177,15 @@ impl Resynced {
     pub const fn unread(&self) -> usize {
         self.unread
     }
+
+    /// Whether the highest modification sequence of the mailbox is lower now than the one that was
+    /// asked with. Then the server has lost a part of its history, as where it was restored from a
+    /// backup, and cannot tell what has changed: nothing that is told here, be it nothing at all, is
+    /// complete. What is known of the mailbox should be fetched anew, all of it, and from then on be
+    /// resynchronised from the [`highest_mod_seq`](crate::imap::Mailbox::highest_mod_seq) of now.
+    pub const fn went_back(&self) -> bool {
+        self.went_back
+    }
 }
 
 impl ImapClient {
@@ -194,6 +204,9 @@ impl ImapClient {
     /// use mailbearer::imap::QResync;
     ///
     /// let changes = imap.resync("INBOX", QResync::new(uid_validity, mod_seq)).await?;
+    /// if changes.went_back() || changes.unread() > 0 {
+    ///     // Not all that has changed was told: fetch what is to be known of all messages.
+    /// }
     /// println!("gone: {}", changes.vanished());
     /// for message in changes.changed() {
     ///     println!("{:?}: {:?}", message.uid(), message.flags().collect::<Vec<_>>());
@@ -235,10 +248,11 @@ impl ImapClient {
             let (expected, found) = (known.uid_validity, mailbox.uid_validity());
             return Err(Error::Changed { expected, found });
         }
-        if mailbox.highest_mod_seq().is_none() {
+        let Some(highest) = mailbox.highest_mod_seq() else {
             let what = "modification sequences of this mailbox";
             return Err(Error::lacks(self.capabilities(), Stage::Command(Resync::NAME), what));
-        }
+        };
+        changes.went_back = highest < known.mod_seq;
         Ok(changes)
     }
 }
@@ -302,7 +316,8 @@ impl Command for Resync {
 
     fn finish(self, _: Reply) -> Resynced {
         let Found { vanished, changed, unread } = self.found;
-        Resynced { vanished: UidSet::of(NumberSet::of_ranges(vanished)), changed, unread }
+        let vanished = UidSet::of(NumberSet::of_ranges(vanished));
+        Resynced { vanished, changed, unread, went_back: false }
     }
 }
 

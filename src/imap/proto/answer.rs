@@ -288,6 +288,9 @@ impl Core {
                 return None;
             }
         };
+        if let Some(state) = self.state() {
+            state.heed(&message);
+        }
         let claimant = self.queue.iter().position(|pending| self.asked_about(pending, &message));
         let Some(pending) = claimant.and_then(|at| self.queue.get(at)) else {
             self.keep(Event::Fetch(message));
@@ -346,6 +349,9 @@ impl Core {
         let granted = reply.grants();
         if !self.heed(&reply) && granted && calls_for_attention(&reply) {
             self.keep(Event::Notice(reply.clone()));
+        }
+        if let Some(state) = self.state() {
+            state.answered();
         }
         self.end_pieces(&pending, &reply)?;
         self.dividing = self.queue.iter().any(|pending| pending.effect == Effect::Parts);

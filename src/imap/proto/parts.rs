@@ -307,17 +307,31 @@ impl Core {
                         text.slice(memchr::memchr(b'(', &text)? + 1..)
                     }
                 };
+                let known = self.parts.len();
                 // The framer has asked whether it can be read.
                 let _ = take_apart(self.open?.seq, &items, &mut self.parts);
+                self.heed_parts(known);
             }
             Cut::Chunk(octets) => self.parts.push_back(Part::Chunk(octets)),
             Cut::Frame(rest) => {
                 let Open { seq, tag } = self.open.take()?;
+                let known = self.parts.len();
                 self.take_rest(seq, &rest, &rest);
+                self.heed_parts(known);
                 return self.hand_on(tag);
             }
         }
         self.hand_on(self.open?.tag)
+    }
+
+    /// What the parts behind those that are `known` say of the mailbox.
+    fn heed_parts(&mut self, known: usize) {
+        let Some(state) = self.entering.as_mut().or(self.selected.as_mut()) else { return };
+        for part in self.parts.iter().skip(known) {
+            if let Part::Items(message) = part {
+                state.heed(message);
+            }
+        }
     }
 
     fn begin(&self, text: &[u8]) -> Option<Open> {

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use crate::imap::Code;
 use crate::imap::proto::decode::Cursor;
-use crate::imap::types::{Flag, Flags, MailboxName, Uid};
+use crate::imap::types::{Flag, Flags, MailboxName, Message, Uid};
 
 /// The state of the selected mailbox (RFC 9051 section 6.3.2).
 #[derive(Debug, Clone)]
@@ -23,6 +23,10 @@ pub(crate) struct Selected {
     pub(crate) uid_next: Option<Uid>,
     pub(crate) first_unseen: Option<NonZeroU32>,
     pub(crate) highest_mod_seq: Option<u64>,
+    /// Whether that, or that there is none, was told since the last tagged answer.
+    mod_seq_told: bool,
+    /// The highest modification sequence of a message that was told since then.
+    mod_seq_seen: Option<u64>,
     /// It keeps no modification sequences.
     pub(crate) no_mod_seq: bool,
     pub(crate) mailbox_id: Option<String>,
@@ -43,6 +47,8 @@ impl Selected {
             uid_next: None,
             first_unseen: None,
             highest_mod_seq: None,
+            mod_seq_told: false,
+            mod_seq_seen: None,
             no_mod_seq: false,
             mailbox_id: None,
         }
@@ -66,6 +72,24 @@ impl Selected {
         }
     }
 
+    /// Something was told of a message.
+    pub(crate) fn heed(&mut self, message: &Message) {
+        if self.highest_mod_seq.is_some() {
+            self.mod_seq_seen = self.mod_seq_seen.max(message.mod_seq());
+        }
+    }
+
+    /// A command was answered. The highest sequence of what came since the last one counts only now,
+    /// since servers need not tell of changes in their order, and only where the server does not say
+    /// up to where it has told of all, which may be less (RFC 7162 section 6).
+    pub(crate) fn answered(&mut self) {
+        let seen = self.mod_seq_seen.take().filter(|_| !self.mod_seq_told);
+        self.mod_seq_told = false;
+        if let (Some(highest), Some(seen)) = (&mut self.highest_mod_seq, seen) {
+            *highest = seen.max(*highest);
+        }
+    }
+
     pub(crate) fn apply(&mut self, code: &Code) {
         match code {
             Code::PermanentFlags(flags) => self.permanent_flags = Some(flags.clone()),
@@ -74,8 +98,12 @@ impl Selected {
             Code::Unseen(number) => self.first_unseen = Some(*number),
             Code::HighestModSeq(mod_seq) => {
                 (self.highest_mod_seq, self.no_mod_seq) = (Some(*mod_seq), false);
+                self.mod_seq_told = true;
             }
-            Code::NoModSeq => (self.highest_mod_seq, self.no_mod_seq) = (None, true),
+            Code::NoModSeq => {
+                (self.highest_mod_seq, self.no_mod_seq) = (None, true);
+                self.mod_seq_told = true;
+            }
             Code::MailboxId(id) => self.mailbox_id = Some(id.clone()),
             Code::ReadOnly => self.read_only = true,
             Code::ReadWrite => self.read_only = false,

@@ -83,6 +83,93 @@ async fn changes_that_mean_nothing_or_are_not_told_are_errors() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_whose_history_has_gone_back_has_not_told_all() {
+    let (mut client, server) = client_of(
+        BOTH,
+        "
+        C: A1 ENABLE QRESYNC
+        S: * ENABLED QRESYNC
+        S: A1 OK done
+        C: A2 SELECT INBOX (QRESYNC (7 100))
+        S: * OK [UIDVALIDITY 7] ok
+        S: * OK [HIGHESTMODSEQ 99] restored
+        S: A2 OK done
+        C: A3 SELECT INBOX (QRESYNC (7 99))
+        S: * OK [UIDVALIDITY 7] ok
+        S: * OK [HIGHESTMODSEQ 99] ok
+        S: A3 OK done
+        ",
+    )
+    .await;
+    assert!(client.resync("INBOX", known(100)).await.unwrap().went_back());
+    let next_time = client.selected().unwrap().highest_mod_seq().unwrap();
+    assert!(!client.resync("INBOX", known(next_time)).await.unwrap().went_back());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_of_a_mailbox_follows_the_sequences_that_are_told() {
+    let (mut client, server) = client_of(
+        BOTH,
+        r"
+        C: A1 SELECT INBOX
+        S: * 3 EXISTS
+        S: * OK [HIGHESTMODSEQ 96] ok
+        S: * 1 FETCH (UID 6 MODSEQ (97) FLAGS ())
+        S: A1 OK done
+        C: A2 UID STORE 6:7 (UNCHANGEDSINCE 96) +FLAGS.SILENT (\Seen)
+        S: * 1 FETCH (UID 6 MODSEQ (103))
+        S: * 2 FETCH (UID 7 MODSEQ (101))
+        S: * OK [HIGHESTMODSEQ 99] VANISHED reply with MODSEQ 100 is delayed
+        S: A2 OK [MODIFIED 8] done
+        C: A3 UID STORE 8 +FLAGS.SILENT (\Seen)
+        S: * 3 FETCH (UID 8 MODSEQ (104))
+        S: A3 OK [HIGHESTMODSEQ 99] Still delaying VANISHED
+        C: A4 NOOP
+        S: A4 OK nothing
+        C: A5 NOOP
+        S: * 2 FETCH (UID 7 FLAGS () MODSEQ (107))
+        S: * 1 FETCH (UID 6 FLAGS () MODSEQ (106))
+        S: A5 NO but that
+        C: A6 NOOP
+        S: * 2 FETCH (UID 7 FLAGS (\Seen) MODSEQ (105))
+        S: A6 OK done
+        C: A7 UID FETCH 6 (BODY.PEEK[] MODSEQ)
+        S: * 1 FETCH (UID 6 BODY[] {2}
+        S: ab MODSEQ (110))
+        S: A7 OK done
+        C: A8 NOOP
+        S: * OK [HIGHESTMODSEQ 108] after all
+        S: A8 OK done
+        ",
+    )
+    .await;
+    let seen = || StoreFlags::add([Flag::Seen]).silent();
+    let inbox = client.select("INBOX").await.unwrap();
+    // RFC 7162 section 6, and its example.
+    assert_eq!(inbox.highest_mod_seq(), Some(96));
+    let two = UidSet::parse("6:7").unwrap();
+    let _ = inbox.uid_store_unchanged_since(two, 96, seen()).await.unwrap();
+    assert_eq!(inbox.highest_mod_seq(), Some(99));
+    inbox.uid_store(Uid::new(8).unwrap(), seen()).await.unwrap();
+    assert_eq!(inbox.highest_mod_seq(), Some(99));
+    inbox.noop().await.unwrap();
+    assert_eq!(inbox.highest_mod_seq(), Some(99));
+    inbox.noop().await.unwrap_err();
+    assert_eq!(inbox.highest_mod_seq(), Some(107));
+    inbox.noop().await.unwrap();
+    assert_eq!(inbox.highest_mod_seq(), Some(107));
+    let messages = inbox.uid_fetch(Uid::new(6).unwrap(), Fetch::body().mod_seq()).await.unwrap();
+    assert_eq!(messages.collect().await.unwrap().len(), 1);
+    assert_eq!(inbox.highest_mod_seq(), Some(110));
+    inbox.noop().await.unwrap();
+    assert_eq!(inbox.highest_mod_seq(), Some(108));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_offered_or_not_confirmed_is_not_sent() {
     let (mut client, server) = client_of(
         "IMAP4rev1 ENABLE QRESYNC",
