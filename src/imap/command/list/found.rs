@@ -115,6 +115,8 @@ pub struct ListedMailbox {
     delimiter: Option<char>,
     attributes: Vec<Attribute>,
     extended: Vec<u8>,
+    /// The server writes names in UTF-8.
+    pub(super) utf8: bool,
     pub(super) status: Option<MailboxStatus>,
     pub(super) rights: Option<Rights>,
 }
@@ -228,7 +230,8 @@ impl ListedMailbox {
         cursor.spaces();
         let extended = cursor.rest().trim_ascii_end().to_vec();
         let name = MailboxName::heard(name, utf8);
-        Ok(Self { name, delimiter, attributes, extended, status: None, rights: None })
+        let (status, rights) = (None, None);
+        Ok(Self { name, delimiter, attributes, extended, utf8, status, rights })
     }
 }
 

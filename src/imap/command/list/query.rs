@@ -166,7 +166,8 @@ impl ListedMailbox {
     /// The name that it had before, or in another form, where the server tells (RFC 9051 section
     /// 6.3.9.7).
     pub fn old_name(&self) -> Option<MailboxName> {
-        self.extended_item("OLDNAME").into_iter().next().map(MailboxName::from_wire)
+        let told = self.extended_item("OLDNAME").into_iter().next();
+        told.map(|name| MailboxName::heard(name, self.utf8))
     }
 }
 
@@ -398,6 +399,22 @@ mod tests {
             assert_eq!(old.to_str_lossy(), "inb\u{f6}x");
             assert_eq!(found.get("Drafts").unwrap().has_children(), Some(false));
             assert_eq!(found.get("Drafts").unwrap().old_name(), None);
+        });
+    }
+
+    #[test]
+    fn a_former_name_in_utf_8_is_the_same_as_one_in_modified_utf_7() {
+        // RFC 9051 section 6.3.9.7, as a server of IMAP4rev2 writes it.
+        let script = r#"
+            S: * PREAUTH [CAPABILITY IMAP4rev2 LIST-EXTENDED] hi
+            C: A1 LIST "" "%"
+            S: * LIST () "/" "Entwürfe" ("OLDNAME" ("A&b Entwürfe"))
+            S: A1 OK done
+        "#;
+        play(list(ListQuery::new("%")), script, |played| {
+            let found = played.output.unwrap();
+            let row = found.get("Entw\u{fc}rfe").unwrap();
+            assert_eq!(row.old_name(), Some(MailboxName::from("A&b Entw\u{fc}rfe")));
         });
     }
 
