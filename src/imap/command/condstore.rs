@@ -328,6 +328,15 @@ mod tests {
     }
 
     #[test]
+    fn what_has_vanished_is_asked_for_only_since_some_change() {
+        let mut line = Line::new(Default::default());
+        let refused = Fetch::flags().vanished().encode(&mut line).unwrap_err();
+        assert_eq!(refused.to_string(), "VANISHED: it says something only beside CHANGEDSINCE");
+        let items = Fetch::flags().vanished().changed_since(7);
+        assert!(items.encode(&mut line).is_ok());
+    }
+
+    #[test]
     fn what_needs_the_extension_says_so() {
         let uids = || Which::Uids(Uid::new(1).unwrap().into());
         assert_eq!(store(uids(), 1).needs(), [CONDSTORE]);

@@ -252,6 +252,11 @@ impl FetchItems {
     }
 
     pub(super) fn encode(&self, line: &mut Line) -> Result<(), Misuse> {
+        // RFC 7162 section 3.2.6.
+        if self.has_modifier("VANISHED") && !self.has_modifier("CHANGEDSINCE") {
+            let why = "it says something only beside CHANGEDSINCE".to_owned();
+            return Err(Misuse::Argument { what: "VANISHED", why });
+        }
         // RFC 9051 section 6.4.9: the UID comes even if it is not asked for.
         if self.items.is_empty() {
             return self.modifiers.encode(line.raw("(UID)"));

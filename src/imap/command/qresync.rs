@@ -42,7 +42,8 @@ const QRESYNC: Need = Need::enabled("QRESYNC, confirmed by ENABLE", &["QRESYNC"]
 impl FetchItems {
     /// `VANISHED`: with [`changed_since`](Self::changed_since), the UIDs of the set that are gone
     /// since then, or never were, come as [`Event::Vanished`](crate::imap::Event::Vanished) before
-    /// the messages. Only after [`Extension::QResync`].
+    /// the messages. Only after [`Extension::QResync`]; without `changed_since` it is refused as
+    /// [`Error::Misuse`].
     pub fn vanished(self) -> Self {
         self.modifier("VANISHED", None, QRESYNC)
     }
@@ -242,7 +243,7 @@ impl ImapClient {
             known = shorter;
             command = known.command(name.clone());
         }
-        let changes = self.run(command).await?;
+        let mut changes = self.run(command).await?;
         let mailbox = &self.mailbox;
         if mailbox.uid_validity() != Some(known.uid_validity) {
             let (expected, found) = (known.uid_validity, mailbox.uid_validity());
