@@ -19,12 +19,12 @@ use bytes::Bytes;
 
 use super::modifier::Need;
 use super::{Command, is_data};
-use crate::Misuse;
 use crate::imap::proto::Claims;
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
+use crate::{Misuse, Stage};
 
 const QUOTA: Need = Need::offered(&["QUOTA"]);
 
@@ -148,16 +148,6 @@ impl Quotas {
     pub const fn unread(&self) -> usize {
         self.unread
     }
-
-    /// Takes one more quota.
-    fn take(&mut self, rest: &[u8]) -> Parsed<()> {
-        if self.quotas.len() == MOST {
-            return Err(Malformed("at most 1,000 quotas"));
-        }
-        let held: usize = self.quotas.iter().map(|quota| quota.usages.len()).sum();
-        self.quotas.push(quota(rest, MOST - held)?);
-        Ok(())
-    }
 }
 
 impl<'a> IntoIterator for &'a Quotas {
@@ -209,8 +199,9 @@ impl ImapClient {
     /// they are now, which may be rounded; `None` if it does not say.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if the server offers neither `QUOTASET` (RFC 9208) nor the `QUOTA` of RFC
-    /// 2087; [`Error::Refused`] if this user may not. [`Error::Misuse`] for a limit of 2^63 or more.
+    /// [`Error::Unsupported`] if the server does not offer `QUOTA`, and if it names its resources
+    /// (`QUOTA=RES-…`, RFC 9208) and does not offer `QUOTASET`; one that does not name them is of RFC
+    /// 2087, and has this command without that word. [`Error::Refused`] if this user may not. [`Error::Misuse`] for a limit of 2^63 or more.
     ///
     /// # Cancel safety
     /// See [`ImapClient`]. The server sets them all the same.
@@ -219,6 +210,10 @@ impl ImapClient {
         root: &str,
         limits: impl IntoIterator<Item = (QuotaResource, u64)>,
     ) -> Result<Option<Quota>, Error> {
+        let offered = self.capabilities();
+        if offered.value("QUOTA").is_some() && !offered.has("QUOTASET") {
+            return Err(Error::lacks(offered, Stage::Command(GetQuota::NAME), "QUOTASET"));
+        }
         let limits = limits.into_iter().collect();
         let told = self.run(GetQuota::new(Asked::Set(root.to_owned(), limits))).await?;
         Ok(of_root(told, root))
@@ -238,11 +233,13 @@ enum Asked {
 struct GetQuota {
     asked: Asked,
     told: Quotas,
+    /// The roots were told.
+    rooted: bool,
 }
 
 impl GetQuota {
     fn new(asked: Asked) -> Self {
-        Self { asked, told: Quotas::default() }
+        Self { asked, told: Quotas::default(), rooted: false }
     }
 }
 
@@ -273,7 +270,6 @@ impl Command for GetQuota {
     }
 
     fn needs(&self) -> &[Need] {
-        // A server of RFC 2087 has SETQUOTA, too, and announces it by QUOTA alone.
         &[QUOTA]
     }
 
@@ -284,15 +280,43 @@ impl Command for GetQuota {
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         let Response::Data { name, rest } = response else { return Ok(()) };
         let read = match name.eq_ignore_ascii_case(b"QUOTA") {
-            true => self.told.take(rest),
-            false => roots(rest).map(|roots| self.told.roots = roots),
+            true => self.take(rest),
+            false => roots(rest).map(|roots| (self.told.roots, self.rooted) = (roots, true)),
         };
         self.told.unread += usize::from(read.is_err());
         read
     }
 
-    fn finish(self, _: Reply) -> Quotas {
+    fn finish(mut self, _: Reply) -> Quotas {
+        // What came before the roots were told.
+        let (roots, quotas) = (&self.told.roots, &mut self.told.quotas);
+        let told = quotas.len();
+        if self.rooted {
+            quotas.retain(|quota| roots.contains(&quota.root));
+        }
+        self.told.unread += told - quotas.len();
         self.told
+    }
+}
+
+impl GetQuota {
+    /// Takes one more quota, if it is of a root that was asked about.
+    fn take(&mut self, rest: &[u8]) -> Parsed<()> {
+        let Quotas { roots, quotas, .. } = &mut self.told;
+        if quotas.len() == MOST {
+            return Err(Malformed("at most 1,000 quotas"));
+        }
+        let held: usize = quotas.iter().map(|quota| quota.usages.len()).sum();
+        let quota = quota(rest, MOST - held)?;
+        let is_meant = match &self.asked {
+            Asked::Mailbox(_) => !self.rooted || roots.contains(&quota.root),
+            Asked::Root(root) | Asked::Set(root, _) => quota.root == root.as_bytes(),
+        };
+        if !is_meant {
+            return Err(Malformed("the quota of a root that was asked about"));
+        }
+        quotas.push(quota);
+        Ok(())
     }
 }
 
@@ -395,11 +419,46 @@ mod tests {
     }
 
     #[test]
+    fn the_quota_of_another_root_is_an_event_and_none_of_the_mailbox() {
+        let play_one = |asked: fn() -> Asked, verb: &str, before: &str, behind: &str| {
+            let script = format!(
+                "
+                S: * PREAUTH [CAPABILITY QUOTA] hi
+                C: A1 {verb}
+                {before}
+                S: * QUOTA ours (STORAGE 9 10)
+                S: * QUOTA theirs (STORAGE 10 10)
+                {behind}
+                S: A1 OK done
+                "
+            );
+            play(
+                || GetQuota::new(asked()),
+                &script,
+                |mut played| {
+                    let told = played.output.unwrap();
+                    let roots: Vec<_> = told.iter().map(Quota::root).collect();
+                    assert_eq!((roots, told.unread()), (vec!["ours".into()], 1), "{script}");
+                    let left = told.usage(&QuotaResource::Storage).unwrap();
+                    assert_eq!(left.limit() - left.usage(), 1);
+                    let event = played.core.take_event();
+                    let is_kept = matches!(event, Some(Event::Unparsed { .. }));
+                    assert_eq!(is_kept, behind.is_empty(), "{script}");
+                },
+            );
+        };
+        let inbox = || Asked::Mailbox("INBOX".into());
+        play_one(inbox, "GETQUOTAROOT INBOX", "S: * QUOTAROOT INBOX ours", "");
+        play_one(inbox, "GETQUOTAROOT INBOX", "", "S: * QUOTAROOT INBOX ours");
+        play_one(|| Asked::Root("ours".to_owned()), "GETQUOTA ours", "", "");
+    }
+
+    #[test]
     fn numbers_beyond_63_bits_are_read_and_beyond_64_an_event() {
         let script = r#"
             S: * PREAUTH [CAPABILITY QUOTA] hi
             C: A1 GETQUOTAROOT INBOX
-            S: * QUOTAROOT INBOX a b c d
+            S: * QUOTAROOT INBOX a b c d e
             S: * QUOTA a (STORAGE 9223372036854775808 18446744073709551615)
             S: * QUOTA b (STORAGE 1 18446744073709551616)
             S: * QUOTA c (STORAGE -1 2)
