@@ -308,12 +308,16 @@ pub(super) fn parse(rest: &[u8]) -> Parsed<(Cow<'_, [u8]>, MailboxStatus)> {
     let mut cursor = Cursor::new(rest);
     let name = name(&mut cursor)?;
     cursor.spaces();
+    Ok((name, list(&mut cursor)?))
+}
+
+fn list(cursor: &mut Cursor<'_>) -> Parsed<MailboxStatus> {
     cursor.expect(b'(', "a list of items")?;
     let mut items = Vec::new();
     loop {
         cursor.spaces();
         if cursor.eat(b')') {
-            return Ok((name, MailboxStatus { items }));
+            return Ok(MailboxStatus { items });
         }
         let item = String::from_utf8_lossy(cursor.atom()?).to_ascii_uppercase();
         cursor.spaces();
@@ -328,10 +332,18 @@ pub(super) fn parse(rest: &[u8]) -> Parsed<(Cow<'_, [u8]>, MailboxStatus)> {
 fn name<'a>(cursor: &mut Cursor<'a>) -> Parsed<Cow<'a, [u8]>> {
     Ok(match cursor.peek() {
         Some(b'"' | b'{') => cursor.astring()?.to_bytes(),
-        // Exchange leaves names unquoted in which there are spaces (MailKit#945).
+        // Exchange leaves names unquoted in which there are spaces (MailKit#945), and maybe
+        // parentheses. The list is what reaches to the end of the line.
         _ => {
-            let end = memchr::memmem::find(cursor.rest(), b" (");
-            let end = end.ok_or(Malformed("a list of items"))?;
+            /// A name has fewer, and each is tried.
+            const MOST: usize = 16;
+            let line = cursor.rest();
+            let mut ends = memchr::memmem::find_iter(line, b" (").take(MOST);
+            let is_list = |end: &usize| {
+                let mut rest = Cursor::new(line.get(end + 1..).unwrap_or_default());
+                list(&mut rest).is_ok() && rest.rest().trim_ascii().is_empty()
+            };
+            let end = ends.find(is_list).ok_or(Malformed("a list of items"))?;
             Cow::Borrowed(cursor.take(end).unwrap_or_default())
         }
     })
@@ -372,6 +384,10 @@ mod tests {
         assert_eq!(read("\"INBOX\" ()"), ("INBOX".to_owned(), MailboxStatus::default()));
         assert_eq!(read("Sent Items (unseen 3)").1.unseen(), Some(3));
         assert_eq!(read("Sent Items (UNSEEN 3)").0, "Sent Items");
+        let (name, status) = read("Foo (bar) (MESSAGES 3 MAILBOXID (F1)) ");
+        assert_eq!((name.as_str(), status.messages()), ("Foo (bar)", Some(3)));
+        let (name, status) = read("a (b 1) (MESSAGES 3)");
+        assert_eq!((name.as_str(), status.messages()), ("a (b 1)", Some(3)));
         let (_, status) = read("x (SIZE 9223372036854775807 MAILBOXID (F1 F2) UIDVALIDITY 0)");
         assert_eq!((status.size(), status.uid_validity()), (Some(i64::MAX as u64), None));
         assert_eq!(status.raw("mailboxid"), Some(&b"(F1 F2)"[..]));
