@@ -76,7 +76,7 @@ impl AppendResult {
     }
 
     /// The UIDs of the messages in their order, where several were stored, from servers with
-    /// `UIDPLUS`. None at all if the server does not tell.
+    /// `UIDPLUS`. None at all if the server does not tell, or not as many as there are messages.
     pub fn uids(&self) -> impl Iterator<Item = Uid> + '_ {
         self.place
             .iter()
@@ -163,11 +163,7 @@ impl Content {
 
     /// Refuses what the server is known not to take, before anything is sent.
     fn check(&self, capabilities: &Capabilities) -> Result<(), Misuse> {
-        let limit = capabilities.value("APPENDLIMIT").and_then(|limit| limit.parse::<u64>().ok());
-        if let Some(limit) = limit.filter(|limit| self.octets > *limit) {
-            let why = format!("{} octets, and the server takes {limit}", self.octets);
-            return Err(Misuse::Argument { what: "message", why });
-        }
+        check_limit(self.octets, capabilities)?;
         // RFC 9051 section 9: number64 is less than 2^63.
         if self.octets > i64::MAX as u64 {
             let why = format!("{} octets, which cannot be announced", self.octets);
@@ -196,6 +192,18 @@ impl Content {
             (None, true) => line.upload8(self.octets),
         };
         Ok(())
+    }
+}
+
+/// Refuses a message of more octets than the server says it takes (RFC 7889).
+fn check_limit(octets: u64, capabilities: &Capabilities) -> Result<(), Misuse> {
+    let limit = capabilities.value("APPENDLIMIT").and_then(|limit| limit.parse::<u64>().ok());
+    match limit.filter(|limit| octets > *limit) {
+        Some(limit) => {
+            let why = format!("{octets} octets, and the server takes {limit}");
+            Err(Misuse::Argument { what: "message", why })
+        }
+        None => Ok(()),
     }
 }
 
@@ -245,7 +253,7 @@ impl Command for Append {
                     line.raw(")");
                 }
                 Data::Message(content) => content.encode(line.raw(" "), capabilities, false)?,
-                Data::Catenated(parts) => catenated(parts, line, capabilities)?,
+                Data::Catenated(parts) => catenated(parts, options.utf8, line, capabilities)?,
             }
         }
         Ok(())
@@ -275,13 +283,14 @@ impl Command for Append {
             Some(Code::AppendUid(place)) => Some(place.clone()),
             _ => self.place,
         };
-        AppendResult { place }
+        AppendResult { place: place.map(|place| place.of(self.messages.len())) }
     }
 }
 
 /// RFC 4469 section 5.
 fn catenated(
     parts: &[CatPart],
+    utf8: bool,
     line: &mut Line,
     capabilities: &Capabilities,
 ) -> Result<(), Misuse> {
@@ -289,10 +298,20 @@ fn catenated(
         let why = "there are none".to_owned();
         return Err(Misuse::Argument { what: "parts of the message", why });
     }
+    let octets = parts.iter().map(|part| match part {
+        CatPart::Text(content) => content.octets,
+        CatPart::Url(_) => 0,
+    });
+    check_limit(octets.fold(0, u64::saturating_add), capabilities)?;
     let mut separator = " CATENATE (";
     for part in parts {
         line.raw(separator);
         match part {
+            CatPart::Text(content) if utf8 => {
+                // RFC 6855 section 4.
+                content.encode(line.raw("UTF8 ("), capabilities, true)?;
+                line.raw(")");
+            }
             CatPart::Text(content) => content.encode(line.raw("TEXT "), capabilities, false)?,
             CatPart::Url(url) => drop(line.raw("URL ").string("URL", url.as_bytes())?),
         }

@@ -45,6 +45,11 @@ impl<'a> CatenatePart<'a> {
         section: &Section,
     ) -> Self {
         let mailbox = escaped(&mailbox.into().to_str_lossy());
+        // Behind `//` stands a host (RFC 3986 section 3.3).
+        let mailbox = match mailbox.strip_prefix('/') {
+            Some(rest) => format!("%2F{rest}"),
+            None => mailbox,
+        };
         let mut url = format!("/{mailbox};UIDVALIDITY={uid_validity}/;UID={uid}");
         let section = section.bracketed().to_string();
         let inner = section.strip_prefix('[').and_then(|inner| inner.split_once(']'));
@@ -85,8 +90,9 @@ impl ImapClient {
     /// whose attachments are at the server need not be sent again.
     ///
     /// # Errors
-    /// As for [`append`](Self::append), of which [`AppendOptions::utf8`] has no meaning here.
-    /// [`Error::Unsupported`] if the server does not offer `CATENATE`. [`Error::Refused`] with
+    /// As for [`append`](Self::append), and what is said there of the size of a message holds for all
+    /// octets together that are sent. With [`AppendOptions::utf8`] there may be UTF-8 in a header in
+    /// any of them (RFC 6855 section 4). [`Error::Unsupported`] if the server does not offer `CATENATE`. [`Error::Refused`] with
     /// [`Code::BadUrl`](crate::imap::Code::BadUrl) if there is no such part; nothing was stored then.
     ///
     /// # Cancel safety
@@ -117,8 +123,10 @@ impl ImapClient {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imap::command::Command;
     use crate::imap::command::script::play;
-    use crate::imap::{Code, Flag};
+    use crate::imap::proto::encode::Line;
+    use crate::imap::{Capabilities, Code, Flag};
 
     fn url(mailbox: &str, section: &Section) -> String {
         let validity = NonZeroU32::new(385_759_045).unwrap();
@@ -130,13 +138,16 @@ mod tests {
     }
 
     fn append() -> Append {
+        with(AppendOptions::new().flags([Flag::Seen, Flag::Draft]))
+    }
+
+    fn with(options: AppendOptions) -> Append {
         let parts = vec![
             CatPart::Url("/Drafts;UIDVALIDITY=385759045/;UID=20/;SECTION=HEADER".to_owned()),
             CatPart::Text(Content::of(&"\r\n--bound\r\n".into())),
             CatPart::Url("/Drafts;UIDVALIDITY=385759045/;UID=30/;SECTION=2".to_owned()),
             CatPart::Text(Content::of(&"--end--".into())),
         ];
-        let options = AppendOptions::new().flags([Flag::Seen, Flag::Draft]);
         Append::new("Drafts".into(), vec![(options, Data::Catenated(parts))]).needing(CATENATE)
     }
 
@@ -157,6 +168,30 @@ mod tests {
     }
 
     #[test]
+    fn octets_with_utf_8_in_a_header_are_parts_of_another_kind() {
+        // RFC 6855 section 4.
+        let script = r#"
+            S: * PREAUTH [CAPABILITY IMAP4rev2 CATENATE BINARY LITERAL+] hi
+            C: A1 APPEND Drafts CATENATE (URL "/Drafts;UIDVALIDITY=385759045/;UID=20/;SECTION=HEADER" UTF8 (~{11+}
+            C:
+            C: --bound
+            C: ) URL "/Drafts;UIDVALIDITY=385759045/;UID=30/;SECTION=2" UTF8 (~{7+}
+            C: --end--))
+            S: A1 OK done
+        "#;
+        play(|| with(AppendOptions::new().utf8()), script, |played| assert!(played.output.is_ok()));
+    }
+
+    #[test]
+    fn what_is_sent_must_not_exceed_the_limit_of_the_server_together() {
+        for (limit, taken) in [(18, true), (17, false)] {
+            let capabilities = Capabilities::from(&*format!("CATENATE APPENDLIMIT={limit}"));
+            let mut line = Line::new(Default::default());
+            assert_eq!(append().encode(&mut line, &capabilities).is_ok(), taken, "{limit}");
+        }
+    }
+
+    #[test]
     fn a_part_that_is_not_there_is_named_by_the_server() {
         let script = r#"
             S: * PREAUTH [CAPABILITY IMAP4rev1 CATENATE] hi
@@ -174,6 +209,7 @@ mod tests {
     fn urls_are_made_as_rfc_5092_has_them() {
         let base = "/Drafts;UIDVALIDITY=385759045/;UID=20";
         assert_eq!(url("Drafts", &Section::full()), base);
+        assert_eq!(url("/home//x", &Section::full()), "/%2Fhome//x;UIDVALIDITY=385759045/;UID=20");
         assert_eq!(url("Drafts", &Section::header()), format!("{base}/;SECTION=HEADER"));
         assert_eq!(url("Drafts", &Section::part([1, 2])), format!("{base}/;SECTION=1.2"));
         assert_eq!(

@@ -57,6 +57,8 @@ impl ImapClient {
 mod tests {
     use super::*;
     use crate::imap::command::script::play;
+    use std::num::NonZeroU32;
+
     use crate::imap::{DateTime, Flag};
 
     fn two() -> Append {
@@ -105,16 +107,24 @@ mod tests {
     }
 
     #[test]
-    fn a_uid_of_none_of_them_is_no_uid_of_the_first() {
-        let script = "
-            S: * PREAUTH [CAPABILITY IMAP4rev1 MULTIAPPEND LITERAL+] hi
-            C: A1 APPEND saved-messages (\\Seen) {5+}
-            C: one
-            C:  (\\Seen) \" 7-Feb-1994 22:43:04 -0800\" {10+}
-            C: two, too
-            C:
-            S: A1 OK [APPENDUID 38505 3955] fewer than there are
-        ";
-        play(two, script, |played| assert_eq!(played.output.unwrap().uids().count(), 1));
+    fn uids_that_are_not_as_many_as_the_messages_are_those_of_none() {
+        for uids in ["3955", "3955:3957", "3955,3955", "3955:*", "3955,*"] {
+            let script = format!(
+                "
+                S: * PREAUTH [CAPABILITY IMAP4rev1 MULTIAPPEND LITERAL+] hi
+                C: A1 APPEND saved-messages (\\Seen) {{5+}}
+                C: one
+                C:  (\\Seen) \" 7-Feb-1994 22:43:04 -0800\" {{10+}}
+                C: two, too
+                C:
+                S: A1 OK [APPENDUID 38505 {uids}] done
+                "
+            );
+            play(two, &script, |played| {
+                let stored = played.output.unwrap();
+                assert_eq!((stored.uids().count(), stored.uid()), (0, None), "{uids}");
+                assert_eq!(stored.uid_validity().map(NonZeroU32::get), Some(38505));
+            });
+        }
     }
 }

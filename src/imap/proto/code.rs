@@ -123,6 +123,14 @@ pub struct AppendUid {
 }
 
 impl AppendUid {
+    /// The same for so many messages. Which UID is whose is not known if there are more or fewer.
+    pub(crate) fn of(mut self, messages: usize) -> Self {
+        if self.uids.names_the_last() || self.uids.count() as usize != messages {
+            self.uids = UidSet::default();
+        }
+        self
+    }
+
     /// The UIDVALIDITY of the mailbox they were appended to.
     pub const fn uid_validity(&self) -> NonZeroU32 {
         self.uid_validity
