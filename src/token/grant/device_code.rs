@@ -518,8 +518,18 @@ mod tests {
         let mut prompt = device(&script).start().await.unwrap();
         let begun = Instant::now();
         let signed_in = loop {
-            if let Ok(done) = tokio::time::timeout(Duration::from_secs(2), prompt.wait()).await {
-                break done.unwrap();
+            let waited = {
+                let mut wait = Box::pin(prompt.wait());
+                std::future::poll_fn(|context| {
+                    std::task::Poll::Ready(wait.as_mut().poll(context))
+                })
+                .await
+            };
+            match waited {
+                std::task::Poll::Ready(done) => break done.unwrap(),
+                // A request under way is another thread's, whose time is real: the clock stands.
+                _ if prompt.asked.is_some() => tokio::task::yield_now().await,
+                _ => tokio::time::advance(Duration::from_secs(2)).await,
             }
         };
         assert_eq!(script.bodies().len(), 4);
