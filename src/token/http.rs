@@ -17,7 +17,8 @@ use crate::secret::Secret;
 /// Sends a request and returns the answer, whatever its status.
 ///
 /// An implementation verifies certificates, does not follow redirects (the request carries a
-/// credential), and need not have a deadline: the flows have one and drop the future.
+/// credential), and need not have a deadline: the flows have one and drop the future. A body of more
+/// than 1 MiB is no answer to a flow, so that there is no need to read on behind that.
 ///
 /// # Where it is called
 ///

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::http::{
     HttpClient, HttpError, HttpRequest, HttpResponse, UrlError, is_next_door, request_url,
 };
+use super::token_endpoint::LONGEST_BODY;
 #[cfg(feature = "proxy")]
 use crate::net::proxy::Proxy;
 use crate::net::tls::HandshakeError;
@@ -74,9 +75,6 @@ impl Direct {
     pub(super) fn through(self, proxy: Option<Proxy>) -> Self {
         Self { proxy, ..self }
     }
-
-    /// Answers of token endpoints are a few kilobytes; whoever sends more is not one.
-    const LONGEST_BODY: usize = 1 << 20;
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, DirectError> {
         let url = request_url(request.url())?;
@@ -164,8 +162,7 @@ async fn from_hyper(
     response: hyper::Response<hyper::body::Incoming>,
 ) -> Result<HttpResponse, DirectError> {
     let (head, body) = response.into_parts();
-    let body =
-        Limited::new(body, Direct::LONGEST_BODY).collect().await.map_err(DirectError::Body)?;
+    let body = Limited::new(body, LONGEST_BODY).collect().await.map_err(DirectError::Body)?;
     let mut answer = HttpResponse::new(head.status.as_u16()).with_body(Vec::from(body.to_bytes()));
     for (name, value) in &head.headers {
         // Token endpoints say nothing of interest in octets that are not text.

@@ -16,6 +16,10 @@ use super::{AccessToken, ErrorKind, TokenEndpointError, TokenError};
 use crate::Retry;
 use crate::secret::{Scrubber, Secret};
 
+/// Answers of token endpoints are a few kilobytes; whoever sends more is not one. A client that was
+/// lent may have read it all the same; here it goes no further.
+pub(crate) const LONGEST_BODY: usize = 1 << 20;
+
 /// What a token endpoint gave.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -85,6 +89,7 @@ pub(crate) async fn send(
     match tokio::time::timeout(deadline, http.send(request)).await {
         Err(_) => Err(NoAnswer::Deadline { url, after: deadline }),
         Ok(Err(cause)) => Err(NoAnswer::Http { url, cause }),
+        Ok(Ok(response)) if response.body().len() > LONGEST_BODY => Err(NoAnswer::TooLong { url }),
         Ok(Ok(response)) => Ok(response),
     }
 }
@@ -146,6 +151,12 @@ pub enum NoAnswer {
         /// The token endpoint.
         url: String,
     },
+    /// It answered with more than 1 MiB, of whatever status. None of it was read.
+    #[error("{url} answered with more than {LONGEST_BODY} octets")]
+    TooLong {
+        /// The token endpoint.
+        url: String,
+    },
     /// The token is of another type than Bearer (RFC 6750).
     #[error("{url} gave a token of type `{kind}`, not Bearer")]
     NotBearer {
@@ -161,7 +172,9 @@ impl NoAnswer {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Http { .. } | Self::Deadline { .. } => ErrorKind::Transport,
-            Self::Unreadable { .. } | Self::NotBearer { .. } => ErrorKind::Protocol,
+            Self::Unreadable { .. } | Self::TooLong { .. } | Self::NotBearer { .. } => {
+                ErrorKind::Protocol
+            }
         }
     }
 }
@@ -295,6 +308,24 @@ mod tests {
             let token =
                 answered(200, &format!(r#"{{"access_token":"EwB"{field}}}"#)).await.unwrap();
             assert_eq!(token.remaining(), None, "{field}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_none_whoever_has_read_it() {
+        for status in [200, 400] {
+            let token = r#"{"access_token":"EwB"}"#;
+            let fits = token.to_owned() + &" ".repeat(LONGEST_BODY - token.len());
+            let read = answered(status, &fits).await;
+            assert_eq!(read.is_ok(), status == 200);
+            let error = answered(status, &(fits + " ")).await.unwrap_err();
+            assert!(matches!(error.cause().downcast_ref(), Some(NoAnswer::TooLong { .. })));
+            assert_eq!((error.kind(), error.retry()), (ErrorKind::Protocol, Retry::Never));
+            assert_eq!(
+                error.to_string(),
+                "getting an access token failed: https://login.example/token answered with more \
+                 than 1048576 octets"
+            );
         }
     }
 

@@ -237,7 +237,7 @@ fn unanswered(no_answer: &NoAnswer, case: &Case<'_>) -> Vec<Guess> {
             Vec::new()
         }
         NoAnswer::Deadline { .. } => vec![Guess::certain(Cause::NoAnswer)],
-        NoAnswer::Unreadable { .. } | NoAnswer::NotBearer { .. } => {
+        NoAnswer::Unreadable { .. } | NoAnswer::TooLong { .. } | NoAnswer::NotBearer { .. } => {
             vec![Guess::certain(Cause::TokenAnswerUnusable)]
         }
     }
