@@ -93,7 +93,7 @@ mod with_oauth {
     pub use super::grant::service_account::{ServiceAccount, ServiceAccountBuilder};
     pub use super::grant::signed_in::SignedIn;
     pub use super::oauth::certificate::{Certificate, CertificateError};
-    pub use super::oauth::consent::admin_consent_url;
+    pub use super::oauth::consent::{admin_consent_url, high_volume_email_consent_url};
     pub use super::oauth::credential::ClientCredential;
     pub use super::oauth::event::TokenEvent;
     pub use super::oauth::jwt::SigningAlgorithm;

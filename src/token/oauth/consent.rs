@@ -5,6 +5,7 @@ use oauth2::url::form_urlencoded::Serializer;
 use super::settings::{SetupError, check_tenant_name};
 use crate::Protocol;
 use crate::provider::Cloud;
+use crate::provider::hve::SCOPE;
 
 /// The page on which the administrator of a tenant consents to the application permissions that a
 /// protocol needs. Open it in a browser, signed in as that administrator.
@@ -15,7 +16,8 @@ use crate::provider::Cloud;
 ///
 /// The redirect URI must be registered; the browser arrives there with `admin_consent=True`, or
 /// with `error` and `error_description`. IMAP and POP3 share one URL; SMTP has another. The tenant
-/// is its id, a verified domain, or `organizations` if the administrator is to choose.
+/// is its id, a verified domain, or `organizations` if the administrator is to choose. High Volume
+/// Email wants a permission of its own: [`high_volume_email_consent_url`].
 ///
 /// Source: Microsoft Learn, "Authenticate an IMAP, POP or SMTP connection using OAuth" (read
 /// 2026-11).
@@ -49,6 +51,33 @@ pub fn admin_consent_url(
     redirect_uri: &str,
     protocol: Protocol,
 ) -> Result<String, SetupError> {
+    consent_url(cloud, tenant, client_id, redirect_uri, &cloud.consent_scope(protocol))
+}
+
+/// The same page for the permission that High Volume Email needs, `Mail.Send` of Office 365 Exchange
+/// Online, whether the application acts for itself or for the account. The service is part of the
+/// worldwide cloud.
+///
+/// The scope is that of the tokens: all permissions that the application asks for at that resource.
+///
+/// # Errors
+///
+/// As for [`admin_consent_url`].
+pub fn high_volume_email_consent_url(
+    tenant: &str,
+    client_id: &str,
+    redirect_uri: &str,
+) -> Result<String, SetupError> {
+    consent_url(Cloud::Global, tenant, client_id, redirect_uri, SCOPE)
+}
+
+fn consent_url(
+    cloud: Cloud,
+    tenant: &str,
+    client_id: &str,
+    redirect_uri: &str,
+    scope: &str,
+) -> Result<String, SetupError> {
     check_tenant_name(tenant)?;
     if client_id.is_empty() {
         return Err(SetupError::NoClientId);
@@ -58,7 +87,7 @@ pub fn admin_consent_url(
     Ok(Serializer::for_suffix(base, at)
         .append_pair("client_id", client_id)
         .append_pair("redirect_uri", redirect_uri)
-        .append_pair("scope", &cloud.consent_scope(protocol))
+        .append_pair("scope", scope)
         .finish())
 }
 
@@ -78,5 +107,17 @@ mod tests {
         let china = url(Cloud::China, Protocol::Pop);
         assert!(china.starts_with("https://login.partner.microsoftonline.cn/organizations/"));
         assert!(china.ends_with("&scope=https%3A%2F%2Fpartner.outlook.cn%2F.default"), "{china}");
+    }
+    #[test]
+    fn high_volume_email_has_the_resource_of_its_tokens() {
+        let url = high_volume_email_consent_url("contoso.example", "app", "https://app.example/");
+        assert_eq!(
+            url.unwrap(),
+            "https://login.microsoftonline.com/contoso.example/v2.0/adminconsent?client_id=app\
+             &redirect_uri=https%3A%2F%2Fapp.example%2F\
+             &scope=https%3A%2F%2Foutlook.office.com%2F.default"
+        );
+        let nobody = high_volume_email_consent_url("contoso.example", "", "https://app.example/");
+        assert!(matches!(nobody, Err(SetupError::NoClientId)));
     }
 }
