@@ -20,8 +20,17 @@ pub struct Auth(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Token { mechanism: TokenMechanism, mailbox: Arc<str>, provider: Arc<dyn TokenProvider> },
-    Password { mechanism: PasswordMechanism, user: Arc<str>, password: Arc<Secret<String>> },
+    Token {
+        mechanism: TokenMechanism,
+        mailbox: Arc<str>,
+        vendor: Option<Arc<str>>,
+        provider: Arc<dyn TokenProvider>,
+    },
+    Password {
+        mechanism: PasswordMechanism,
+        user: Arc<str>,
+        password: Arc<Secret<String>>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +76,17 @@ impl Auth {
         Self::password(PasswordMechanism::UserPass, user.into(), password.into())
     }
 
+    /// The `vendor` field of XOAUTH2, which Yahoo has asked some applications for. The other
+    /// mechanisms have none.
+    pub fn vendor(mut self, name: &str) -> Self {
+        if let Kind::Token { vendor, .. } = &mut self.0 {
+            *vendor = Some(name.into());
+        }
+        self
+    }
+
     fn token(mechanism: TokenMechanism, mailbox: String, provider: Arc<dyn TokenProvider>) -> Self {
-        Self(Kind::Token { mechanism, mailbox: mailbox.into(), provider })
+        Self(Kind::Token { mechanism, mailbox: mailbox.into(), vendor: None, provider })
     }
 
     fn password(mechanism: PasswordMechanism, user: String, password: String) -> Self {
@@ -78,9 +96,12 @@ impl Auth {
 
     pub(crate) fn credentials(&self) -> Credentials<'_> {
         match &self.0 {
-            Kind::Token { mechanism, mailbox, provider } => {
-                Credentials::Token { mechanism: *mechanism, mailbox, provider: &**provider }
-            }
+            Kind::Token { mechanism, mailbox, vendor, provider } => Credentials::Token {
+                mechanism: *mechanism,
+                mailbox,
+                vendor: vendor.as_deref(),
+                provider: &**provider,
+            },
             Kind::Password { mechanism, user, password } => {
                 Credentials::Password(Password { mechanism: *mechanism, user, password })
             }
@@ -104,7 +125,12 @@ impl fmt::Debug for Auth {
 /// Borrowed credentials, from an [`Auth`] or from the arguments of `connect_xoauth2`.
 #[derive(Clone, Copy)]
 pub(crate) enum Credentials<'a> {
-    Token { mechanism: TokenMechanism, mailbox: &'a str, provider: &'a dyn TokenProvider },
+    Token {
+        mechanism: TokenMechanism,
+        mailbox: &'a str,
+        vendor: Option<&'a str>,
+        provider: &'a dyn TokenProvider,
+    },
     Password(Password<'a>),
 }
 
@@ -164,10 +190,14 @@ impl TokenMechanism {
         self,
         endpoint: &Endpoint,
         mailbox: &str,
+        vendor: Option<&str>,
         token: &AccessToken,
     ) -> Result<sasl::Session, InputError> {
         match self {
-            Self::Xoauth2 => sasl::Session::xoauth2(mailbox, token.expose(), &[]),
+            Self::Xoauth2 => {
+                let vendor = vendor.map(|vendor| ("vendor", vendor));
+                sasl::Session::xoauth2(mailbox, token.expose(), vendor.as_slice())
+            }
             // RFC 7628 section 3.1: the host and port that were connected to.
             Self::OauthBearer => sasl::Session::oauthbearer(
                 mailbox,

@@ -410,7 +410,8 @@ pub(crate) async fn by_token<C: Establish>(
     mailbox: &str,
     provider: &dyn TokenProvider,
 ) -> Result<C, C::Error> {
-    connect(&Settings::new(endpoint), Credentials::Token { mechanism, mailbox, provider }).await
+    let credentials = Credentials::Token { mechanism, mailbox, vendor: None, provider };
+    connect(&Settings::new(endpoint), credentials).await
 }
 
 /// At most this many connections are opened for one client: one whose initial response was too
@@ -523,6 +524,7 @@ enum Bearer<'a> {
     Token {
         mechanism: TokenMechanism,
         mailbox: &'a str,
+        vendor: Option<&'a str>,
         provider: &'a dyn TokenProvider,
         token: AccessToken,
     },
@@ -533,11 +535,11 @@ impl<'a> Bearer<'a> {
     /// Before the first octet goes out: a server does not wait while a token is fetched.
     async fn obtain(settings: &Settings, credentials: Credentials<'a>) -> Result<Self, Obstacle> {
         Ok(match credentials {
-            Credentials::Token { mechanism, mailbox, provider } => {
+            Credentials::Token { mechanism, mailbox, vendor, provider } => {
                 let request = TokenRequest::new(settings.endpoint.clone(), mailbox);
                 let token = fetch(settings, provider, &request).await?;
                 settings.note(|dialogue| dialogue.credential(token.expose().len()));
-                Self::Token { mechanism, mailbox, provider, token }
+                Self::Token { mechanism, mailbox, vendor, provider, token }
             }
             Credentials::Password(password) => {
                 settings.note(|dialogue| dialogue.credential(password.octets()));
@@ -548,8 +550,8 @@ impl<'a> Bearer<'a> {
 
     fn session(&self, endpoint: &Endpoint) -> Result<sasl::Session, InputError> {
         match self {
-            Self::Token { mechanism, mailbox, token, .. } => {
-                mechanism.session(endpoint, mailbox, token)
+            Self::Token { mechanism, mailbox, vendor, token, .. } => {
+                mechanism.session(endpoint, mailbox, *vendor, token)
             }
             Self::Password(password) => password.session(),
         }

@@ -109,6 +109,19 @@ async fn a_good_token_is_asked_for_once() {
     assert_eq!((tokens.asked(), tokens.told().len()), (1, 0));
 }
 
+/// Behind a refusal as before: `user=a@b.c`, token `one` or `two`, `vendor=V`.
+#[tokio::test]
+async fn a_vendor_goes_with_every_token() {
+    const VENDORS_ONE: &str = "dXNlcj1hQGIuYwFhdXRoPUJlYXJlciBvbmUBdmVuZG9yPVYBAQ==";
+    const VENDORS_TWO: &str = "dXNlcj1hQGIuYwFhdXRoPUJlYXJlciB0d28BdmVuZG9yPVYBAQ==";
+    let refused: Script = &[GREETING, CAPA, AUTH, (VENDORS_ONE, REFUSED)];
+    let welcome: Script = &[GREETING, CAPA, AUTH, (VENDORS_TWO, WELCOME), STAT];
+    let tokens = Tokens::new(&["one", "two"]);
+    let connector = connector(&[refused, welcome], false);
+    let auth = Auth::xoauth2("a@b.c", tokens).vendor("V");
+    connector.auth(auth).connect().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_refused_token_is_reported_once_and_replaced_once() {
     let tokens = Tokens::new(&["one", "two"]);

@@ -156,9 +156,10 @@ impl<'a> Plan<'a> {
         log.begin(StepName::Tcp);
         let mut context = self.context();
         let (connected, asked) = match (token, credentials) {
-            (Ok(Some(token)), Credentials::Token { mechanism, mailbox, provider }) => {
+            (Ok(Some(token)), Credentials::Token { mechanism, mailbox, vendor, provider }) => {
                 let first = First { given: Mutex::new((token, 0)), provider };
-                let credentials = Credentials::Token { mechanism, mailbox, provider: &first };
+                let credentials =
+                    Credentials::Token { mechanism, mailbox, vendor, provider: &first };
                 let connected = connector::connect::<C>(&settings, credentials).await;
                 let (last, asked) = &*first.given();
                 context = context.with_token(last);

@@ -520,10 +520,8 @@ mod tests {
         let signed_in = loop {
             let waited = {
                 let mut wait = Box::pin(prompt.wait());
-                std::future::poll_fn(|context| {
-                    std::task::Poll::Ready(wait.as_mut().poll(context))
-                })
-                .await
+                std::future::poll_fn(|context| std::task::Poll::Ready(wait.as_mut().poll(context)))
+                    .await
             };
             match waited {
                 std::task::Poll::Ready(done) => break done.unwrap(),
