@@ -103,7 +103,7 @@ impl Unauthenticated {
         mailbox: &str,
         provider: &dyn TokenProvider,
     ) -> Result<ImapClient, Error> {
-        self.log_in(Credentials::Token { mechanism, mailbox, provider }).await
+        self.log_in(Credentials::Token { mechanism, mailbox, vendor: None, provider }).await
     }
 
     async fn log_in(self, credentials: Credentials<'_>) -> Result<ImapClient, Error> {
