@@ -5,18 +5,21 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use super::{Message, Reply, UidSet};
+use super::command::{metadata, status};
+use super::proto::decode::Parsed;
+use super::{ListedMailbox, MailboxName, MailboxStatus, Message, Reply, UidSet};
 
 /// Something the server said that no command had asked for.
 ///
 /// The number of messages and the flags in use are kept up to date in the
 /// [`Mailbox`](super::Mailbox); only [`idle`](super::Mailbox::idle) tells of new messages in this way as
-/// well.
+/// well, and after [`notify`](crate::ImapClient::notify) every command.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
     /// There are so many messages now, while the mailbox is watched by
-    /// [`idle`](super::Mailbox::idle): mostly a new one has come.
+    /// [`idle`](super::Mailbox::idle) or [`notify`](crate::ImapClient::notify): mostly a new one has
+    /// come.
     Exists(u32),
     /// The message with this sequence number is gone; those behind it have moved up by one.
     Expunge(u32),
@@ -31,7 +34,8 @@ pub enum Event {
         /// may be among them.
         earlier: bool,
     },
-    /// Something about a message has changed, mostly its flags.
+    /// Something about a message has changed, mostly its flags; or it is new, and
+    /// [`Notify::fetch`](super::Notify::fetch) wanted to know this much of it.
     Fetch(Message),
     /// The selected mailbox has another UIDVALIDITY than it had when it was selected: its UIDs, even
     /// those of this session, mean nothing any longer (RFC 9051 section 2.3.1.1). Until this event was
@@ -44,6 +48,32 @@ pub enum Event {
         /// on.
         now: NonZeroU32,
     },
+    /// The messages of a mailbox that is not selected have changed, of which
+    /// [`notify`](crate::ImapClient::notify) wanted to know (RFC 5465).
+    Status {
+        /// Which one.
+        mailbox: MailboxName,
+        /// What it is like now, as far as the server tells.
+        status: MailboxStatus,
+    },
+    /// What there is of mailboxes has changed (RFC 5465 sections 5.4, 5.5 and 5.9). A mailbox is new;
+    /// or it has another name, if it has an [`old_name`](ListedMailbox::old_name); or it is gone, if
+    /// [`Attribute::NonExistent`](super::Attribute::NonExistent) is among its attributes; or whether
+    /// it is subscribed to has changed; or whether it may be seen, which
+    /// [`Attribute::NoAccess`](super::Attribute::NoAccess) denies.
+    Listed(ListedMailbox),
+    /// Notes have changed (RFC 5464 section 4.4.2): [`metadata`](crate::ImapClient::metadata) gives
+    /// their values.
+    Metadata {
+        /// The mailbox they are about; `""` for the server.
+        mailbox: MailboxName,
+        /// The names of the entries.
+        entries: Vec<String>,
+    },
+    /// The server tells no more of what [`notify`](crate::ImapClient::notify) has asked for: there is
+    /// too much of it (`NOTIFICATIONOVERFLOW`, RFC 5465 section 5.8). Look at all of it again, and ask
+    /// for less.
+    NotificationOverflow(Reply),
     /// A notice in words; with [`Code::Alert`](super::Code::Alert) one that the user should see.
     Notice(Reply),
     /// Data of a kind that the running command does not take.
@@ -60,8 +90,8 @@ pub enum Event {
         expected: &'static str,
     },
     /// Nobody took the events before this one, and there were too many of them to keep (see
-    /// [`Limits::events`](crate::Limits::events)). What is known of the mailbox's messages may be
-    /// out of date.
+    /// [`Limits::events`](crate::Limits::events)). What is known of the mailbox's messages, and after
+    /// [`notify`](crate::ImapClient::notify) of other mailboxes, may be out of date.
     Overflow {
         /// How many were given up.
         lost: u64,
@@ -78,6 +108,26 @@ pub struct Data {
 impl Event {
     /// How many octets are kept of what was not asked for. To look for secrets in it costs time.
     pub(crate) const KEPT: usize = 4096;
+
+    /// What is told by data of this name, if such data tell of a change.
+    pub(crate) fn told(name: &[u8], rest: &[u8], utf8: bool) -> Option<Parsed<Self>> {
+        if name.eq_ignore_ascii_case(b"STATUS") {
+            return Some(status::parse(rest).map(|(name, status)| {
+                let mailbox = MailboxName::heard(name.into_owned(), utf8);
+                Self::Status { mailbox, status }
+            }));
+        }
+        if name.eq_ignore_ascii_case(b"LIST") {
+            return Some(ListedMailbox::parse(rest, utf8).map(Self::Listed));
+        }
+        if name.eq_ignore_ascii_case(b"METADATA") {
+            return Some(metadata::changed(rest).map(|(name, entries)| {
+                let mailbox = MailboxName::heard(name, utf8);
+                Self::Metadata { mailbox, entries }
+            }));
+        }
+        None
+    }
 
     /// What of it is kept, in a buffer of its own.
     fn kept(self) -> Self {
@@ -133,13 +183,32 @@ impl Events {
     pub(crate) fn push(&mut self, event: Event) {
         let octets = weight(&event);
         if self.queue.len() >= self.limit || self.octets.saturating_add(octets) > self.octet_limit {
-            let lost = self.queue.drain(..).map(|event| lost_in(&event)).sum::<u64>();
-            self.queue.push_back(Event::Overflow { lost: lost + lost_in(&event) });
-            self.octets = 0;
-            return;
+            return self.give_up(event);
         }
         self.octets += octets;
         self.queue.push_back(event.kept());
+    }
+
+    /// Gives up all events for one that counts them; but that nothing more is told stays.
+    fn give_up(&mut self, last: Event) {
+        let (mut lost, mut end) = (0, None);
+        for event in self.queue.drain(..).chain([last]) {
+            match event {
+                Event::NotificationOverflow(_) if end.is_none() => end = Some(event),
+                event => lost += lost_in(&event),
+            }
+        }
+        self.octets = end.as_ref().map_or(0, weight);
+        self.queue.push_back(Event::Overflow { lost });
+        self.queue.extend(end);
+    }
+
+    /// What was told has been thrown away.
+    pub(crate) fn lose(&mut self) {
+        match self.queue.back_mut() {
+            Some(Event::Overflow { lost }) => *lost += 1,
+            _ => self.push(Event::Overflow { lost: 1 }),
+        }
     }
 
     /// How many messages there are. What it said just before is out of date.
@@ -190,9 +259,14 @@ impl Events {
             | Event::Vanished { .. }
             | Event::Fetch(_)
             | Event::UidValidity { .. } => true,
-            Event::Notice(_) | Event::Data(_) | Event::Unparsed { .. } | Event::Overflow { .. } => {
-                false
-            }
+            Event::Status { .. }
+            | Event::Listed(_)
+            | Event::Metadata { .. }
+            | Event::NotificationOverflow(_)
+            | Event::Notice(_)
+            | Event::Data(_)
+            | Event::Unparsed { .. }
+            | Event::Overflow { .. } => false,
         };
         self.queue.retain(|event| !of_messages(event));
         self.octets = self.queue.iter().map(weight).sum();
@@ -205,13 +279,21 @@ fn weight(event: &Event) -> usize {
         Event::Vanished { uids, .. } => uids.octets(),
         Event::Data(data) => data.name.len() + data.rest.len(),
         Event::Unparsed { frame, .. } => beginning(frame).len(),
-        Event::Notice(reply) => reply.octets(),
+        Event::Status { mailbox, status } => mailbox.as_wire().len() + status.octets(),
+        Event::Listed(mailbox) => mailbox.octets(),
+        Event::Metadata { mailbox, entries } => {
+            mailbox.as_wire().len() + entries.iter().map(|entry| ROOM + entry.len()).sum::<usize>()
+        }
+        Event::Notice(reply) | Event::NotificationOverflow(reply) => reply.octets(),
         Event::Exists(_)
         | Event::Expunge(_)
         | Event::UidValidity { .. }
         | Event::Overflow { .. } => 0,
     }
 }
+
+/// What a string takes besides its octets.
+const ROOM: usize = size_of::<String>();
 
 const fn lost_in(event: &Event) -> u64 {
     match event {
@@ -252,6 +334,41 @@ mod tests {
         let mut events = Events::new(100, 1000);
         events.push(Event::Notice(reply(&format!("* OK [X {}] hi", "x".repeat(1000)))));
         assert!(matches!(events.pop(), Some(Event::Overflow { lost: 1 })));
+    }
+
+    #[test]
+    fn that_nothing_more_is_told_outlives_an_overflow() {
+        let end = || Event::NotificationOverflow(reply("* OK [NOTIFICATIONOVERFLOW] too many"));
+        let mut events = Events::new(3, 1000);
+        events.push(Event::Expunge(1));
+        events.push(end());
+        (2..=9).for_each(|number| events.push(Event::Expunge(number)));
+        let told: Vec<_> = std::iter::from_fn(|| events.pop()).collect();
+        let [Event::Overflow { lost: 8 }, Event::NotificationOverflow(said), Event::Expunge(9)] =
+            &told[..]
+        else {
+            panic!("{told:?}")
+        };
+        assert_eq!((said.text(), events.octets), ("too many", 0));
+    }
+
+    #[test]
+    fn what_is_told_of_mailboxes_outlives_another_selection_and_has_its_weight() {
+        let mut events = Events::new(9, 1000);
+        let tell = |name: &[u8], rest: &[u8]| Event::told(name, rest, false).unwrap().unwrap();
+        events.push(tell(b"STATUS", b"a (MESSAGES 3)"));
+        events.push(tell(b"list", b"(\\NonExistent) \"/\" b"));
+        events.push(tell(b"METADATA", b"\"\" /shared/comment /private/x"));
+        events.push(Event::Expunge(1));
+        let octets = events.octets;
+        assert!(octets > 30);
+        events.forget_messages();
+        assert_eq!(events.octets, octets);
+        assert!(matches!(events.pop(), Some(Event::Status { .. })));
+        assert!(matches!(events.pop(), Some(Event::Listed(_))));
+        let Some(Event::Metadata { mailbox, entries }) = events.pop() else { panic!() };
+        assert_eq!((mailbox.as_wire(), entries.len()), (&b""[..], 2));
+        assert!(events.pop().is_none() && events.octets == 0);
     }
 
     #[test]

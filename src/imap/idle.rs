@@ -3,14 +3,17 @@
 //! ```text
 //!         ┌────────── IDLE ──► idling ──── time is up ──► DONE ──┐
 //!  rest ──┤                      │ ended by the server           │
-//!    ▲    └── no IDLE: NOOP ──► quiet ──── time is up            │
+//!    ▲    ├── no IDLE: NOOP ──► quiet ──── time is up            │
+//!    │    └── NOTIFY: nothing ────┤              │               │
 //!    └───────────────────────────┴───────────────┴───────────────┘
 //! ```
+//!
+//! Who listens (RFC 5465) begins with the silence, and NOOP ends it.
 
 use std::fmt;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use crate::Stage;
 
@@ -59,14 +62,8 @@ impl Mailbox {
     /// # Ok(()) }
     /// ```
     pub fn idle(&mut self) -> Idle<'_> {
-        Idle {
-            mailbox: self,
-            round: Round::Rest,
-            renew_every: RENEW,
-            poll_every: POLL,
-            since: Instant::now(),
-            polls: false,
-        }
+        let way = if self.session.core().may_idle() { Way::Idle } else { Way::Poll };
+        Idle::new(self, way)
     }
 }
 
@@ -79,12 +76,19 @@ impl Mailbox {
 pub struct Idle<'a> {
     mailbox: &'a mut Mailbox,
     round: Round,
+    way: Way,
     renew_every: Duration,
     poll_every: Duration,
-    /// When the last command was sent.
-    since: Instant,
-    /// The server does not mean it with IDLE.
-    polls: bool,
+}
+
+/// How the server is brought to tell what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Idle,
+    /// By NOOP again and again: it has no IDLE, or does not mean it.
+    Poll,
+    /// It does by itself.
+    Listen,
 }
 
 #[derive(Clone, Copy)]
@@ -101,7 +105,15 @@ enum Round {
 
 const STAGE: Stage = Stage::Command(WireIdle::NAME);
 
-impl Idle<'_> {
+impl<'a> Idle<'a> {
+    pub(super) const fn new(mailbox: &'a mut Mailbox, way: Way) -> Self {
+        let poll_every = match way {
+            Way::Listen => RENEW,
+            Way::Idle | Way::Poll => POLL,
+        };
+        Self { mailbox, round: Round::Rest, way, renew_every: RENEW, poll_every }
+    }
+
     /// Ends IDLE and begins it anew so often, in place of every nine minutes; at most every 29, as
     /// RFC 2177 has it. The less it is, the sooner a lost connection is noticed.
     pub fn renew_every(mut self, interval: Duration) -> Self {
@@ -168,15 +180,22 @@ impl Idle<'_> {
     /// One step of the state picture above.
     async fn turn(&mut self) -> Result<(), Error> {
         match self.round {
-            Round::Rest if self.polls || !self.mailbox.session.core().may_idle() => {
-                self.round = Round::Polling(self.send(&Poll).await?);
-            }
-            Round::Rest => self.round = Round::Idling(self.send(&WireIdle).await?),
+            Round::Rest => match self.way {
+                Way::Idle => self.round = Round::Idling(self.send(&WireIdle).await?),
+                Way::Poll => self.round = Round::Polling(self.send(&Poll).await?),
+                Way::Listen => {
+                    self.mailbox.session.settle(STAGE).await?;
+                    self.mailbox.session.core_mut().watch();
+                    self.round = Round::Quiet;
+                }
+            },
             Round::Idling(tag) => match self.step_until(self.renew_every).await {
                 None => self.let_go(tag),
                 Some(step) => {
                     if self.is_over(tag, step?)? {
-                        self.polls |= self.since.elapsed() < TOO_SOON;
+                        if self.mailbox.session.last_command().elapsed() < TOO_SOON {
+                            self.way = Way::Poll;
+                        }
                         self.round = Round::Rest;
                     }
                 }
@@ -194,7 +213,7 @@ impl Idle<'_> {
                 }
             }
             Round::Quiet => match self.step_until(self.poll_every).await {
-                None => self.round = Round::Rest,
+                None => self.round = Round::Polling(self.send(&Poll).await?),
                 Some(step) => drop(step?),
             },
         }
@@ -204,13 +223,13 @@ impl Idle<'_> {
     async fn send<C: Command>(&mut self, command: &C) -> Result<Tag, Error> {
         let session = &mut self.mailbox.session;
         session.settle(STAGE).await?;
-        self.since = Instant::now();
         session.send(command)
     }
 
     /// Nothing if so much time has passed since the last command.
     async fn step_until(&mut self, passed: Duration) -> Option<Result<Step, Error>> {
-        timeout_at(self.since + passed, self.mailbox.session.step(STAGE)).await.ok()
+        let since = self.mailbox.session.last_command();
+        timeout_at(since + passed, self.mailbox.session.step(STAGE)).await.ok()
     }
 
     fn let_go(&mut self, tag: Tag) {

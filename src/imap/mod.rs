@@ -58,8 +58,7 @@
 //!
 //! A set of UIDs that is too long for one line goes in several commands whose answers are joined.
 //!
-//! CHECK has no method: RFC 9051 has dropped it, and NOOP does as much. NOTIFY and its like
-//! change the session in ways that this crate does not follow, and cannot be sent.
+//! CHECK has no method: RFC 9051 has dropped it, and NOOP does as much.
 //!
 #![doc = include_str!("../../docs/imap-extensions.md")]
 
@@ -70,7 +69,7 @@
 // | `connect` | from a stream to a client that is logged in |
 // | `session`, `flight` | how a command is run, and several at once |
 // | `client`, `mailbox`, `unauthenticated` | `ImapClient`, `Mailbox`, `Unauthenticated` |
-// | `messages`, `parts`, `upload`, `idle` | what takes long: `Messages`, `Parts`, `Upload`, `Idle` |
+// | `messages`, `parts`, `upload`, `idle`, `notifications` | what takes long: `Messages`, `Parts`, `Upload`, `Idle`, `Notifications` |
 // | `command` | one file a command: what it writes, what it claims, its public method |
 // | `types` | values that outlive a command |
 // | `proto` | the core: frames, tags, what is in flight, the state of the session; no IO |
@@ -85,6 +84,7 @@ mod flight;
 mod idle;
 mod mailbox;
 mod messages;
+mod notifications;
 mod parts;
 mod proto;
 mod reply;
@@ -107,6 +107,7 @@ pub use command::metadata::{GetMetadata, Metadata, MetadataDepth};
 pub use command::r#move::{MoveResult, MoveWay};
 pub use command::multi_search::{MailboxMatches, MultiSearch, MultiSearchResult, SearchSource};
 pub use command::namespace::{NamespacePrefix, Namespaces};
+pub use command::notify::{Notified, Notify, NotifyEvent};
 pub use command::partial::Partial;
 pub use command::qresync::{QResync, Resynced};
 pub use command::quota::{Quota, QuotaResource, QuotaUsage, Quotas};
@@ -123,6 +124,7 @@ pub use event::{Data, Event};
 pub use idle::Idle;
 pub use mailbox::Mailbox;
 pub use messages::{MessageStream, Messages};
+pub use notifications::Notifications;
 pub use parts::{Copied, Parts};
 pub use proto::code::{AppendUid, Code, CopyUid, Modified};
 pub use proto::parts::{Part, SectionPart};

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::auth::AuthCause;
 use crate::connector::Settings;
 use crate::net::Stream;
 use crate::net::driver::{Broken, Driver};
-use crate::{AuthError, Protocol, Stage};
+use crate::{AuthError, Misuse, Protocol, Stage};
 
-use super::command::Command;
+use super::command::{Command, Fit};
 use super::proto::encode::Line;
 use super::proto::response::Response;
 use super::proto::{Core, Step, Tag};
@@ -18,6 +19,8 @@ use super::{Error, Reply, Status};
 
 pub(crate) struct Session {
     driver: Driver<Core>,
+    /// When the last command was sent.
+    last_command: Instant,
     /// What the connection was made with, but for the credentials.
     pub(super) settings: Arc<Settings>,
     #[cfg(feature = "compress")]
@@ -31,6 +34,7 @@ impl Session {
         let driver = Driver::new(stream, core, Protocol::Imap.name(), timeouts, limits);
         Self {
             driver: driver.recorded(settings.dialogue.clone()),
+            last_command: Instant::now(),
             // Who follows how a connection is opened is done with it then.
             settings: Arc::new(Settings { watch: None, ..settings.clone() }),
             #[cfg(feature = "compress")]
@@ -52,6 +56,10 @@ impl Session {
 
     pub(crate) fn into_parts(self) -> (Box<dyn Stream>, Core) {
         self.driver.into_parts()
+    }
+
+    pub(crate) const fn last_command(&self) -> Instant {
+        self.last_command
     }
 
     pub(crate) const fn is_open(&self) -> bool {
@@ -104,6 +112,11 @@ impl Session {
     pub(crate) fn start<C: Command>(&mut self, line: Line, command: &C) -> Result<Tag, Error> {
         // Since it was encoded, the answer to a dropped search may have come.
         line.check_saved(self.core().saved())?;
+        if line.names_numbers() && self.core().notifying().expunges {
+            let why = "since NOTIFY a number may mean another message at any time: name UIDs, or \
+                       ask by `selected_delayed`";
+            return Err(Misuse::Argument { what: "sequence number", why: why.to_owned() }.into());
+        }
         // And the server may have said what the caller does not know.
         if line.names_numbers() && self.core().events().tell_of_removals() {
             return Err(Error::Renumbered { stage: Stage::Command(C::NAME) });
@@ -113,6 +126,7 @@ impl Session {
         {
             return Err(Error::Changed { expected, found: Some(found) });
         }
+        self.last_command = Instant::now();
         let started = self.core_mut().start(line, command.claims(), command.effect());
         started.map_err(|error| Error::unwritable(C::NAME, error))
     }
@@ -130,9 +144,15 @@ impl Session {
         stage: Stage,
     ) -> Result<C::Output, Error> {
         command.started(tag, self.core().takes_utf8());
+        if self.core().notifying().tells {
+            command.beware();
+        }
         let ended = self.serve(tag, &mut command, stage).await;
         match ended.and_then(|reply| self.judge(reply, stage)) {
-            Ok(reply) => Ok(command.finish(reply)),
+            Ok(reply) => {
+                command.give_back(self.core_mut());
+                Ok(command.finish(reply))
+            }
             Err(error) => Err(command.failed(error, self.core_mut())),
         }
     }
@@ -158,9 +178,14 @@ impl Session {
         }
     }
 
-    /// Hands a command what it claims. What makes no sense is kept as an event.
+    /// Hands a command what it claims. What makes no sense is kept as an event, and so is what tells
+    /// of something else, where the server does that unasked.
     pub(crate) fn hand<C: Command>(&mut self, command: &mut C, frame: Bytes) {
-        if let Err(why) = command.accept(&Response::parse(&frame), &frame) {
+        let response = Response::parse(&frame);
+        if self.core().notifying().tells && command.fit(&response) < Fit::Exact {
+            return self.core_mut().unclaimed(&response, &frame);
+        }
+        if let Err(why) = command.accept(&response, &frame) {
             self.core_mut().keep_unparsed(frame, why);
         }
     }

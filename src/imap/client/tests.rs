@@ -5,6 +5,7 @@ mod finding;
 mod flights;
 mod idle;
 mod lists;
+mod notify;
 mod pages;
 mod parts;
 mod renumbered;

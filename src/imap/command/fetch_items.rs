@@ -261,7 +261,27 @@ impl FetchItems {
         if self.items.is_empty() {
             return self.modifiers.encode(line.raw("(UID)"));
         }
-        let mut separator = "(";
+        self.encode_items(line, "(")?;
+        self.modifiers.encode(line.raw(")"))
+    }
+
+    /// Writes what is to be told unasked (RFC 5465), where the UID comes only if it is named.
+    pub(super) fn encode_unasked(&self, line: &mut Line) -> Result<(), Misuse> {
+        let refused = |why: &str| {
+            Err(Misuse::Argument { what: "what to tell of new messages", why: why.to_owned() })
+        };
+        if self.mark_seen() {
+            return refused("it marks messages as read");
+        }
+        if !self.modifiers.is_empty() {
+            return refused("it has modifiers");
+        }
+        self.encode_items(line.raw("(UID"), " ")?;
+        line.raw(")");
+        Ok(())
+    }
+
+    fn encode_items(&self, line: &mut Line, mut separator: &'static str) -> Result<(), Misuse> {
         for item in &self.items {
             line.raw(separator);
             match item {
@@ -288,7 +308,7 @@ impl FetchItems {
             };
             separator = " ";
         }
-        self.modifiers.encode(line.raw(")"))
+        Ok(())
     }
 }
 

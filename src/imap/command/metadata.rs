@@ -14,7 +14,7 @@
 use bytes::Bytes;
 
 use super::modifier::Need;
-use super::{Command, is_data};
+use super::{Command, Fit, is_data};
 use crate::Misuse;
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::proto::encode::Line;
@@ -209,6 +209,13 @@ impl Command for Get {
         self.utf8 = utf8;
     }
 
+    fn fit(&self, response: &Response<'_>) -> Fit {
+        match response {
+            Response::Data { rest, .. } if !self.is_about(rest) => Fit::No,
+            _ => Fit::Exact,
+        }
+    }
+
     fn accept(&mut self, response: &Response<'_>, frame: &Bytes) -> Parsed<()> {
         let Response::Data { rest, .. } = response else { return Ok(()) };
         let read = self.take(rest, frame);
@@ -225,6 +232,10 @@ impl Command for Get {
 }
 
 impl Get {
+    fn is_about(&self, rest: &[u8]) -> bool {
+        values(rest).is_ok_and(|(name, _)| MailboxName::heard(name, self.utf8) == self.mailbox)
+    }
+
     fn take(&mut self, rest: &[u8], frame: &Bytes) -> Parsed<()> {
         /// No answer has more; each takes more room than its text.
         const MOST: usize = 10_000;
@@ -258,6 +269,33 @@ fn values(rest: &[u8]) -> Parsed<(Vec<u8>, Cursor<'_>)> {
     cursor.spaces();
     cursor.expect(b'(', "a list of entries and values")?;
     Ok((name, cursor))
+}
+
+/// What follows `* METADATA` where notes have changed: the name of the mailbox, and those of the
+/// entries, maybe with their values (RFC 5465 section 5.6).
+pub(crate) fn changed(rest: &[u8]) -> Parsed<(Vec<u8>, Vec<String>)> {
+    let mut cursor = Cursor::new(rest);
+    let mailbox = cursor.astring()?.to_bytes().into_owned();
+    cursor.spaces();
+    let with_values = cursor.eat(b'(');
+    let mut entries = Vec::new();
+    loop {
+        cursor.spaces();
+        match (with_values, cursor.at_end()) {
+            (true, false) if cursor.eat(b')') => break,
+            (false, true) => break,
+            _ => {}
+        }
+        entries.push(cursor.astring()?.to_str_lossy().into_owned());
+        if with_values {
+            cursor.spaces();
+            cursor.nstring()?;
+        }
+    }
+    match entries[..] {
+        [] => Err(Malformed("the name of an entry")),
+        _ => Ok((mailbox, entries)),
+    }
 }
 
 struct Set {
@@ -333,6 +371,23 @@ mod tests {
     }
 
     #[test]
+    fn a_change_names_entries_with_values_or_without() {
+        let read = |line: &str| {
+            changed(line.as_bytes()).ok().map(|(name, entries)| {
+                format!("{} {}", String::from_utf8(name).unwrap(), entries.join(","))
+            })
+        };
+        // RFC 5465 section 5.6 and RFC 5464 section 4.4.1.
+        let told = |text: &str| Some(text.to_owned());
+        assert_eq!(read("\"INBOX\" /shared/comment"), told("INBOX /shared/comment"));
+        assert_eq!(read("\"\" /shared/a /shared/b "), told(" /shared/a,/shared/b"));
+        assert_eq!(read("a (/shared/a \"x\" /shared/b NIL)"), told("a /shared/a,/shared/b"));
+        for bad in ["", "INBOX", "INBOX ()", "INBOX (/a", "INBOX (/a \"", "INBOX /a \"", "a (/a)"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn the_examples_of_rfc_5464_are_read() {
         let script = r#"
             S: * PREAUTH [CAPABILITY METADATA] hi
@@ -379,7 +434,7 @@ mod tests {
         play(get(GetMetadata::new(["/shared/comment"])), script, |mut played| {
             let told = played.output.unwrap();
             assert_eq!((told.iter().count(), told.unread()), (0, 2));
-            assert!(matches!(played.core.take_event(), Some(Event::Data(_))));
+            assert!(matches!(played.core.take_event(), Some(Event::Metadata { .. })));
             assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })));
             assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })));
         });

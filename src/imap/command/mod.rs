@@ -42,6 +42,7 @@ pub(crate) mod multi_append;
 pub(crate) mod multi_search;
 pub(crate) mod namespace;
 pub(crate) mod noop;
+pub(crate) mod notify;
 pub(crate) mod object_id;
 pub(crate) mod partial;
 pub(crate) mod preview;
@@ -101,8 +102,8 @@ pub(crate) trait Command {
     }
 
     /// Of a response that it claims: how well it fits this command, where others of its kind are in
-    /// the same flight. Servers need not answer in the order in which they were asked (RFC 9051
-    /// section 5.5).
+    /// the same flight, or the server tells of changes unasked (RFC 5465). Servers need not answer in
+    /// the order in which they were asked (RFC 9051 section 5.5).
     fn fit(&self, _: &Response<'_>) -> Fit {
         Fit::Exact
     }
@@ -121,6 +122,10 @@ pub(crate) trait Command {
     /// It was sent with this tag. `utf8`: names come in UTF-8 (RFC 6855).
     fn started(&mut self, _: Tag, _utf8: bool) {}
 
+    /// The server tells of changes unasked by the same kind of data (RFC 5465), so that not all that
+    /// could be an answer is one.
+    fn beware(&mut self) {}
+
     /// Takes a response that it claims. One that makes no sense becomes an event.
     fn accept(&mut self, _: &Response<'_>, _: &Bytes) -> Parsed<()> {
         Ok(())
@@ -128,6 +133,9 @@ pub(crate) trait Command {
 
     /// Takes what the server says of a message that the command has asked about.
     fn fetched(&mut self, _: Message) {}
+
+    /// What it has taken, and what tells of something besides the answer.
+    fn give_back(&mut self, _: &mut Core) {}
 
     /// Makes the output of an `OK`.
     fn finish(self, reply: Reply) -> Self::Output;

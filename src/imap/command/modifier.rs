@@ -64,6 +64,11 @@ impl Modifiers {
         self.modifiers.iter().any(|(known, _)| *known == name)
     }
 
+    /// Whether there is none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.modifiers.is_empty() && self.fault.is_none()
+    }
+
     /// One that cannot be sent as it was asked for.
     pub(crate) fn refuse(&mut self, what: &'static str, why: &str) {
         self.fault.get_or_insert_with(|| Misuse::Argument { what, why: why.to_owned() });

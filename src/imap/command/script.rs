@@ -9,7 +9,7 @@ use crate::imap::proto::response::Response;
 use crate::imap::proto::{Core, Step};
 use crate::machine::Machine;
 
-use super::Command;
+use super::{Command, Fit};
 
 /// How a command ended, and what the session was like then.
 pub(crate) struct Played<T> {
@@ -50,6 +50,9 @@ fn run<C: Command>(command: C, script: &str, chunk: usize) -> Played<C::Output> 
                 let tag = core.start(line, command.claims(), command.effect()).unwrap();
                 running = Some(command);
                 running.as_mut().unwrap().started(tag, core.takes_utf8());
+                if core.notifying().tells {
+                    running.as_mut().unwrap().beware();
+                }
             }
             flush(&mut core, &mut written);
             let expected = format!("{}\r\n", expected.strip_prefix(' ').unwrap_or(expected));
@@ -65,7 +68,10 @@ fn run<C: Command>(command: C, script: &str, chunk: usize) -> Played<C::Output> 
                 match step {
                     Step::Data { frame, .. } => {
                         let command = running.as_mut().unwrap();
-                        if let Err(why) = command.accept(&Response::parse(&frame), &frame) {
+                        let response = Response::parse(&frame);
+                        if core.notifying().tells && command.fit(&response) < Fit::Exact {
+                            core.unclaimed(&response, &frame);
+                        } else if let Err(why) = command.accept(&response, &frame) {
                             core.keep_unparsed(frame, why);
                         }
                     }
@@ -73,7 +79,9 @@ fn run<C: Command>(command: C, script: &str, chunk: usize) -> Played<C::Output> 
                         running.as_mut().unwrap().fetched(core.take_fetched().unwrap());
                     }
                     Step::Done { reply, .. } if reply.grants() => {
-                        output = Some(Ok(running.take().unwrap().finish(reply)));
+                        let mut command = running.take().unwrap();
+                        command.give_back(&mut core);
+                        output = Some(Ok(command.finish(reply)));
                     }
                     Step::Done { reply, .. } => output = Some(Err(reply)),
                     Step::Greeting(_) => {}

@@ -138,6 +138,24 @@ impl MailboxStatus {
         self.items.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
+    /// Takes over what was told later.
+    pub(super) fn renew(&mut self, later: Self) {
+        for (name, value) in later.items {
+            match self.items.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => *known = value,
+                None => self.items.push((name, value)),
+            }
+        }
+    }
+
+    /// Octets it holds.
+    pub(crate) fn octets(&self) -> usize {
+        let item = |(name, value): &(String, Vec<u8>)| {
+            size_of::<(String, Vec<u8>)>() + name.len() + value.len()
+        };
+        self.items.iter().map(item).sum()
+    }
+
     fn number32(&self, name: &str) -> Option<u32> {
         self.number(name).and_then(|number| u32::try_from(number).ok())
     }
@@ -290,9 +308,11 @@ impl Command for Status {
             let (name, status) = parse(rest)?;
             // Servers may spell a name in ways that nobody foresees, so that where one mailbox was
             // asked about one of another name will do, but not in place of one of this name.
-            let fit = self.fit_of(&name);
-            if self.found.as_ref().is_none_or(|(found, _)| fit >= *found) {
-                self.found = Some((fit, status));
+            match (self.fit_of(&name), &mut self.found) {
+                // One of them may tell of a change, and of less than was asked (RFC 5465).
+                (Fit::Exact, Some((Fit::Exact, found))) => found.renew(status),
+                (fit, Some((found, _))) if fit < *found => {}
+                (fit, found) => *found = Some((fit, status)),
             }
         }
         Ok(())
@@ -304,7 +324,7 @@ impl Command for Status {
 }
 
 /// A name, and items with their values in one list.
-pub(super) fn parse(rest: &[u8]) -> Parsed<(Cow<'_, [u8]>, MailboxStatus)> {
+pub(crate) fn parse(rest: &[u8]) -> Parsed<(Cow<'_, [u8]>, MailboxStatus)> {
     let mut cursor = Cursor::new(rest);
     let name = name(&mut cursor)?;
     cursor.spaces();

@@ -8,7 +8,7 @@ use super::decode::{Cursor, Malformed, Parsed, parse_u32};
 use super::encode::Piece;
 use super::response::{Condition, Response};
 use super::selected::Selected;
-use super::{Claims, Core, Effect, Pending, Saved, Step, Tag, parts};
+use super::{Claims, Core, Effect, Notifying, Pending, Saved, Step, Tag, parts};
 use crate::fault::Fault;
 use crate::imap::event::{Data, Event};
 use crate::imap::types::{Capabilities, Message, NumberSet, UidSet};
@@ -42,7 +42,8 @@ impl Core {
                     state.count(number, name);
                 }
                 if name.eq_ignore_ascii_case(b"EXISTS") {
-                    if self.watched {
+                    // What SELECT tells of its mailbox is no change of it.
+                    if self.watched || self.notifying.tells && self.entering.is_none() {
                         self.events.count(number);
                     }
                 } else if !name.eq_ignore_ascii_case(b"RECENT") {
@@ -127,9 +128,16 @@ impl Core {
             if self.last_words.is_none() || !reply.text().is_empty() {
                 self.last_words = Some(reply);
             }
-            // Who idles waits for nothing that could still come.
+            // Who idles waits for nothing that could still come, and so does who listens.
             let idles = self.queue.iter().any(|pending| pending.effect == Effect::Idle);
-            return (self.goodbyes > 1 || idles).then_some(Step::Gone);
+            let listens = self.watched && self.queue.is_empty();
+            return (self.goodbyes > 1 || idles || listens).then_some(Step::Gone);
+        }
+        if reply.code() == Some(&Code::NotificationOverflow) {
+            // As if NOTIFY NONE had been said (RFC 5465 section 5.8).
+            self.notifying = Notifying::default();
+            self.keep(Event::NotificationOverflow(reply));
+            return None;
         }
         if stateful {
             return None;
@@ -249,9 +257,12 @@ impl Core {
                 {
                     self.enabled.add_asked(rest, asked);
                 }
-                if pending.is_some_and(|pending| pending.abandoned) && is_expunge(response) {
+                let abandoned = pending.is_some_and(|pending| pending.abandoned);
+                if abandoned && is_expunge(response) {
                     // It has moved the sequence numbers, whoever waits for it.
                     self.unclaimed(response, frame);
+                } else if abandoned && self.notifying().tells {
+                    self.rescue(response, frame);
                 }
                 self.claimed(claimant, |tag| Step::Data { tag, frame: frame.clone() })
             }
@@ -259,6 +270,24 @@ impl Core {
                 self.unclaimed(response, frame);
                 None
             }
+        }
+    }
+
+    /// What comes for a command that nobody waits for is thrown away, but may tell of a change that
+    /// nobody would ever hear of.
+    fn rescue(&mut self, response: &Response<'_>, frame: &Bytes) {
+        match *response {
+            // It is true whoever asked.
+            Response::Data { name, .. } if name.eq_ignore_ascii_case(b"STATUS") => {
+                self.unclaimed(response, frame);
+            }
+            // An answer that is taken for a change would be wrong: it need not say all.
+            Response::Data { name, .. }
+                if [&b"LIST"[..], b"METADATA"].iter().any(|n| name.eq_ignore_ascii_case(n)) =>
+            {
+                self.events.lose();
+            }
+            _ => {}
         }
     }
 
@@ -270,6 +299,11 @@ impl Core {
                 self.keep(Event::Expunge(number));
             }
             Response::Data { name, rest } if name.len() + rest.len() <= Event::KEPT => {
+                match Event::told(name, rest, self.takes_utf8()) {
+                    Some(Ok(event)) => return self.keep(event),
+                    Some(Err(why)) => return self.keep_unparsed(frame.clone(), why),
+                    None => {}
+                }
                 let name = String::from_utf8_lossy(name).into_owned();
                 self.keep(Event::Data(Data { name, rest: frame.slice_ref(rest) }));
             }
@@ -365,6 +399,7 @@ impl Core {
                 self.lingering = false;
             }
             Effect::Unselect => self.selected = self.leaving.take().filter(|_| !granted),
+            Effect::Notify(asked) if granted => self.notifying = asked,
             // RFC 5182 section 2.1; by its example 5 a refused search empties it in any case.
             Effect::Search { saves: true } if granted => self.saved = Saved::now(),
             Effect::Search { .. } if !granted => self.forget_saved(),

@@ -24,6 +24,8 @@ pub enum Code {
     AuthorizationFailed,
     /// `BADCHARSET`: the server cannot search in that character set, but in these, if it names any.
     BadCharset(Vec<String>),
+    /// `BADEVENT`: the server does not tell of such events, but of these (RFC 5465).
+    BadEvent(Vec<String>),
     /// `BADURL`: what this URL names cannot be had (RFC 4469).
     BadUrl(String),
     /// `CANNOT`: it can never succeed.
@@ -74,6 +76,8 @@ pub enum Code {
     NotSaved,
     /// `NOPERM`: the user may not do that.
     NoPerm,
+    /// `NOTIFICATIONOVERFLOW`: the server cannot tell of so much (RFC 5465).
+    NotificationOverflow,
     /// `OVERQUOTA`: the user is or would be over quota.
     OverQuota,
     /// `PARSE`: the server could not read a message's header.
@@ -215,6 +219,7 @@ impl Code {
             Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
             Self::AuthorizationFailed => "AUTHORIZATIONFAILED",
             Self::BadCharset(_) => "BADCHARSET",
+            Self::BadEvent(_) => "BADEVENT",
             Self::BadUrl(_) => "BADURL",
             Self::Cannot => "CANNOT",
             Self::Capability(_) => "CAPABILITY",
@@ -237,6 +242,7 @@ impl Code {
             Self::NonExistent => "NONEXISTENT",
             Self::NotSaved => "NOTSAVED",
             Self::NoPerm => "NOPERM",
+            Self::NotificationOverflow => "NOTIFICATIONOVERFLOW",
             Self::OverQuota => "OVERQUOTA",
             Self::Parse => "PARSE",
             Self::PermanentFlags(_) => "PERMANENTFLAGS",
@@ -266,6 +272,7 @@ impl Code {
             b"AUTHENTICATIONFAILED" => Self::AuthenticationFailed,
             b"AUTHORIZATIONFAILED" => Self::AuthorizationFailed,
             b"BADCHARSET" => Self::BadCharset(words(arguments)),
+            b"BADEVENT" => Self::BadEvent(words(arguments)),
             b"BADURL" => Self::BadUrl(string(arguments)?),
             b"CANNOT" => Self::Cannot,
             b"CAPABILITY" => Self::Capability(Capabilities::parse(arguments)),
@@ -292,6 +299,7 @@ impl Code {
             b"NONEXISTENT" => Self::NonExistent,
             b"NOTSAVED" => Self::NotSaved,
             b"NOPERM" => Self::NoPerm,
+            b"NOTIFICATIONOVERFLOW" => Self::NotificationOverflow,
             b"OVERQUOTA" => Self::OverQuota,
             b"PARSE" => Self::Parse,
             b"PERMANENTFLAGS" => Self::PermanentFlags(Flags::new(arguments).to_vec()),
@@ -420,6 +428,7 @@ mod tests {
             "LIMIT",
             "NOMODSEQ",
             "NONEXISTENT",
+            "NOTIFICATIONOVERFLOW",
             "NOTSAVED",
             "NOPERM",
             "OVERQUOTA",

@@ -154,6 +154,8 @@ pub(crate) enum Effect {
     Unselect,
     /// Makes the server do what it does on demand only: these words may be confirmed.
     Enable(Vec<&'static str>),
+    /// Has the server tell of changes at any time, or no longer.
+    Notify(Notifying),
     /// Searches, and the server may keep what it finds.
     Search {
         saves: bool,
@@ -164,6 +166,16 @@ pub(crate) enum Effect {
     Authenticate,
     /// Says goodbye.
     Logout,
+}
+
+/// What the server tells unasked (RFC 5465).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Notifying {
+    /// Something: it may come at any time, and be of the same kind as the answer to a command.
+    pub(crate) tells: bool,
+    /// That messages of the selected mailbox are gone, at once: a sequence number may mean another
+    /// message at any time (section 5.3).
+    pub(crate) expunges: bool,
 }
 
 /// Which untagged data a command takes for itself.
@@ -220,6 +232,7 @@ pub(crate) struct Core {
     leaving: Option<Selected>,
     /// What the server keeps of a search (RFC 5182).
     saved: Saved,
+    notifying: Notifying,
     events: Events,
     /// What the last [`Step::Fetched`] is about. It is large, and steps are passed on with every
     /// octet that comes.
@@ -284,6 +297,7 @@ impl Core {
             lingering: false,
             leaving: None,
             saved: Saved::NONE,
+            notifying: Notifying::default(),
             events: Events::new(limits.events, limits.response),
             fetched: None,
             dividing: false,
@@ -315,6 +329,23 @@ impl Core {
     /// What the server keeps of a search.
     pub(crate) const fn saved(&self) -> Saved {
         self.saved
+    }
+
+    /// What the server tells unasked, or may tell once it has carried out what is in flight.
+    pub(crate) fn notifying(&self) -> Notifying {
+        let asked = self.queue.iter().filter_map(|pending| match pending.effect {
+            Effect::Notify(asked) => Some(asked),
+            _ => None,
+        });
+        asked.fold(self.notifying, |both, asked| Notifying {
+            tells: both.tells | asked.tells,
+            expunges: both.expunges | asked.expunges,
+        })
+    }
+
+    /// Tells by events of all that happens, until the next command.
+    pub(crate) const fn watch(&mut self) {
+        self.watched = true;
     }
 
     /// Sends a command.

@@ -522,8 +522,8 @@ async fn names_are_known_however_the_server_spells_them_and_others_are_no_answer
     let all = client.status_all(names, [StatusItem::Messages]).await.unwrap();
     let counts: Vec<_> = all.iter().map(|status| status.as_ref().unwrap().messages()).collect();
     assert_eq!(counts, [Some(1), Some(2), Some(3), Some(4), None]);
-    let Some(Event::Data(data)) = client.take_event() else { panic!() };
-    assert_eq!((data.name(), data.rest()), ("STATUS", &b"\"else where\" (MESSAGES 9)"[..]));
+    let Some(Event::Status { mailbox, status }) = client.take_event() else { panic!() };
+    assert_eq!((mailbox.to_string().as_str(), status.messages()), ("else where", Some(9)));
     assert!(client.take_event().is_none());
     drop(client);
     server.await.unwrap();

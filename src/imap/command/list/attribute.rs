@@ -26,6 +26,8 @@ pub enum Attribute {
     Subscribed,
     /// `\Remote`: it is on another server.
     Remote,
+    /// `\NoAccess`: the user may not see what is in it, or no longer (RFC 5465).
+    NoAccess,
     /// What it is for (RFC 6154): `\Sent`, `\Trash` and their like.
     Role(Role),
     /// Any other, as on the wire with its backslash.
@@ -46,6 +48,7 @@ impl Attribute {
             "unmarked" => Self::Unmarked,
             "subscribed" => Self::Subscribed,
             "remote" => Self::Remote,
+            "noaccess" => Self::NoAccess,
             name => match Role::from_attribute(name) {
                 Some(role) => Self::Role(role),
                 None => Self::Other(word.to_owned()),
@@ -66,6 +69,7 @@ impl fmt::Display for Attribute {
             Self::Unmarked => "\\Unmarked",
             Self::Subscribed => "\\Subscribed",
             Self::Remote => "\\Remote",
+            Self::NoAccess => "\\NoAccess",
             Self::Role(role) => return write!(f, "\\{}", role.as_str()),
             Self::Other(word) => word,
         })
@@ -78,7 +82,8 @@ mod tests {
 
     #[test]
     fn words_are_known_in_any_case_and_the_rest_are_kept() {
-        for word in ["\\Noselect", "\\NoSelect", "\\HasChildren", "\\Sent", "\\Remote", "\\X-Odd"] {
+        for word in ["\\Noselect", "\\NoSelect", "\\HasChildren", "\\Sent", "\\NoAccess", "\\X-Odd"]
+        {
             let attribute = Attribute::parse(word);
             assert!(attribute.to_string().eq_ignore_ascii_case(word), "{attribute:?}");
         }

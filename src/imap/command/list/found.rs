@@ -1,12 +1,14 @@
 //! What LIST has found.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::{Attribute, Role};
 use crate::imap::command::acl::Rights;
+use crate::imap::proto::Core;
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::types::Flags;
-use crate::imap::{MailboxName, MailboxStatus};
+use crate::imap::{Event, MailboxName, MailboxStatus};
 
 /// The mailboxes that [`list`](crate::ImapClient::list) has found, in the order of the server.
 #[derive(Debug, Clone, Default)]
@@ -69,16 +71,29 @@ impl Mailboxes {
         self.unread
     }
 
+    /// Tells of those that have another name now than they had: a row may be there for that, too.
+    pub(super) fn tell_renamed(&self, core: &mut Core) {
+        let renamed = self.found.iter().filter(|mailbox| mailbox.old_name().is_some());
+        renamed.for_each(|mailbox| core.keep(Event::Listed(mailbox.clone())));
+    }
+
     /// The rows, to add to them what was told besides.
     pub(super) fn rows_mut(&mut self) -> &mut [ListedMailbox] {
         &mut self.found
     }
 
-    /// Takes what follows `* LIST`.
-    pub(super) fn take(&mut self, rest: &[u8], utf8: bool) -> Parsed<()> {
-        let read = ListedMailbox::parse(rest, utf8);
-        match read {
+    /// Takes what follows `* LIST`. `listed`: where the names are noted, if they must be.
+    pub(super) fn take(
+        &mut self,
+        rest: &[u8],
+        utf8: bool,
+        listed: &mut Option<HashSet<MailboxName>>,
+    ) -> Parsed<()> {
+        match ListedMailbox::parse(rest, utf8) {
             Ok(mailbox) => {
+                if let Some(listed) = listed {
+                    listed.insert(mailbox.name.clone());
+                }
                 self.found.push(mailbox);
                 Ok(())
             }
@@ -131,6 +146,12 @@ impl ListedMailbox {
     /// What parts the levels of the name; `None` if there are none.
     pub const fn delimiter(&self) -> Option<char> {
         self.delimiter
+    }
+
+    /// Octets it holds.
+    pub(crate) fn octets(&self) -> usize {
+        let attributes = self.attributes.len() * size_of::<Attribute>();
+        self.name.as_wire().len() + self.extended.len() + attributes
     }
 
     /// What the server says of it.
@@ -193,12 +214,12 @@ impl ListedMailbox {
         }
     }
 
-    fn has(&self, attribute: &Attribute) -> bool {
+    pub(super) fn has(&self, attribute: &Attribute) -> bool {
         self.attributes.contains(attribute)
     }
 
     /// Reads what follows `* LIST`: attributes, delimiter, name, maybe more.
-    fn parse(rest: &[u8], utf8: bool) -> Parsed<Self> {
+    pub(crate) fn parse(rest: &[u8], utf8: bool) -> Parsed<Self> {
         /// RFC 9051 knows sixteen.
         const MOST: usize = 100;
         let mut cursor = Cursor::new(rest);
@@ -277,7 +298,7 @@ mod tests {
 
     fn listed(lines: &[&str]) -> Mailboxes {
         let mut mailboxes = Mailboxes::default();
-        lines.iter().for_each(|line| mailboxes.take(line.as_bytes(), false).unwrap());
+        lines.iter().for_each(|line| mailboxes.take(line.as_bytes(), false, &mut None).unwrap());
         mailboxes
     }
 

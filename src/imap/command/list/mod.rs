@@ -27,6 +27,7 @@
 //! Either form is given up where it brings nothing: strato.de answers it with an empty list
 //! (MailKit#1957), and others refuse what they announce.
 
+mod asked;
 mod attribute;
 mod found;
 mod query;
@@ -37,13 +38,16 @@ pub use found::{ListedMailbox, Mailboxes};
 pub use query::ListQuery;
 pub use role::Role;
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 
-use super::{Command, is_data};
+use self::asked::Asked;
+use super::{Command, Fit, is_data};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
-use crate::imap::proto::{Claims, Tag};
+use crate::imap::proto::{Claims, Core, Tag};
 use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
 use crate::{Failure, Misuse};
 
@@ -144,6 +148,15 @@ impl Form {
             Self::Xlist => "XLIST ",
         }
     }
+
+    /// What it is answered by.
+    const fn answer(self) -> &'static str {
+        match self {
+            Self::List | Self::Extended | Self::SubscribedOnly => "LIST",
+            Self::Subscribed => "LSUB",
+            Self::Xlist => "XLIST",
+        }
+    }
 }
 
 struct List {
@@ -151,12 +164,15 @@ struct List {
     reference: MailboxName,
     pattern: MailboxName,
     found: Mailboxes,
+    /// The names of those, where the server tells of others in between.
+    listed: Option<HashSet<MailboxName>>,
     utf8: bool,
 }
 
 impl List {
     fn new(form: Form, reference: MailboxName, pattern: MailboxName) -> Self {
-        Self { form, reference, pattern, found: Mailboxes::default(), utf8: false }
+        let (found, listed, utf8) = Default::default();
+        Self { form, reference, pattern, found, listed, utf8 }
     }
 }
 
@@ -183,10 +199,35 @@ impl Command for List {
         self.utf8 = utf8;
     }
 
+    fn beware(&mut self) {
+        self.listed = Some(HashSet::new());
+    }
+
+    fn fit(&self, response: &Response<'_>) -> Fit {
+        let (Some(listed), Response::Data { rest, .. }) = (&self.listed, response) else {
+            return Fit::Exact;
+        };
+        let asked = Asked {
+            reference: &self.reference,
+            patterns: std::slice::from_ref(&self.pattern),
+            subscribed: self.form == Form::SubscribedOnly,
+        };
+        match is_data(response, self.form.answer()) {
+            true => asked.fit(rest, self.utf8, listed),
+            false => Fit::No,
+        }
+    }
+
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         match response {
-            Response::Data { rest, .. } => self.found.take(rest, self.utf8),
+            Response::Data { rest, .. } => self.found.take(rest, self.utf8, &mut self.listed),
             _ => Ok(()),
+        }
+    }
+
+    fn give_back(&mut self, core: &mut Core) {
+        if self.listed.is_some() {
+            self.found.tell_renamed(core);
         }
     }
 

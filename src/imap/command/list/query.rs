@@ -10,21 +10,22 @@
 //! S: A3 OK LIST completed
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 
+use super::asked::Asked;
 use super::{ListedMailbox, Mailboxes};
 use crate::Misuse;
 use crate::imap::command::acl::{Letters, Rights, my_rights};
 use crate::imap::command::modifier::Need;
 use crate::imap::command::status::{self, MailboxStatus, StatusItem};
-use crate::imap::command::{Command, is_data};
+use crate::imap::command::{Command, Fit, is_data};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
-use crate::imap::proto::{Claims, Tag};
-use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
+use crate::imap::proto::{Claims, Core, Tag};
+use crate::imap::{Capabilities, Error, Event, ImapClient, MailboxName, Reply};
 
 const EXTENDED: Need = Need::offered(&["LIST-EXTENDED"]);
 const SPECIAL_USE: Need = Need::offered(&["SPECIAL-USE"]);
@@ -226,13 +227,15 @@ struct List {
     found: Mailboxes,
     statuses: HashMap<MailboxName, MailboxStatus>,
     rights: HashMap<MailboxName, Rights>,
+    /// The names of those that were found, where the server tells of others in between.
+    listed: Option<HashSet<MailboxName>>,
     utf8: bool,
 }
 
 impl List {
     fn new(query: ListQuery) -> Self {
-        let (found, statuses, rights, utf8) = Default::default();
-        Self { query, found, statuses, rights, utf8 }
+        let (found, statuses, rights, listed, utf8) = Default::default();
+        Self { query, found, statuses, rights, listed, utf8 }
     }
 }
 
@@ -295,20 +298,51 @@ impl Command for List {
         self.utf8 = utf8;
     }
 
+    fn beware(&mut self) {
+        self.listed = Some(HashSet::new());
+    }
+
+    fn fit(&self, response: &Response<'_>) -> Fit {
+        let (Some(listed), Response::Data { rest, .. }) = (&self.listed, response) else {
+            return Fit::Exact;
+        };
+        let ListQuery { reference, patterns, select, items, .. } = &self.query;
+        let subscribed = select.contains(&"SUBSCRIBED");
+        match is_data(response, "STATUS") {
+            true if items.is_empty() => Fit::No,
+            false if is_data(response, "LIST") => {
+                Asked { reference, patterns, subscribed }.fit(rest, self.utf8, listed)
+            }
+            _ => Fit::Exact,
+        }
+    }
+
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         let Response::Data { name, rest } = response else { return Ok(()) };
         if name.eq_ignore_ascii_case(b"LIST") {
-            return self.found.take(rest, self.utf8);
+            return self.found.take(rest, self.utf8, &mut self.listed);
         }
         if name.eq_ignore_ascii_case(b"STATUS") {
             let (name, status) = status::parse(rest)?;
             let name = MailboxName::heard(name.into_owned(), self.utf8);
-            self.statuses.insert(name, status);
+            self.statuses.entry(name).or_default().renew(status);
         } else {
             let (name, rights) = my_rights(rest)?;
             self.rights.insert(MailboxName::heard(name, self.utf8), rights);
         }
         Ok(())
+    }
+
+    fn give_back(&mut self, core: &mut Core) {
+        let Some(listed) = &self.listed else { return };
+        self.found.tell_renamed(core);
+        // Of mailboxes that are not in the list it was told for another reason.
+        let others = std::mem::take(&mut self.statuses).into_iter();
+        let (these, others): (Vec<_>, Vec<_>) = others.partition(|(name, _)| listed.contains(name));
+        self.statuses.extend(these);
+        for (mailbox, status) in others {
+            core.keep(Event::Status { mailbox, status });
+        }
     }
 
     fn finish(mut self, _: Reply) -> Mailboxes {
@@ -323,7 +357,6 @@ impl Command for List {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::imap::Event;
     use crate::imap::command::list::Attribute;
     use crate::imap::command::script::play;
 
