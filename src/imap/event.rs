@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::command::{metadata, status};
 use super::proto::decode::Parsed;
-use super::{ListedMailbox, MailboxName, MailboxStatus, Message, Reply, UidSet};
+use super::{ListedMailbox, MailboxName, MailboxStatus, Message, Reply, SearchUpdate, UidSet};
 
 /// Something the server said that no command had asked for.
 ///
@@ -70,6 +70,9 @@ pub enum Event {
         /// The names of the entries.
         entries: Vec<String>,
     },
+    /// Messages have joined or left what a search has found that is kept up to date:
+    /// [`uid_search_updating`](super::Mailbox::uid_search_updating).
+    Search(SearchUpdate),
     /// The server tells no more of what [`notify`](crate::ImapClient::notify) has asked for: there is
     /// too much of it (`NOTIFICATIONOVERFLOW`, RFC 5465 section 5.8). Look at all of it again, and ask
     /// for less.
@@ -258,7 +261,8 @@ impl Events {
             | Event::Expunge(_)
             | Event::Vanished { .. }
             | Event::Fetch(_)
-            | Event::UidValidity { .. } => true,
+            | Event::UidValidity { .. }
+            | Event::Search(_) => true,
             Event::Status { .. }
             | Event::Listed(_)
             | Event::Metadata { .. }
@@ -279,6 +283,7 @@ fn weight(event: &Event) -> usize {
         Event::Vanished { uids, .. } => uids.octets(),
         Event::Data(data) => data.name.len() + data.rest.len(),
         Event::Unparsed { frame, .. } => beginning(frame).len(),
+        Event::Search(update) => update.octets(),
         Event::Status { mailbox, status } => mailbox.as_wire().len() + status.octets(),
         Event::Listed(mailbox) => mailbox.octets(),
         Event::Metadata { mailbox, entries } => {
@@ -344,9 +349,7 @@ mod tests {
         events.push(end());
         (2..=9).for_each(|number| events.push(Event::Expunge(number)));
         let told: Vec<_> = std::iter::from_fn(|| events.pop()).collect();
-        let [Event::Overflow { lost: 8 }, Event::NotificationOverflow(said), Event::Expunge(9)] =
-            &told[..]
-        else {
+        let [Event::Overflow { lost: 9 }, Event::NotificationOverflow(said)] = &told[..] else {
             panic!("{told:?}")
         };
         assert_eq!((said.text(), events.octets), ("too many", 0));

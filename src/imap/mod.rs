@@ -49,6 +49,7 @@
 //! | FETCH | [`uid_fetch`](Mailbox::uid_fetch), [`select_fetch`](ImapClient::select_fetch) |
 //! | COMPRESS | `compress` (feature `compress`) |
 //! | IDLE | [`idle`](Mailbox::idle) |
+//! | NOTIFY | [`notify`](ImapClient::notify), [`notifications`](ImapClient::notifications) |
 //! | SEARCH | [`uid_search`](Mailbox::uid_search), [`uid_search_returning`](Mailbox::uid_search_returning), [`search`](Mailbox::search), [`search_returning`](Mailbox::search_returning); the charset refused: once more without |
 //! | STORE | [`uid_store`](Mailbox::uid_store), [`store`](Mailbox::store) |
 //! | COPY, MOVE | [`uid_copy`](Mailbox::uid_copy), [`copy`](Mailbox::copy), [`uid_move`](Mailbox::uid_move), [`move_numbers`](Mailbox::move_numbers) |
@@ -98,6 +99,7 @@ pub use command::acl::{AccessList, ListedRights, Right, Rights, SetRights};
 pub use command::append::{AppendOptions, AppendResult};
 pub use command::catenate::CatenatePart;
 pub use command::condstore::ConditionalStore;
+pub use command::context::{SearchChange, SearchContext, SearchUpdate, UpdateOptions, Updating};
 pub use command::copy::CopyResult;
 pub use command::enable::Extension;
 pub use command::fetch_items::{Fetch, FetchItems};

@@ -1,5 +1,6 @@
 #[cfg(feature = "compress")]
 mod compress;
+mod context;
 mod fall_backs;
 mod finding;
 mod flights;

@@ -20,6 +20,7 @@ pub(crate) mod close;
 #[cfg(feature = "compress")]
 pub(crate) mod compress;
 pub(crate) mod condstore;
+pub(crate) mod context;
 pub(crate) mod copy;
 pub(crate) mod create;
 pub(crate) mod create_special_use;

@@ -107,6 +107,30 @@ impl Sort {
         self.with(key, true)
     }
 
+    /// What the server must offer.
+    pub(super) fn needs(&self) -> &[Need] {
+        &self.needs
+    }
+
+    /// Refuses to sort by scores what gives none.
+    pub(super) fn check(&self, fuzzy: bool, offered: &Capabilities) -> Result<(), Misuse> {
+        if !fuzzy && offered.has(FUZZY.what) && self.needs.contains(&FUZZY) {
+            let why = "nothing is sought by FUZZY".to_owned();
+            return Err(Misuse::Argument { what: "RELEVANCY", why });
+        }
+        Ok(())
+    }
+
+    /// Writes the keys in parentheses.
+    pub(super) fn encode<'a>(&self, line: &'a mut Line) -> &'a mut Line {
+        let mut separator = "(";
+        for (key, reversed) in &self.keys {
+            line.raw(separator).raw(if *reversed { "REVERSE " } else { "" }).raw(key.as_str());
+            separator = " ";
+        }
+        line.raw(")")
+    }
+
     fn with(mut self, key: SortKey, reversed: bool) -> Self {
         match key {
             SortKey::DisplayFrom | SortKey::DisplayTo => self.needs.push(DISPLAY),
@@ -132,7 +156,7 @@ pub struct Sorted<N> {
 }
 
 impl<N: From<NonZeroU32>> Sorted<N> {
-    fn new(mut found: Finding, returns: &[SearchReturn]) -> Self {
+    pub(super) fn new(mut found: Finding, returns: &[SearchReturn]) -> Self {
         if let Some(places) = found.page_to_cut(returns) {
             found.cut(places, returns);
         }
@@ -140,6 +164,13 @@ impl<N: From<NonZeroU32>> Sorted<N> {
         let Finding { ranges, min, max, count, mod_seq, partial, fuzzy, .. } = found;
         let ranges = partial.unwrap_or(ranges);
         Self { ranges, min, max, count, mod_seq, scores, fuzzy, numbers: PhantomData }
+    }
+
+    /// The numbers, to be changed: what was told of them besides is true no longer.
+    pub(super) fn ranges_mut(&mut self) -> &mut Vec<(u32, u32)> {
+        (self.min, self.max, self.count, self.mod_seq) = (None, None, None, None);
+        self.scores.clear();
+        &mut self.ranges
     }
 
     /// How many messages were found.
@@ -268,10 +299,7 @@ impl Mailbox {
         SearchReturn::check(returns, &search)?;
         let offered = self.session.core().capabilities();
         let fuzzy = search.is_fuzzy(offered);
-        if !fuzzy && offered.has(FUZZY.what) && sort.needs.contains(&FUZZY) {
-            let why = "nothing is sought by FUZZY".to_owned();
-            return Err(Misuse::Argument { what: "RELEVANCY", why }.into());
-        }
+        sort.check(fuzzy, offered)?;
         let asked = match offered.has("ESORT") {
             true => {
                 let page = returns.iter().find_map(SearchReturn::partial);
@@ -304,7 +332,7 @@ struct SortCommand<'a, N> {
 
 impl<'a, N> SortCommand<'a, N> {
     fn new(sort: Sort, search: Search, returns: &'a [SearchReturn]) -> Self {
-        let needs = [&sort.needs[..], search.needs()].concat();
+        let needs = [sort.needs(), search.needs()].concat();
         let (found, numbers) = Default::default();
         Self { sort, search, returns, needs, tag: None, found, numbers }
     }
@@ -318,13 +346,8 @@ impl<N: Number> Command for SortCommand<'_, N> {
     fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
         line.raw(N::PREFIX).raw("SORT ");
         write_returns(line, self.returns);
-        let mut separator = "(";
-        for (key, reversed) in &self.sort.keys {
-            line.raw(separator).raw(if *reversed { "REVERSE " } else { "" }).raw(key.as_str());
-            separator = " ";
-        }
         // RFC 5256 section 3: every server has this charset.
-        self.search.encode(line.raw(") UTF-8 "), offered)
+        self.search.encode(self.sort.encode(line).raw(" UTF-8 "), offered)
     }
 
     fn needs(&self) -> &[Need] {

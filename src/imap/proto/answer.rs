@@ -4,12 +4,13 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use super::decode::{Cursor, Malformed, Parsed, parse_u32};
+use super::decode::{Cursor, Malformed, Parsed};
 use super::encode::Piece;
 use super::response::{Condition, Response};
 use super::selected::Selected;
 use super::{Claims, Core, Effect, Notifying, Pending, Saved, Step, Tag, parts};
 use crate::fault::Fault;
+use crate::imap::command::context::SearchUpdate;
 use crate::imap::event::{Data, Event};
 use crate::imap::types::{Capabilities, Message, NumberSet, UidSet};
 use crate::imap::{Code, Reply, Status};
@@ -23,8 +24,8 @@ impl Core {
         match response {
             Response::Continue { text } => return self.invited(text, &frame),
             Response::Tagged { tag, condition } => {
-                let number = tag.strip_prefix(b"A").and_then(parse_u32);
-                let at = self.queue.iter().position(|pending| Some(pending.tag.0) == number);
+                let tag = Tag::parse(tag);
+                let at = self.queue.iter().position(|pending| Some(pending.tag) == tag);
                 if let Some(pending) = at.and_then(|at| self.queue.remove(at)) {
                     return self.done(pending, &condition).map(Some);
                 }
@@ -62,6 +63,8 @@ impl Core {
                     return Ok(None);
                 } else if name.eq_ignore_ascii_case(b"VANISHED") {
                     return Ok(self.vanished(rest, &response, &frame));
+                } else if name.eq_ignore_ascii_case(b"ESEARCH") && self.updated(rest, &frame) {
+                    return Ok(None);
                 } else {
                     return Ok(self.data(&response, &frame));
                 }
@@ -173,6 +176,27 @@ impl Core {
             Err(why) => self.keep_unparsed(frame.clone(), why),
         }
         None
+    }
+
+    /// Takes what tells how a search that is kept up to date has changed (RFC 5267 section 4.3.2).
+    /// True if there is nothing else in it.
+    fn updated(&mut self, rest: &[u8], frame: &Bytes) -> bool {
+        const UNKNOWN: Malformed = Malformed("the tag of a search that is kept up to date");
+        let (update, answers) = match SearchUpdate::parse(rest) {
+            Ok(Some(read)) => read,
+            Ok(None) => return false,
+            Err(why) => {
+                self.keep_unparsed(frame.clone(), why);
+                return true;
+            }
+        };
+        match self.follows(update.tag()) {
+            Some(true) if self.selected.is_some() => self.keep(Event::Search(update)),
+            // The mailbox is being left, or nobody knows of the search.
+            Some(_) => {}
+            None => self.keep_unparsed(frame.clone(), UNKNOWN),
+        }
+        !answers
     }
 
     /// Takes what a response code says about the session. True if there was such a code.
@@ -392,17 +416,28 @@ impl Core {
         if !self.pieces.is_empty() {
             self.pump();
         }
-        match pending.effect {
+        match &pending.effect {
             // A SELECT that fails leaves no mailbox selected (RFC 9051 section 6.3.2).
             Effect::Select { .. } => {
                 self.selected = self.entering.take().filter(|_| granted);
                 self.lingering = false;
+                self.contexts.clear();
             }
-            Effect::Unselect => self.selected = self.leaving.take().filter(|_| !granted),
-            Effect::Notify(asked) if granted => self.notifying = asked,
+            Effect::Unselect if granted => {
+                self.leaving = None;
+                self.contexts.clear();
+            }
+            Effect::Unselect => self.selected = self.leaving.take(),
+            Effect::Update if granted && pending.abandoned => {
+                self.contexts.push((pending.tag, false));
+            }
+            Effect::CancelUpdate(tags) if granted => {
+                self.contexts.retain(|(tag, _)| !tags.contains(tag));
+            }
+            Effect::Notify(asked) if granted => self.notifying = *asked,
             // RFC 5182 section 2.1; by its example 5 a refused search empties it in any case.
             Effect::Search { saves: true } if granted => self.saved = Saved::now(),
-            Effect::Search { .. } if !granted => self.forget_saved(),
+            Effect::Search { .. } | Effect::Update if !granted => self.forget_saved(),
             _ => {}
         }
         Ok(match pending.abandoned {

@@ -72,6 +72,8 @@ pub enum Code {
     NoModSeq,
     /// `NONEXISTENT`: there is no such mailbox.
     NonExistent,
+    /// `NOUPDATE`: the search with this tag is not kept up to date (RFC 5267).
+    NoUpdate(String),
     /// `NOTSAVED`: the result of a search was not kept.
     NotSaved,
     /// `NOPERM`: the user may not do that.
@@ -240,6 +242,7 @@ impl Code {
             Self::Metadata { .. } => "METADATA",
             Self::NoModSeq => "NOMODSEQ",
             Self::NonExistent => "NONEXISTENT",
+            Self::NoUpdate(_) => "NOUPDATE",
             Self::NotSaved => "NOTSAVED",
             Self::NoPerm => "NOPERM",
             Self::NotificationOverflow => "NOTIFICATIONOVERFLOW",
@@ -297,6 +300,7 @@ impl Code {
             b"METADATA" => metadata(arguments)?,
             b"NOMODSEQ" => Self::NoModSeq,
             b"NONEXISTENT" => Self::NonExistent,
+            b"NOUPDATE" => Self::NoUpdate(string(arguments)?),
             b"NOTSAVED" => Self::NotSaved,
             b"NOPERM" => Self::NoPerm,
             b"NOTIFICATIONOVERFLOW" => Self::NotificationOverflow,

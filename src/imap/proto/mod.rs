@@ -49,12 +49,17 @@ use crate::wire::literal::{Cut, FrameLimits, Framer};
 use crate::wire::{Input, Output};
 
 /// The tag of a command: `A` and a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Tag(u32);
 
 impl Tag {
     /// That of no command.
     pub(crate) const NONE: Self = Self(0);
+
+    /// One of ours.
+    pub(crate) fn parse(tag: &[u8]) -> Option<Self> {
+        tag.strip_prefix(b"A").and_then(decode::parse_u32).map(Self)
+    }
 
     /// That of the command so many behind this one.
     pub(crate) const fn next(self, commands: u32) -> Self {
@@ -160,6 +165,10 @@ pub(crate) enum Effect {
     Search {
         saves: bool,
     },
+    /// Searches, and the server may keep what it has found up to date.
+    Update,
+    /// Ends that for these searches.
+    CancelUpdate(Vec<Tag>),
     /// Puts a layer below the session behind its answer, or takes it away: TLS, compression.
     Layer,
     /// Logs in.
@@ -233,6 +242,9 @@ pub(crate) struct Core {
     /// What the server keeps of a search (RFC 5182).
     saved: Saved,
     notifying: Notifying,
+    /// The searches that the server keeps up to date (RFC 5267), and whether somebody knows of them:
+    /// the future of a search may have been dropped.
+    contexts: Vec<(Tag, bool)>,
     events: Events,
     /// What the last [`Step::Fetched`] is about. It is large, and steps are passed on with every
     /// octet that comes.
@@ -298,6 +310,7 @@ impl Core {
             leaving: None,
             saved: Saved::NONE,
             notifying: Notifying::default(),
+            contexts: Vec::new(),
             events: Events::new(limits.events, limits.response),
             fetched: None,
             dividing: false,
@@ -341,6 +354,27 @@ impl Core {
             tells: both.tells | asked.tells,
             expunges: both.expunges | asked.expunges,
         })
+    }
+
+    /// The server keeps the search with this tag up to date.
+    pub(crate) fn follow(&mut self, tag: Tag) {
+        self.contexts.push((tag, true));
+    }
+
+    /// Whether somebody wants to know how the search with this tag is kept up to date. Nothing if it
+    /// is not.
+    pub(crate) fn follows(&self, tag: Tag) -> Option<bool> {
+        let known = self.contexts.iter().find(|(known, _)| *known == tag);
+        let begun = || {
+            let is_update = |p: &&Pending| p.tag == tag && p.effect == Effect::Update;
+            self.queue.iter().find(is_update).map(|pending| !pending.abandoned)
+        };
+        known.map(|(_, wanted)| *wanted).or_else(begun)
+    }
+
+    /// The searches that are kept up to date for nobody.
+    pub(crate) fn unwanted_updates(&self) -> impl Iterator<Item = Tag> + '_ {
+        self.contexts.iter().filter(|(_, wanted)| !wanted).map(|(tag, _)| *tag)
     }
 
     /// Tells by events of all that happens, until the next command.
@@ -728,7 +762,11 @@ impl Core {
             !pending.begun
                 && matches!(
                     pending.effect,
-                    Effect::None | Effect::Stream | Effect::Parts | Effect::Search { saves: false }
+                    Effect::None
+                        | Effect::Stream
+                        | Effect::Parts
+                        | Effect::Search { saves: false }
+                        | Effect::Update
                 )
         };
         let queue = &self.queue;

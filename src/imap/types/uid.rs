@@ -388,6 +388,24 @@ impl NumberSet {
         common
     }
 
+    /// The numbers from 1 on that are in none of its closed ranges.
+    pub(crate) fn others(&self) -> Self {
+        let mut others = Self::default();
+        let mut next = Some(1);
+        for (first, last) in &self.closed {
+            let gap = next.filter(|next| next < first).map(|next| (next, first - 1));
+            others.closed.extend(gap);
+            next = last.checked_add(1);
+        }
+        others.closed.extend(next.map(|next| (next, u32::MAX)));
+        others
+    }
+
+    /// What of a range is in its closed ranges.
+    pub(crate) fn within(&self, range: (u32, u32)) -> Vec<(u32, u32)> {
+        Self::of_ranges(vec![range]).common(self)
+    }
+
     /// How many numbers are in its closed ranges.
     pub(crate) fn count(&self) -> u32 {
         let lengths = self.closed.iter().map(|(first, last)| last - first + 1);

@@ -46,6 +46,13 @@ impl<N: From<NonZeroU32>> SearchResult<N> {
         Self { set, min, max, count, mod_seq, scores, fuzzy, numbers: PhantomData }
     }
 
+    /// The numbers, to be changed: what was told of them besides is true no longer.
+    pub(in crate::imap::command) fn numbers_mut(&mut self) -> &mut NumberSet {
+        (self.min, self.max, self.count, self.mod_seq) = (None, None, None, None);
+        self.scores.clear();
+        &mut self.set
+    }
+
     /// How many messages were found.
     pub fn count(&self) -> u32 {
         self.count.unwrap_or_else(|| self.set.count())

@@ -1,0 +1,392 @@
+//! What a server tells of a search that it keeps up to date (RFC 5267 section 4.3).
+//!
+//! ```text
+//! S: * ESEARCH (TAG "A4") UID ADDTO (1 2731:2733) REMOVEFROM (7 2745)
+//! ```
+
+use std::num::NonZeroU32;
+
+use crate::imap::command::search::SearchResult;
+use crate::imap::command::sort::Sorted;
+use crate::imap::proto::Tag;
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32};
+use crate::imap::types::NumberSet;
+use crate::imap::{Uid, UidSet};
+
+/// A search that the server keeps up to date, of one connection and one selected mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SearchContext(pub(super) Tag);
+
+/// Messages that have joined or left what a search has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchUpdate {
+    context: SearchContext,
+    changes: Vec<SearchChange>,
+}
+
+/// One step from what was found to what would be found now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchChange {
+    added: bool,
+    position: u32,
+    /// In their order.
+    ranges: Vec<(u32, u32)>,
+}
+
+impl SearchUpdate {
+    /// Which search it is about.
+    pub const fn context(&self) -> SearchContext {
+        self.context
+    }
+
+    /// What has changed, to be carried out in this order.
+    pub fn changes(&self) -> &[SearchChange] {
+        &self.changes
+    }
+
+    pub(crate) const fn tag(&self) -> Tag {
+        self.context.0
+    }
+
+    /// Octets it holds.
+    pub(crate) fn octets(&self) -> usize {
+        let octets = |change: &SearchChange| {
+            size_of::<SearchChange>() + change.ranges.len() * size_of::<(u32, u32)>()
+        };
+        self.changes.iter().map(octets).sum()
+    }
+
+    /// Reads what follows `* ESEARCH`, and whether there is something else in it. Nothing if it tells
+    /// of no changes: then it answers a search.
+    pub(crate) fn parse(rest: &[u8]) -> Parsed<Option<(Self, bool)>> {
+        /// No update has more; each takes more room than its text.
+        const MOST: usize = 10_000;
+        let Ok((tag, mut cursor)) = correlator(rest) else { return Ok(None) };
+        let by_uid = cursor.eat_word(b"UID");
+        let (mut changes, mut answers) = (Vec::new(), false);
+        loop {
+            cursor.spaces();
+            let Ok(name) = cursor.atom() else { break };
+            cursor.spaces();
+            let added = name.eq_ignore_ascii_case(b"ADDTO");
+            if !added && !name.eq_ignore_ascii_case(b"REMOVEFROM") {
+                answers = true;
+                if cursor.value().is_err() {
+                    break;
+                }
+                continue;
+            }
+            cursor.expect(b'(', "positions and UIDs")?;
+            loop {
+                cursor.spaces();
+                if cursor.eat(b')') {
+                    break;
+                }
+                let position = parse_u32(cursor.atom()?).ok_or(Malformed("a position"))?;
+                cursor.spaces();
+                let ranges = NumberSet::parse_ranges(cursor.atom()?);
+                let ranges = ranges.ok_or(Malformed("a set of UIDs without `*`"))?;
+                if changes.len() == MOST {
+                    return Err(Malformed("at most 10,000 changes of a search"));
+                }
+                changes.push(SearchChange { added, position, ranges });
+            }
+        }
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        let tag = tag.ok_or(Malformed("the tag of a search that is kept up to date"))?;
+        match by_uid {
+            true => Ok(Some((Self { context: SearchContext(tag), changes }, answers))),
+            false => Err(Malformed("UIDs, for these were searched for")),
+        }
+    }
+}
+
+/// The tag of ours in `(TAG "A4")`, and what follows it.
+fn correlator(rest: &[u8]) -> Parsed<(Option<Tag>, Cursor<'_>)> {
+    let mut cursor = Cursor::new(rest);
+    let mut tag = None;
+    if cursor.eat(b'(') {
+        cursor.spaces();
+        if cursor.eat_word(b"TAG") {
+            cursor.spaces();
+            tag = Tag::parse(&cursor.astring()?.to_bytes());
+        }
+        cursor.end_list("the end of the search correlator")?;
+    }
+    cursor.spaces();
+    Ok((tag, cursor))
+}
+
+impl SearchChange {
+    /// Whether the messages have joined what was found; else they have left it.
+    pub const fn is_added(&self) -> bool {
+        self.added
+    }
+
+    /// Where the first of them is then, or was; the first place is 1. `None` if the order of the
+    /// mailbox says it.
+    pub const fn position(&self) -> Option<NonZeroU32> {
+        NonZeroU32::new(self.position)
+    }
+
+    /// Their UIDs, in their order.
+    pub fn uids(&self) -> impl Iterator<Item = Uid> + '_ {
+        self.ranges.iter().flat_map(|(first, last)| *first..=*last).filter_map(Uid::new)
+    }
+
+    /// Their UIDs as a set, as commands take it: without their order.
+    pub fn set(&self) -> UidSet {
+        UidSet::of(self.numbers())
+    }
+
+    fn numbers(&self) -> NumberSet {
+        NumberSet::of_ranges(self.ranges.clone())
+    }
+}
+
+impl SearchResult<Uid> {
+    /// Makes of what was found what would be found now. See that the update is about this search:
+    /// [`SearchUpdate::context`].
+    pub fn update(&mut self, update: &SearchUpdate) {
+        for change in &update.changes {
+            let these = change.numbers();
+            match change.added {
+                true => self.numbers_mut().add(&these),
+                false => {
+                    let rest = self.numbers_mut().common(&these.others());
+                    *self.numbers_mut() = NumberSet::of_ranges(rest);
+                }
+            }
+        }
+    }
+}
+
+impl Sorted<Uid> {
+    /// Makes of what was found what would be found now, in its order. See that the update is about
+    /// this search: [`SearchUpdate::context`]. False if it does not fit: an update is missing, or the
+    /// server contradicts itself. Then sort anew.
+    #[must_use = "what does not fit is to be sorted anew"]
+    pub fn update(&mut self, update: &SearchUpdate) -> bool {
+        update.changes.iter().all(|change| {
+            let ranges = self.ranges_mut();
+            match (change.position(), change.added) {
+                (Some(position), true) => add(ranges, position, &change.ranges),
+                (Some(position), false) => remove(ranges, position, &change.ranges),
+                // RFC 5267 section 4.3.3: only what lies in the order of the mailbox has no place.
+                (None, true) => false,
+                (None, false) => {
+                    let others = change.numbers().others();
+                    *ranges = ranges.iter().flat_map(|range| others.within(*range)).collect();
+                    true
+                }
+            }
+        })
+    }
+}
+
+/// Puts these in, so that the first of them comes to stand at this place.
+fn add(ranges: &mut Vec<(u32, u32)>, position: NonZeroU32, these: &[(u32, u32)]) -> bool {
+    let Some(at) = part(ranges, u64::from(position.get()) - 1) else { return false };
+    ranges.splice(at..at, these.iter().copied());
+    true
+}
+
+/// Takes these out, of which the first stands at this place.
+fn remove(ranges: &mut Vec<(u32, u32)>, position: NonZeroU32, these: &[(u32, u32)]) -> bool {
+    let before = u64::from(position.get()) - 1;
+    let (Some(from), Some(to)) = (part(ranges, before), part(ranges, before + length(these)))
+    else {
+        return false;
+    };
+    // What was parted behind it leaves the places before as they are.
+    let fits = ranges.get(from..to).is_some_and(|there| joined(there) == joined(these));
+    if fits {
+        ranges.drain(from..to);
+    }
+    fits
+}
+
+/// How many ranges hold the first `numbers`, once the one in which they end is parted there. Nothing
+/// if there are fewer.
+fn part(ranges: &mut Vec<(u32, u32)>, numbers: u64) -> Option<usize> {
+    let mut left = numbers;
+    for at in 0..ranges.len() {
+        let range = ranges.get_mut(at)?;
+        let here = length(&[*range]);
+        if left == 0 {
+            return Some(at);
+        }
+        if left < here {
+            let last = range.1;
+            let middle = range.0 + u32::try_from(left).ok()?;
+            range.1 = middle - 1;
+            ranges.insert(at + 1, (middle, last));
+            return Some(at + 1);
+        }
+        left -= here;
+    }
+    (left == 0).then_some(ranges.len())
+}
+
+fn length(ranges: &[(u32, u32)]) -> u64 {
+    ranges.iter().map(|(first, last)| u64::from(last - first) + 1).sum()
+}
+
+/// The same numbers in the same order, in as few ranges as can be.
+fn joined(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
+    let mut joined: Vec<(u32, u32)> = Vec::new();
+    for (first, last) in ranges {
+        match joined.last_mut() {
+            Some((_, before)) if before.checked_add(1) == Some(*first) => *before = *last,
+            _ => joined.push((*first, *last)),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::command::search::Finding;
+    use proptest::prelude::*;
+
+    fn update(line: &str) -> SearchUpdate {
+        SearchUpdate::parse(line.as_bytes()).unwrap().unwrap().0
+    }
+
+    fn sorted(ranges: &[(u32, u32)]) -> Sorted<Uid> {
+        Sorted::new(Finding { ranges: ranges.to_vec(), ..Finding::default() }, &[])
+    }
+
+    fn uids(found: &Sorted<Uid>) -> Vec<u32> {
+        found.iter().map(Uid::get).collect()
+    }
+
+    #[test]
+    fn the_three_equal_updates_of_rfc_5267_come_to_the_same() {
+        for line in [
+            "(TAG \"A1\") UID ADDTO (1 2733 1 2732 1 2731)",
+            "(TAG \"A1\") UID ADDTO (1 2733) ADDTO (1 2731:2732)",
+            "(TAG \"A1\") UID ADDTO (1 2731:2733)",
+        ] {
+            let update = update(line);
+            assert_eq!(update.tag(), Tag::NONE.next(1));
+            let mut by_place = sorted(&[(2734, 2735)]);
+            assert!(by_place.update(&update), "{line}");
+            assert_eq!(uids(&by_place), [2731, 2732, 2733, 2734, 2735]);
+            let found = Finding { ranges: vec![(2734, 2735)], ..Finding::default() };
+            let mut found = SearchResult::<Uid>::new(found, &[]);
+            found.update(&update);
+            assert_eq!((found.count(), found.min()), (5, Uid::new(2731)));
+        }
+        let update = update("(TAG \"A1\") UID REMOVEFROM (0 2734)");
+        let [change] = update.changes() else { panic!() };
+        assert_eq!((change.is_added(), change.position()), (false, None));
+        assert_eq!(change.set().to_string(), "2734");
+    }
+
+    #[test]
+    fn what_joins_and_leaves_a_sorted_result_does_so_at_its_place() {
+        let mut found = sorted(&[(9, 9), (3, 6), (1, 1)]);
+        assert!(found.update(&update("(TAG A1) UID REMOVEFROM (2 3:4) ADDTO (3 20,19 6 7)")));
+        assert_eq!(uids(&found), [9, 5, 20, 19, 6, 7, 1]);
+        assert!(found.update(&update("(TAG A1) UID REMOVEFROM (5 6:7 5 1) ADDTO (5 1:2)")));
+        assert_eq!(uids(&found), [9, 5, 20, 19, 1, 2]);
+        assert!(found.update(&update("(TAG A1) UID REMOVEFROM (0 1,19:20)")));
+        assert_eq!(uids(&found), [9, 5, 2]);
+        assert_eq!((found.count(), found.first(), found.last()), (3, Uid::new(9), Uid::new(2)));
+    }
+
+    #[test]
+    fn what_does_not_fit_a_sorted_result_is_said() {
+        for line in [
+            "(TAG A1) UID ADDTO (0 9)",
+            "(TAG A1) UID ADDTO (4 9)",
+            "(TAG A1) UID ADDTO (4294967295 9)",
+            "(TAG A1) UID REMOVEFROM (1 6)",
+            "(TAG A1) UID REMOVEFROM (2 6:9)",
+            "(TAG A1) UID REMOVEFROM (1 1:4294967295)",
+        ] {
+            assert!(!sorted(&[(5, 6)]).update(&update(line)), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_update_is_left_to_who_searched_and_what_is_a_broken_one_is_refused() {
+        for answer in
+            ["", "(TAG \"A1\") UID ALL 1:3 COUNT 2", "(TAG \"A1\")", "(TAG", "UID ADDTO-X (1"]
+        {
+            assert_eq!(SearchUpdate::parse(answer.as_bytes()), Ok(None), "{answer}");
+        }
+        let (both, answers) =
+            SearchUpdate::parse(b"(TAG A1) UID COUNT 2 addto (1 2)").unwrap().unwrap();
+        assert_eq!((both.changes().len(), answers), (1, true));
+        for bad in [
+            "(TAG A1) UID ADDTO",
+            "(TAG A1) UID ADDTO 1",
+            "(TAG A1) UID ADDTO (1",
+            "(TAG A1) UID ADDTO (1 2",
+            "(TAG A1) UID ADDTO (9223372036854775808 2)",
+            "(TAG A1) UID ADDTO (-1 2)",
+            "(TAG A1) UID ADDTO (1 0)",
+            "(TAG A1) UID ADDTO (1 2:*)",
+            "(TAG A1) UID REMOVEFROM (1 99999999999)",
+            "(TAG A1) ADDTO (1 2)",
+            "(TAG B1) UID ADDTO (1 2)",
+            "UID ADDTO (1 2)",
+        ] {
+            assert!(SearchUpdate::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+        let many = format!("(TAG A1) UID ADDTO ({})", "1 2 ".repeat(10_001));
+        assert!(SearchUpdate::parse(many.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn the_whole_range_takes_no_more_room_than_its_text() {
+        let mut found = SearchResult::<Uid>::new(Finding::default(), &[]);
+        found.update(&update("(TAG A1) UID ADDTO (0 1:4294967295) REMOVEFROM (0 7)"));
+        assert_eq!(found.into_set().to_string(), "1:6,8:4294967295");
+    }
+
+    proptest! {
+        #[test]
+        fn ranges_change_as_a_list_of_numbers_does(
+            steps in proptest::collection::vec((any::<bool>(), 1_u32..12, 1_u32..30, 0_u32..4), 0..12),
+        ) {
+            let mut ranges = vec![(10, 19), (1, 3)];
+            let mut list: Vec<u32> = (10..=19).chain(1..=3).collect();
+            for (adds, position, first, more) in steps {
+                let place = NonZeroU32::new(position).unwrap();
+                let at = position as usize - 1;
+                let these: Vec<u32> = match adds {
+                    true => (first..=first + more).collect(),
+                    // Mostly what is there.
+                    false => list.iter().skip(at).take(more as usize + 1).copied().collect(),
+                };
+                let as_ranges: Vec<_> = these.iter().map(|uid| (*uid, *uid)).collect();
+                if adds {
+                    let fits = at <= list.len();
+                    prop_assert_eq!(add(&mut ranges, place, &[(first, first + more)]), fits);
+                    if fits {
+                        list.splice(at..at, these);
+                    }
+                } else if !these.is_empty() {
+                    prop_assert!(remove(&mut ranges, place, &as_ranges));
+                    list.drain(at..at + these.len());
+                }
+                let flat: Vec<u32> = ranges.iter().flat_map(|(from, to)| *from..=*to).collect();
+                prop_assert_eq!(&flat, &list);
+            }
+        }
+
+        #[test]
+        fn no_octets_make_it_panic(line in "\\(TAG A1\\) UID (ADDTO|REMOVEFROM) [0-9 ():,*]{0,30}", octets: Vec<u8>) {
+            let _ = SearchUpdate::parse(&octets);
+            if let Ok(Some((update, _))) = SearchUpdate::parse(line.as_bytes()) {
+                let _ = sorted(&[(1, 9)]).update(&update);
+            }
+        }
+    }
+}
