@@ -25,6 +25,7 @@ pub struct SavedSearch {
     set: UidSet,
     at_server: bool,
     fuzzy: bool,
+    unread: usize,
 }
 
 impl SavedSearch {
@@ -37,6 +38,12 @@ impl SavedSearch {
     /// [`Search::fuzzy_if_offered`].
     pub const fn is_fuzzy(&self) -> bool {
         self.fuzzy
+    }
+
+    /// How many answers could not be read where the UIDs are here, as for
+    /// [`SearchResult::unread`](crate::imap::SearchResult::unread).
+    pub const fn unread(&self) -> usize {
+        self.unread
     }
 
     /// As a set, as commands take it. One that the server keeps is written `$`; it cannot be
@@ -99,7 +106,7 @@ impl Mailbox {
         match saved {
             Ok(()) => {
                 let set = UidSet::kept(self.session.core().saved());
-                Ok(SavedSearch { set, at_server: true, fuzzy })
+                Ok(SavedSearch { set, at_server: true, fuzzy, unread: 0 })
             }
             // It has no room.
             Err(error) if error.code() == Some(&Code::NotSaved) => {
@@ -111,8 +118,8 @@ impl Mailbox {
 
     async fn uid_search_held(&mut self, search: Search) -> Result<SavedSearch, Error> {
         let found = self.uid_search(search).await?;
-        let fuzzy = found.is_fuzzy();
-        Ok(SavedSearch { set: found.into_set(), at_server: false, fuzzy })
+        let (fuzzy, unread) = (found.is_fuzzy(), found.unread());
+        Ok(SavedSearch { set: found.into_set(), at_server: false, fuzzy, unread })
     }
 
     fn too_long(&self, search: &Search) -> Result<bool, Error> {

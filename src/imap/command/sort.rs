@@ -152,6 +152,7 @@ pub struct Sorted<N> {
     mod_seq: Option<u64>,
     scores: Vec<u8>,
     fuzzy: bool,
+    unread: usize,
     numbers: PhantomData<N>,
 }
 
@@ -161,9 +162,9 @@ impl<N: From<NonZeroU32>> Sorted<N> {
             found.cut(places, returns);
         }
         let scores = found.scored().map(|(_, score)| score).collect();
-        let Finding { ranges, min, max, count, mod_seq, partial, fuzzy, .. } = found;
+        let Finding { ranges, min, max, count, mod_seq, partial, fuzzy, unread, .. } = found;
         let ranges = partial.unwrap_or(ranges);
-        Self { ranges, min, max, count, mod_seq, scores, fuzzy, numbers: PhantomData }
+        Self { ranges, min, max, count, mod_seq, scores, fuzzy, unread, numbers: PhantomData }
     }
 
     /// The numbers, to be changed: what was told of them besides is true no longer.
@@ -208,6 +209,13 @@ impl<N: From<NonZeroU32>> Sorted<N> {
     /// the server did not tell.
     pub fn relevancies(&self) -> impl Iterator<Item = (N, u8)> + '_ {
         self.iter().zip(self.scores.iter().copied())
+    }
+
+    /// How many answers could not be read, as for
+    /// [`SearchResult::unread`](crate::imap::SearchResult::unread): unless this is 0, messages may be
+    /// missing here.
+    pub const fn unread(&self) -> usize {
+        self.unread
     }
 
     /// Whether the server was asked to find what is like what was sought: see
@@ -367,7 +375,7 @@ impl<N: Number> Command for SortCommand<'_, N> {
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
-        self.found.take_response(response, self.tag)
+        self.found.take_response(response, self.tag, N::ARE_UIDS)
     }
 
     fn finish(self, _: Reply) -> Finding {

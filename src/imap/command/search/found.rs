@@ -27,6 +27,7 @@ pub struct SearchResult<N> {
     /// By their numbers, in ascending order.
     scores: Vec<(u32, u8)>,
     fuzzy: bool,
+    unread: usize,
     numbers: PhantomData<N>,
 }
 
@@ -41,9 +42,9 @@ impl<N: From<NonZeroU32>> SearchResult<N> {
         let mut scores: Vec<_> = found.scored().collect();
         scores.sort_unstable();
         scores.dedup_by_key(|(number, _)| *number);
-        let Finding { ranges, min, max, count, mod_seq, partial, fuzzy, .. } = found;
+        let Finding { ranges, min, max, count, mod_seq, partial, fuzzy, unread, .. } = found;
         let set = NumberSet::of_ranges(partial.unwrap_or(ranges));
-        Self { set, min, max, count, mod_seq, scores, fuzzy, numbers: PhantomData }
+        Self { set, min, max, count, mod_seq, scores, fuzzy, unread, numbers: PhantomData }
     }
 
     /// The numbers, to be changed: what was told of them besides is true no longer.
@@ -96,6 +97,14 @@ impl<N: From<NonZeroU32>> SearchResult<N> {
         })
     }
 
+    /// How many answers could not be read, or told something else than was asked for: they are among
+    /// the events, as [`Event::Unparsed`](crate::imap::Event::Unparsed). Unless this is 0, messages may
+    /// be missing here, and so they are in a set that is made of it: who removes what a search has
+    /// not found must look here first.
+    pub const fn unread(&self) -> usize {
+        self.unread
+    }
+
     /// All numbers. There are none if the server was asked for something else only.
     pub fn iter(&self) -> impl Iterator<Item = N> + '_ {
         self.set.numbers().filter_map(NonZeroU32::new).map(N::from)
@@ -103,14 +112,16 @@ impl<N: From<NonZeroU32>> SearchResult<N> {
 }
 
 impl SearchResult<Uid> {
-    /// The UIDs as a set, as commands take it.
+    /// The UIDs as a set, as commands take it. It lacks what could not be read: see
+    /// [`unread`](Self::unread).
     pub fn into_set(self) -> UidSet {
         UidSet::of(self.set)
     }
 }
 
 impl SearchResult<NonZeroU32> {
-    /// The sequence numbers as a set, as commands take it.
+    /// The sequence numbers as a set, as commands take it. It lacks what could not be read: see
+    /// [`unread`](Self::unread).
     pub fn into_set(self) -> SeqSet {
         SeqSet::of(self.set)
     }
@@ -139,6 +150,7 @@ impl<N: From<NonZeroU32>> fmt::Debug for SearchResult<N> {
         f.debug_struct("SearchResult")
             .field("count", &self.count())
             .field("set", &format_args!("{}", self.set))
+            .field("unread", &self.unread)
             .finish_non_exhaustive()
     }
 }
@@ -157,22 +169,27 @@ pub(in crate::imap::command) struct Finding {
     pub(in crate::imap::command) scores: Vec<u8>,
     /// Whether what is like what was sought was to be found.
     pub(in crate::imap::command) fuzzy: bool,
+    /// Answers that could not be read, or not to their end.
+    pub(in crate::imap::command) unread: usize,
 }
 
 impl Finding {
-    /// Takes a response, in whatever form. `tag`: that of the command it must answer.
+    /// Takes a response, in whatever form. `tag`: that of the command it must answer; `uids`: whether
+    /// that asks for UIDs.
     pub(in crate::imap::command) fn take_response(
         &mut self,
         response: &Response<'_>,
         tag: Option<Tag>,
+        uids: bool,
     ) -> Parsed<()> {
-        match response {
+        let read = match response {
             Response::Data { name, rest } if name.eq_ignore_ascii_case(b"ESEARCH") => {
-                self.take_extended(rest, tag)
+                self.take_extended(rest, tag, uids)
             }
             Response::Data { rest, .. } => self.take(rest),
             _ => Ok(()),
-        }
+        };
+        read.inspect_err(|_| self.unread += 1)
     }
 
     /// Takes what follows `* SEARCH` or `* SORT`. What is no number is passed over and reported.
@@ -258,6 +275,7 @@ impl Finding {
         // That of the messages that are left is not known.
         self.mod_seq = None;
         self.scores.clear();
+        self.unread += other.unread;
     }
 
     /// Takes in another answer to the same.
@@ -271,6 +289,7 @@ impl Finding {
         self.max = self.max.or(other.max);
         self.count = self.count.or(other.count);
         self.heed_mod_seq(other.mod_seq);
+        self.unread += other.unread;
     }
 
     fn push(&mut self, number: u32) {
@@ -281,8 +300,13 @@ impl Finding {
     }
 
     /// Takes what follows `* ESEARCH` (RFC 4466 section 2.6.2), if it answers the command with
-    /// this tag.
-    pub(super) fn take_extended(&mut self, rest: &[u8], tag: Option<Tag>) -> Parsed<()> {
+    /// this tag, and by the numbers that it asks for.
+    pub(super) fn take_extended(
+        &mut self,
+        rest: &[u8],
+        tag: Option<Tag>,
+        uids: bool,
+    ) -> Parsed<()> {
         let mut cursor = Cursor::new(rest);
         if cursor.eat(b'(') {
             cursor.spaces();
@@ -294,6 +318,12 @@ impl Finding {
                 }
             }
             cursor.end_list("the end of the search correlator")?;
+        }
+        cursor.spaces();
+        // The one kind of number would name other messages where the other is taken for it.
+        let mut ahead = cursor;
+        if ahead.eat_word(b"UID") != uids && !ahead.at_end() {
+            return Err(Malformed("UIDs where they are asked for, else sequence numbers"));
         }
         self.take_items(&mut cursor)
     }
@@ -375,15 +405,18 @@ mod tests {
     fn an_extended_answer_that_makes_no_sense_is_reported() {
         for bad in [
             "(TAG \"A1\") UID ALL 1:*",
-            "(TAG \"A1\") ALL",
-            "(TAG \"A1\") COUNT x",
+            "(TAG \"A1\") UID ALL",
+            "(TAG \"A1\") UID COUNT x",
             "(TAG \"A1\"",
-            "(TAG \"A1\") MIN 99999999999",
+            "(TAG \"A1\") UID MIN 99999999999",
+            "(TAG \"A1\") ALL 1:5",
         ] {
-            assert!(Finding::default().take_extended(bad.as_bytes(), None).is_err(), "{bad}");
+            assert!(Finding::default().take_extended(bad.as_bytes(), None, true).is_err(), "{bad}");
         }
         let mut found = Finding::default();
-        found.take_extended(b"UID COUNT 2 X-NEW (a b) ALL 4294967295,4294967294", None).unwrap();
+        found
+            .take_extended(b"UID COUNT 2 X-NEW (a b) ALL 4294967295,4294967294", None, true)
+            .unwrap();
         let found = SearchResult::<Uid>::new(found, &[]);
         assert_eq!((found.count(), found.max()), (2, Uid::new(u32::MAX)));
         assert_eq!(found.iter().count(), 2);
@@ -391,9 +424,9 @@ mod tests {
 
     #[test]
     fn nothing_found_is_empty_in_either_form() {
-        for line in ["(TAG \"A1\") UID", "(TAG \"A1\") UID COUNT 0", ""] {
+        for line in ["(TAG \"A1\") UID", "(TAG \"A1\")", "(TAG \"A1\") UID COUNT 0", ""] {
             let mut found = Finding::default();
-            found.take_extended(line.as_bytes(), None).unwrap();
+            found.take_extended(line.as_bytes(), None, true).unwrap();
             let found = SearchResult::<Uid>::new(found, &[]);
             assert!(found.is_empty() && found.min().is_none(), "{line}");
         }
@@ -418,7 +451,7 @@ mod tests {
             let mut found = Finding::default();
             for octets in [line.as_bytes(), &octets] {
                 let _ = found.take(octets);
-                let _ = found.take_extended(octets, None);
+                let _ = found.take_extended(octets, None, true);
             }
             let found = SearchResult::<Uid>::new(found, &[]);
             let _ = (found.count(), found.min(), found.max(), format!("{found:?}"));

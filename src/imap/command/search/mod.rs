@@ -310,16 +310,20 @@ pub(crate) trait Number: Copy + From<NonZeroU32> {
     const NAME: &'static str;
     /// What it and its like begin with.
     const PREFIX: &'static str;
+    /// Whether they are UIDs.
+    const ARE_UIDS: bool;
 }
 
 impl Number for Uid {
     const NAME: &'static str = "UID SEARCH";
     const PREFIX: &'static str = "UID ";
+    const ARE_UIDS: bool = true;
 }
 
 impl Number for NonZeroU32 {
     const NAME: &'static str = "SEARCH";
     const PREFIX: &'static str = "";
+    const ARE_UIDS: bool = false;
 }
 
 struct Find<'a, N> {
@@ -372,7 +376,7 @@ impl<N: Number> Command for Find<'_, N> {
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
-        self.found.take_response(response, self.tag)
+        self.found.take_response(response, self.tag, N::ARE_UIDS)
     }
 
     fn finish(mut self, _: Reply) -> Finding {
@@ -430,6 +434,47 @@ mod tests {
         let search = Search::all().text("string not in mailbox");
         let find = || Find::<NonZeroU32>::new(search.clone(), &[], false);
         play(find, script, |played| assert!(result::<NonZeroU32>(played.output).is_empty()));
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_or_has_the_other_kind_of_number_leaves_the_result_incomplete()
+    {
+        for (odd, found) in [
+            ("SEARCH 2 x 84", 2),
+            ("SEARCH 2 4294967296 84", 2),
+            ("ESEARCH (TAG \"A1\") ALL 2,84", 0),
+            ("ESEARCH (TAG \"A1\") COUNT 2", 0),
+            ("ESEARCH (TAG \"A1\") UID ALL 2,84 MAX x", 2),
+            ("ESEARCH (TAG \"A2\") UID ALL 2,84", 0),
+        ] {
+            let script = format!(
+                "
+                S: * PREAUTH [CAPABILITY ESEARCH] hi
+                C: A1 UID SEARCH ALL
+                S: * {odd}
+                S: A1 OK done
+                "
+            );
+            let all = Search::all();
+            play(find(&all, &[]), &script, |mut played| {
+                let found_here = result::<Uid>(played.output);
+                assert_eq!((found_here.count(), found_here.unread()), (found, 1), "{odd}");
+                assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })), "{odd}");
+            });
+        }
+        let script = "
+            S: * PREAUTH [CAPABILITY ESEARCH] hi
+            C: A1 SEARCH ALL
+            S: * ESEARCH (TAG \"A1\") UID ALL 17,900
+            S: * ESEARCH (TAG \"A1\") ALL 2
+            S: A1 OK done
+        ";
+        let find = || Find::<NonZeroU32>::new(Search::all(), &[], false);
+        play(find, script, |played| {
+            let found = result::<NonZeroU32>(played.output);
+            assert_eq!(found.unread(), 1);
+            assert_eq!(found.into_set().to_string(), "2");
+        });
     }
 
     #[test]
