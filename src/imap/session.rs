@@ -185,8 +185,9 @@ impl Session {
         if self.core().notifying().tells && command.fit(&response) < Fit::Exact {
             return self.core_mut().unclaimed(&response, &frame);
         }
-        if let Err(why) = command.accept(&response, &frame) {
-            self.core_mut().keep_unparsed(frame, why);
+        match command.accept(&response, &frame) {
+            Ok(()) => self.core_mut().charge(command.weight()),
+            Err(why) => self.core_mut().keep_unparsed(frame, why),
         }
     }
 

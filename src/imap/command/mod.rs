@@ -132,6 +132,12 @@ pub(crate) trait Command {
         Ok(())
     }
 
+    /// How many octets more than the response had it has made of the last one that it took. Only where
+    /// that may be many times as much.
+    fn weight(&self) -> usize {
+        0
+    }
+
     /// Takes what the server says of a message that the command has asked about.
     fn fetched(&mut self, _: Message) {}
 

@@ -80,6 +80,9 @@ pub struct MailboxStatus {
     items: Vec<(String, Vec<u8>)>,
 }
 
+/// RFC 9051 has nine items and extensions a handful.
+const MOST: usize = 100;
+
 impl MailboxStatus {
     /// How many messages there are.
     pub fn messages(&self) -> Option<u32> {
@@ -141,17 +144,20 @@ impl MailboxStatus {
     /// Takes over what was told later.
     pub(super) fn renew(&mut self, later: Self) {
         for (name, value) in later.items {
+            let has_room = self.items.len() < MOST;
             match self.items.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, known)) => *known = value,
-                None => self.items.push((name, value)),
+                None if has_room => self.items.push((name, value)),
+                None => {}
             }
         }
     }
 
     /// Octets it holds.
     pub(crate) fn octets(&self) -> usize {
+        // A name and a value are put on the heap in pieces of 16 octets or more.
         let item = |(name, value): &(String, Vec<u8>)| {
-            size_of::<(String, Vec<u8>)>() + name.len() + value.len()
+            size_of::<(String, Vec<u8>)>() + name.len().max(16) + value.len().max(16)
         };
         self.items.iter().map(item).sum()
     }
@@ -318,6 +324,10 @@ impl Command for Status {
         Ok(())
     }
 
+    fn weight(&self) -> usize {
+        self.found.as_ref().map_or(0, |(_, status)| status.octets())
+    }
+
     fn finish(self, _: Reply) -> MailboxStatus {
         self.found.map(|(_, status)| status).unwrap_or_default()
     }
@@ -342,8 +352,7 @@ fn list(cursor: &mut Cursor<'_>) -> Parsed<MailboxStatus> {
         let item = String::from_utf8_lossy(cursor.atom()?).to_ascii_uppercase();
         cursor.spaces();
         let value = cursor.value()?.to_vec();
-        // RFC 9051 has nine items and extensions a handful.
-        if items.len() < 100 {
+        if items.len() < MOST {
             items.push((item, value));
         }
     }

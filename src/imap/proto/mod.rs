@@ -261,6 +261,8 @@ pub(crate) struct Core {
     watched: bool,
     last_words: Option<Reply>,
     goodbyes: u32,
+    /// More was collected of responses than may be.
+    overdrawn: bool,
     /// The server expects octets that will not be sent.
     stuck: bool,
     tags: u32,
@@ -320,6 +322,7 @@ impl Core {
             watched: false,
             last_words: None,
             goodbyes: 0,
+            overdrawn: false,
             stuck: false,
             tags: 0,
             turn: 0,
@@ -666,7 +669,7 @@ impl Core {
             Step::Fetched { tag } => (*tag, self.fetched.as_ref().map_or(0, Message::octets)),
             _ => return Ok(step),
         };
-        let limit = self.frame_limits.literal.saturating_add(self.frame_limits.text as u64);
+        let limit = self.most_collected();
         let streams = matches!(step, Step::Fetched { .. });
         let pending = self.queue.iter_mut().find(|pending| pending.tag == tag);
         // Messages that are handed on one by one are collected by nobody here.
@@ -677,6 +680,20 @@ impl Core {
             }
         }
         Ok(step)
+    }
+
+    const fn most_collected(&self) -> u64 {
+        self.frame_limits.literal.saturating_add(self.frame_limits.text as u64)
+    }
+
+    /// Counts what the command that is being answered has made of a response, beyond its octets: the
+    /// connection ends before it is more than may be collected.
+    pub(crate) fn charge(&mut self, octets: usize) {
+        let limit = self.most_collected();
+        if let Some(pending) = self.queue.front_mut() {
+            pending.handed = pending.handed.saturating_add(octets as u64);
+            self.overdrawn |= pending.handed > limit;
+        }
     }
 
     /// Writes what may be written now, a message in chunks.
@@ -792,6 +809,10 @@ impl Machine for Core {
     }
 
     fn poll(&mut self) -> Result<Option<Step>, Fault> {
+        if self.overdrawn {
+            let limit = self.most_collected();
+            return Err(Fault::ResponseTooLong { limit, unit: "octets" });
+        }
         let dividing = self.dividing;
         let divides = |text: &[u8], is_rest| dividing && parts::ends_in_section(text, is_rest);
         while let Some(cut) = self.framer.cut(&mut self.input, self.frame_limits, divides)? {

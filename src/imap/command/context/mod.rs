@@ -281,7 +281,7 @@ impl Command for Update {
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         match response {
             Response::Status(_) => self.heed(untagged_code(response).as_ref()),
-            _ => self.found.take_response(response, Some(self.tag)),
+            _ => self.found.take_response(response, Some(self.tag), true),
         }
     }
 

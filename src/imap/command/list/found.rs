@@ -82,6 +82,11 @@ impl Mailboxes {
         &mut self.found
     }
 
+    /// Octets that the last row holds beside what it was told in.
+    pub(super) fn weight(&self) -> usize {
+        self.found.last().map_or(0, ListedMailbox::weight)
+    }
+
     /// Takes what follows `* LIST`. `listed`: where the names are noted, if they must be.
     pub(super) fn take(
         &mut self,
@@ -212,6 +217,16 @@ impl ListedMailbox {
                 return strings.take(MOST).map(|text| text.to_bytes().into_owned()).collect();
             }
         }
+    }
+
+    /// Octets that it holds beside what it was told in.
+    pub(super) fn weight(&self) -> usize {
+        let attribute = |attribute: &Attribute| match attribute {
+            // It is put on the heap in a piece of 16 octets or more.
+            Attribute::Other(name) => size_of::<Attribute>() + name.len().max(16),
+            _ => size_of::<Attribute>(),
+        };
+        size_of::<Self>() + self.attributes.iter().map(attribute).sum::<usize>()
     }
 
     pub(super) fn has(&self, attribute: &Attribute) -> bool {

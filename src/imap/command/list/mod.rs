@@ -225,6 +225,10 @@ impl Command for List {
         }
     }
 
+    fn weight(&self) -> usize {
+        self.found.weight()
+    }
+
     fn give_back(&mut self, core: &mut Core) {
         if self.listed.is_some() {
             self.found.tell_renamed(core);

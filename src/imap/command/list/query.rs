@@ -230,12 +230,13 @@ struct List {
     /// The names of those that were found, where the server tells of others in between.
     listed: Option<HashSet<MailboxName>>,
     utf8: bool,
+    weight: usize,
 }
 
 impl List {
     fn new(query: ListQuery) -> Self {
-        let (found, statuses, rights, listed, utf8) = Default::default();
-        Self { query, found, statuses, rights, listed, utf8 }
+        let (found, statuses, rights, listed, utf8, weight) = Default::default();
+        Self { query, found, statuses, rights, listed, utf8, weight }
     }
 }
 
@@ -320,17 +321,25 @@ impl Command for List {
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         let Response::Data { name, rest } = response else { return Ok(()) };
         if name.eq_ignore_ascii_case(b"LIST") {
-            return self.found.take(rest, self.utf8, &mut self.listed);
+            self.found.take(rest, self.utf8, &mut self.listed)?;
+            self.weight = self.found.weight();
+            return Ok(());
         }
         if name.eq_ignore_ascii_case(b"STATUS") {
             let (name, status) = status::parse(rest)?;
             let name = MailboxName::heard(name.into_owned(), self.utf8);
+            self.weight = size_of::<(MailboxName, MailboxStatus)>() + status.octets();
             self.statuses.entry(name).or_default().renew(status);
         } else {
             let (name, rights) = my_rights(rest)?;
+            self.weight = size_of::<(MailboxName, Rights)>();
             self.rights.insert(MailboxName::heard(name, self.utf8), rights);
         }
         Ok(())
+    }
+
+    fn weight(&self) -> usize {
+        self.weight
     }
 
     fn give_back(&mut self, core: &mut Core) {
