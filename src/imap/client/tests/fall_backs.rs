@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use super::client_of;
 use crate::imap::{
-    Error, Extension, Fetch, MoveWay, RawCommand, Search, SearchReturn, SeqSet, StatusItem, Uid,
-    UidSet,
+    Error, Extension, Fetch, MoveWay, QuotaResource, RawCommand, Right, Search, SearchReturn,
+    SeqSet, SetRights, StatusItem, Uid, UidSet,
 };
 use crate::{Failure, Retry};
 
@@ -399,4 +399,63 @@ async fn after_utf8_accept_names_go_and_come_in_utf_8_and_are_the_same_names() {
     assert_eq!(status.messages(), Some(2));
     drop(client);
     server.await.unwrap();
+}
+
+#[tokio::test]
+async fn rights_are_told_and_changed_in_the_letters_that_the_server_has() {
+    let script = "
+        C: A1 MYRIGHTS INBOX
+        S: * MYRIGHTS INBOX lrkcd
+        S: A1 OK done
+        C: A2 SETACL INBOX Chris lrk
+        S: A2 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 ACL RIGHTS=texk", script).await;
+    let rights = client.my_rights("INBOX").await.unwrap().unwrap();
+    assert_eq!(rights.to_string(), "lrk");
+    client.set_acl("INBOX", "Chris", SetRights::replace(rights.iter())).await.unwrap();
+    drop(client);
+    server.await.unwrap();
+
+    let script = "
+        C: A1 GETACL INBOX
+        S: * ACL INBOX Fred lrcd Chris lrd
+        S: A1 OK done
+        C: A2 SETACL INBOX Chris lrd
+        S: A2 OK done
+        C: A3 SETACL INBOX Chris +c
+        S: A3 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 ACL", script).await;
+    let list = client.acl("INBOX").await.unwrap().unwrap();
+    assert!(list.get("Fred").unwrap().has(Right::DELETE_MAILBOX));
+    let chris = list.get("Chris").unwrap();
+    assert!(chris.has(Right::EXPUNGE) && !chris.has(Right::CREATE_MAILBOX));
+    client.set_acl("INBOX", "Chris", SetRights::replace(chris.iter())).await.unwrap();
+    client.set_acl("INBOX", "Chris", SetRights::add([Right::CREATE_MAILBOX])).await.unwrap();
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn limits_are_set_where_the_server_has_the_command() {
+    let script = "
+        C: A1 SETQUOTA ours (STORAGE 5)
+        S: * QUOTA ours (STORAGE 1 5)
+        S: A1 OK done
+    ";
+    for (offered, has) in [
+        ("IMAP4rev1 QUOTA", true),
+        ("IMAP4rev1 QUOTA QUOTA=RES-STORAGE QUOTASET", true),
+        ("IMAP4rev1 QUOTA QUOTA=RES-STORAGE", false),
+    ] {
+        let (mut client, server) = client_of(offered, if has { script } else { "" }).await;
+        let set = client.set_quota("ours", [(QuotaResource::Storage, 5)]).await;
+        match set {
+            Ok(quota) => assert!(has && quota.is_some(), "{offered}"),
+            Err(error) => assert!(!has && matches!(error, Error::Unsupported { .. }), "{error}"),
+        }
+        drop(client);
+        server.await.unwrap();
+    }
 }
