@@ -114,6 +114,7 @@ impl Session {
         commands: &[C],
         stage: Stage,
     ) -> Result<Flight, Error> {
+        self.rest(stage).await?;
         let lines = commands.iter().map(|command| self.encode(command));
         let lines = lines.collect::<Result<Vec<_>, _>>()?;
         self.settle(stage).await?;
@@ -135,6 +136,7 @@ impl Session {
         commands: &[C],
     ) -> Result<Flight, Error> {
         const STAGE: Stage = Stage::Command(Select::NAME);
+        self.rest(STAGE).await?;
         let lines = commands.iter().map(|command| self.encode(command));
         let lines = lines.collect::<Result<Vec<_>, _>>()?;
         let first = self.launch(&[select], STAGE).await?;
@@ -218,6 +220,7 @@ impl Session {
         stage: Stage,
         command: impl Fn(UidSet) -> C,
     ) -> Result<Option<C::Output>, Error> {
+        self.rest(stage).await?;
         let commands = self.split(set, command)?;
         self.run_pieces(commands, stage).await
     }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::auth::AuthCause;
 use crate::connector::Settings;
+use crate::machine::Machine;
 use crate::net::Stream;
 use crate::net::driver::{Broken, Driver};
 use crate::{AuthError, Misuse, Protocol, Stage};
@@ -79,9 +80,16 @@ impl Session {
     }
 
     async fn begin<C: Command>(&mut self, command: &C, stage: Stage) -> Result<Tag, Error> {
+        self.rest(stage).await?;
         let line = self.encode(command)?;
         self.settle(stage).await?;
         self.start(line, command)
+    }
+
+    /// Ends what a dropped future has left, if it has left anything. How a command is written, and
+    /// which one it is, may depend on what has come of that: an ENABLE, a SELECT.
+    pub(crate) async fn rest(&mut self, stage: Stage) -> Result<(), Error> {
+        if self.core().in_flight() { self.settle(stage).await } else { Ok(()) }
     }
 
     /// Ends what a dropped future has left, and finds out whether the server still listens.

@@ -123,6 +123,7 @@ impl Session {
         messages: Vec<Upload<'_>>,
         stage: Stage,
     ) -> Result<C::Output, Error> {
+        self.rest(stage).await?;
         let line = self.encode(&command)?;
         self.settle(stage).await?;
         let tag = self.start(line, &command)?;

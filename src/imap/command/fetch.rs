@@ -50,6 +50,7 @@ impl Mailbox {
         items: FetchItems,
     ) -> Result<Messages<'_>, Error> {
         let uids = set.into();
+        self.session.rest(STAGE).await?;
         let commands = fetches(&self.session, &uids, &items)?;
         if commands.is_empty() {
             return Ok(Messages::new(self, Flight::NONE));
@@ -102,6 +103,7 @@ impl ImapClient {
             return Err(no_longer_kept().into());
         }
         let session = &mut self.mailbox.session;
+        session.rest(STAGE).await?;
         let fetches = fetches(session, &uids, &items)?;
         let flight = session.launch_behind(select, &fetches).await?;
         Ok(Messages::new(&mut self.mailbox, flight))

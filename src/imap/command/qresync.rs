@@ -232,6 +232,7 @@ impl ImapClient {
         known: QResync,
     ) -> Result<Resynced, Error> {
         known.check()?;
+        self.mailbox.session.rest(Stage::Command(Resync::NAME)).await?;
         if !self.enabled().has("QRESYNC") && self.selected().is_none() {
             self.enable([Extension::QResync]).await?;
         }

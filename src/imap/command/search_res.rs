@@ -89,6 +89,7 @@ impl Mailbox {
     /// # Cancel safety
     /// As for [`uid_search`](Self::uid_search). What was saved before is lost.
     pub async fn uid_search_saving(&mut self, search: Search) -> Result<SavedSearch, Error> {
+        self.session.rest(STAGE).await?;
         let core = self.session.core();
         let offered = SEARCHRES.is_met(core.capabilities(), core.enabled());
         if !(offered || core.speaks_rev2()) || self.too_long(&search)? {

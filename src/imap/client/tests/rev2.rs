@@ -1,7 +1,9 @@
 //! The same program against IMAP4rev1 and IMAP4rev2 (RFC 9051 appendix E).
 
+use std::num::NonZeroU32;
+
 use super::*;
-use crate::imap::{Search, StatusItem};
+use crate::imap::{QResync, Search, StatusItem};
 
 /// What it says, whichever of the two the server speaks.
 async fn program(client: &mut ImapClient) -> String {
@@ -112,6 +114,65 @@ async fn what_is_only_offered_is_not_spoken() {
     let (mut client, server) = client_of("IMAP4rev1 IMAP4rev2 ENABLE", script).await;
     client.status("Entw\u{fc}rfe", [StatusItem::Messages]).await.unwrap();
     assert!(client.lsub("", "*").await.unwrap().is_empty());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dropped_enable_has_brought_is_heeded_by_the_next_command() {
+    let (mut client, server) = client_of(
+        "IMAP4rev1 IMAP4rev2 ENABLE",
+        r#"
+        C: A1 ENABLE IMAP4rev2
+        S: * ENABLED IMAP4rev2
+        S: A1 OK done
+        C: A2 STATUS "Entwürfe" (UNSEEN)
+        S: * STATUS "Entwürfe" (UNSEEN 3)
+        S: A2 OK done
+        "#,
+    )
+    .await;
+    cut(client.enable([Extension::Imap4rev2])).await;
+    let status = client.status("Entwürfe", [StatusItem::Unseen]).await.unwrap();
+    assert_eq!(status.unseen(), Some(3));
+    drop(client);
+    server.await.unwrap();
+
+    // Which command it is may depend on it, too.
+    let (mut client, server) = client_of(
+        "IMAP4rev1 IMAP4rev2 ENABLE",
+        r#"
+        C: A1 ENABLE IMAP4rev2
+        S: * ENABLED IMAP4rev2
+        S: A1 OK done
+        C: A2 LIST (SUBSCRIBED) "" "*"
+        S: * LIST (\Subscribed) "/" a
+        S: A2 OK done
+        "#,
+    )
+    .await;
+    cut(client.enable([Extension::Imap4rev2])).await;
+    assert_eq!(client.lsub("", "*").await.unwrap().len(), 1);
+    drop(client);
+    server.await.unwrap();
+
+    // And whether it may be sent at all.
+    let (mut client, server) = client_of(
+        "IMAP4rev1 ENABLE QRESYNC",
+        r"
+        C: A1 ENABLE QRESYNC
+        S: * ENABLED QRESYNC
+        S: A1 OK done
+        C: A2 SELECT INBOX (QRESYNC (7 5))
+        S: * OK [UIDVALIDITY 7] ok
+        S: * OK [HIGHESTMODSEQ 5] ok
+        S: A2 OK done
+        ",
+    )
+    .await;
+    cut(client.enable([Extension::QResync])).await;
+    let known = QResync::new(NonZeroU32::new(7).unwrap(), 5);
+    assert!(client.resync("INBOX", known).await.unwrap().changed().is_empty());
     drop(client);
     server.await.unwrap();
 }

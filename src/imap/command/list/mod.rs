@@ -49,7 +49,7 @@ use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Core, Tag};
 use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
-use crate::{Failure, Misuse};
+use crate::{Failure, Misuse, Stage};
 
 impl ImapClient {
     /// Which mailboxes there are. In `pattern`, `*` stands for anything and `%` for anything within
@@ -81,6 +81,7 @@ impl ImapClient {
         pattern: impl Into<MailboxName>,
     ) -> Result<Mailboxes, Error> {
         let (reference, pattern) = (reference.into(), pattern.into());
+        self.mailbox.session.rest(STAGE).await?;
         let offered = self.capabilities();
         let rev2 = self.mailbox.session.core().speaks_rev2();
         let extended = rev2 || offered.has("LIST-EXTENDED") && offered.has("SPECIAL-USE");
@@ -116,13 +117,17 @@ impl ImapClient {
         reference: impl Into<MailboxName>,
         pattern: impl Into<MailboxName>,
     ) -> Result<Mailboxes, Error> {
+        let (reference, pattern) = (reference.into(), pattern.into());
+        self.mailbox.session.rest(STAGE).await?;
         let form = match self.mailbox.session.core().speaks_rev2() {
             true => Form::SubscribedOnly,
             false => Form::Subscribed,
         };
-        self.run(List::new(form, reference.into(), pattern.into())).await
+        self.run(List::new(form, reference, pattern)).await
     }
 }
+
+const STAGE: Stage = Stage::Command(List::NAME);
 
 /// Whether the server says no to the form of the command, and not for a reason of its own.
 fn is_disliked(error: &Error) -> bool {

@@ -16,7 +16,6 @@ use bytes::Bytes;
 
 use super::asked::Asked;
 use super::{ListedMailbox, Mailboxes};
-use crate::Misuse;
 use crate::imap::command::acl::{Letters, Rights, my_rights};
 use crate::imap::command::modifier::Need;
 use crate::imap::command::status::{self, MailboxStatus, StatusItem};
@@ -26,6 +25,7 @@ use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Core, Tag};
 use crate::imap::{Capabilities, Error, Event, ImapClient, MailboxName, Reply};
+use crate::{Misuse, Stage};
 
 const EXTENDED: Need = Need::offered(&["LIST-EXTENDED"]);
 const SPECIAL_USE: Need = Need::offered(&["SPECIAL-USE"]);
@@ -195,6 +195,7 @@ impl ImapClient {
     /// # Cancel safety
     /// See [`ImapClient`].
     pub async fn list_query(&mut self, mut query: ListQuery) -> Result<Mailboxes, Error> {
+        self.mailbox.session.rest(Stage::Command(List::NAME)).await?;
         let rev2 = self.mailbox.session.core().speaks_rev2();
         if rev2 {
             query.needs.retain(|need| *need == LIST_MYRIGHTS);

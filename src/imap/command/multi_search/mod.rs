@@ -175,6 +175,7 @@ impl ImapClient {
         searches: impl IntoIterator<Item = MultiSearch>,
     ) -> Result<Vec<Result<MultiSearchResult, Error>>, Error> {
         let session = &mut self.mailbox.session;
+        session.rest(STAGE).await?;
         let mut commands = Vec::new();
         // The place among the commands of each that has a mailbox to search.
         let mut places = Vec::new();

@@ -215,6 +215,7 @@ impl Mailbox {
         returns: &[SearchReturn],
     ) -> Result<SearchResult<N>, Error> {
         SearchReturn::check(returns, &search)?;
+        self.session.rest(Stage::Command(N::NAME)).await?;
         let core = self.session.core();
         let offered = core.capabilities();
         let fuzzy = search.is_fuzzy(offered);
