@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use mailbearer::Endpoint;
 use mailbearer::testing::{Fault, Jwt, Server};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
+use crate::support::entra::Keys;
 use crate::transcript::{recorded, replay};
 use program::Surroundings;
 
@@ -66,6 +68,11 @@ impl Ward {
     }
 
     async fn run(&self, arguments: &str) -> Ran {
+        self.run_telling(arguments, Written::default()).await
+    }
+
+    /// The same, with what it says meanwhile.
+    async fn run_telling(&self, arguments: &str, messages: Written) -> Ran {
         let place = |endpoint: Endpoint| format!("localhost:{}", endpoint.port());
         let arguments = arguments
             .replace("IMAP_STARTTLS", &place(self.server.imap_starttls()))
@@ -74,7 +81,7 @@ impl Ward {
             .replace("POP", &place(self.server.pop()))
             .replace("DIR", &self.directory.display().to_string());
         let arguments = arguments.split_whitespace().map(str::to_owned);
-        let (output, messages) = (Written::default(), Written::default());
+        let output = Written::default();
         let variables = self.variables.clone();
         let surroundings = Surroundings {
             variable: Box::new(move |name| {
@@ -218,12 +225,107 @@ async fn wrong_usage_ends_with_2_and_shows_no_secret() {
     assert!(ward.server.logins().is_empty());
 }
 
+/// A token endpoint that gives this token, once; its URL and the form that it got.
+async fn token_endpoint(token: String) -> (String, tokio::task::JoinHandle<String>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://127.0.0.1:{}/token", listener.local_addr().unwrap().port());
+    let asked = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let (mut line, mut length) = (String::new(), 0);
+        while stream.read_line(&mut line).await.unwrap() > 2 {
+            let header = std::mem::take(&mut line).to_lowercase();
+            if let Some(octets) = header.strip_prefix("content-length:") {
+                length = octets.trim().parse().unwrap();
+            }
+        }
+        let mut form = vec![0; length];
+        stream.read_exact(&mut form).await.unwrap();
+        let body =
+            format!(r#"{{"token_type":"Bearer","expires_in":3599,"access_token":"{token}"}}"#);
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        String::from_utf8(form).unwrap()
+    });
+    (url, asked)
+}
+
+#[tokio::test]
+async fn an_application_may_show_a_certificate() {
+    let ward = Ward::new("certificate").await;
+    let keys = Keys::new();
+    let (url, asked) = token_endpoint(ward.variables[0].1.clone()).await;
+    let grant = format!(
+        "{ALL} --grant client-credentials --client-id app --token-url {url} --scope mail \
+         --certificate-file {}",
+        keys.pem_file().display()
+    );
+    let ran = ward.run(&grant).await;
+    assert_eq!(ran.status, 0, "{}{}", ran.output, ran.messages);
+    let form = asked.await.unwrap();
+    assert!(form.contains("client_assertion=eyJ") && !form.contains("client_secret"), "{form}");
+    let none = grant.replace(&*keys.pem_file().to_string_lossy(), "DIR/root.pem");
+    let ran = ward.run(&none).await;
+    assert!(ran.status == 2 && ran.messages.contains("root.pem: "), "{}", ran.messages);
+}
+
+#[tokio::test]
+async fn a_user_may_sign_in_by_a_browser() {
+    let mut ward = Ward::new("browser").await;
+    let (url, asked) = token_endpoint(ward.variables[0].1.clone()).await;
+    ward.variables.push(("MAIL_CLIENT_SECRET", "s3cret".to_owned()));
+    let messages = Written::default();
+    let grant = format!("{ALL} --grant browser --client-id app --token-url {url} --scope mail");
+    let whole = format!("{grant} --authorization-url https://login.example/authorize");
+    let browser = async {
+        let shown = loop {
+            let told = messages.text();
+            match told.lines().next() {
+                Some(line) if told.contains('\n') => break line.to_owned(),
+                _ => tokio::task::yield_now().await,
+            }
+        };
+        let field = |name: &str| {
+            let behind = shown.split_once(&format!("{name}=")).expect("the field is there").1;
+            behind.split('&').next().unwrap_or_default().to_owned()
+        };
+        assert!(shown.contains("https://login.example/authorize?"), "{shown}");
+        assert_eq!(field("code_challenge_method"), "S256");
+        let back = field("redirect_uri").replace("%3A", ":").replace("%2F", "/");
+        let place = back.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let mut stream = tokio::net::TcpStream::connect(&place).await.unwrap();
+        let state = field("state");
+        let get = format!("GET /?code=c0de&state={state} HTTP/1.1\r\nHost: {place}\r\n\r\n");
+        stream.write_all(get.as_bytes()).await.unwrap();
+        let mut page = String::new();
+        stream.read_to_string(&mut page).await.unwrap();
+        page
+    };
+    let (ran, page) = tokio::join!(ward.run_telling(&whole, messages.clone()), browser);
+    assert_eq!(ran.status, 0, "{}{}", ran.output, ran.messages);
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    let form = asked.await.unwrap();
+    assert!(form.contains("code=c0de") && form.contains("code_verifier="), "{form}");
+    assert!(!ran.messages.contains("s3cret"), "{}", ran.messages);
+    let ran = ward.run(&grant).await;
+    assert!(ran.status == 2 && ran.messages.contains("go together"), "{}", ran.messages);
+}
+
 #[tokio::test]
 async fn help_names_every_option_and_every_exit_status() {
     let ward = Ward::new("help").await;
     let ran = ward.run("--help").await;
     assert_eq!(ran.status, 0);
-    for told in ["--mailbox", "--record FILE", "--grant", "NO_COLOR", "  3  the report or the"] {
+    for told in [
+        "--mailbox",
+        "--record FILE",
+        "--grant",
+        "--certificate-file FILE",
+        "  browser ",
+        "--authorization-url URL",
+        "NO_COLOR",
+        "  3  the report or the",
+    ] {
         assert!(ran.output.contains(told), "{told}");
     }
     assert!(ran.output.lines().all(|line| line.len() <= 100));

@@ -26,13 +26,18 @@ What is checked:
 
 Where the token comes from (--grant):
   token                   the variable MAIL_TOKEN or --token-file FILE; this is the default
-  client-credentials      --tenant, --client-id, and MAIL_CLIENT_SECRET or --secret-file FILE
+  client-credentials      --tenant, --client-id, and MAIL_CLIENT_SECRET or --secret-file FILE,
+                          or --certificate-file FILE, a PEM file with certificate and key
+  browser                 --tenant, --client-id; an address is shown, to be opened in a browser on
+                          this machine, which is waited for five minutes; MAIL_CLIENT_SECRET if the
+                          client has one (Google gives one to every client)
   device-code             --tenant, --client-id; a code is shown, to be entered in a browser
   refresh-token           --tenant, --client-id, and MAIL_REFRESH_TOKEN or
                           --refresh-token-file FILE; MAIL_CLIENT_SECRET if the client has one
   password                no token: MAIL_PASSWORD or --password-file FILE, by PLAIN
   --mechanism NAME        xoauth2 (default) or oauthbearer
-  --token-url URL         of another server than Microsoft's; with --scope SCOPE
+  --token-url URL         of another server than Microsoft's; with --scope SCOPE, and for the
+                          browser with --authorization-url URL
 
 Secrets are taken from the environment and from files, never from arguments, which others can see.
 MAIL_PROXY names a proxy for all connections, as socks5://, http:// or https:// URL (if built with
@@ -73,6 +78,9 @@ pub(super) struct Options {
     pub(super) tenant: Option<String>,
     pub(super) client_id: Option<String>,
     pub(super) token_url: Option<String>,
+    pub(super) authorization_url: Option<String>,
+    /// With its key.
+    pub(super) certificate: Option<PathBuf>,
     pub(super) scope: Option<String>,
     pub(super) bearer: bool,
     /// Of a token, a client secret, a refresh token or a password.
@@ -116,6 +124,7 @@ pub(super) fn read(arguments: impl IntoIterator<Item = String>) -> Result<Asked,
             "--tenant" => options.tenant = Some(value()?),
             "--client-id" => options.client_id = Some(value()?),
             "--token-url" => options.token_url = Some(value()?),
+            "--authorization-url" => options.authorization_url = Some(value()?),
             "--scope" => options.scope = Some(value()?),
             "--mechanism" => {
                 options.bearer = match value()?.to_lowercase().as_str() {
@@ -125,6 +134,7 @@ pub(super) fn read(arguments: impl IntoIterator<Item = String>) -> Result<Asked,
                 }
             }
             "--token-file" => options.secret_files.push(("MAIL_TOKEN", value()?.into())),
+            "--certificate-file" => options.certificate = Some(value()?.into()),
             "--secret-file" => options.secret_files.push(("MAIL_CLIENT_SECRET", value()?.into())),
             "--refresh-token-file" => {
                 options.secret_files.push(("MAIL_REFRESH_TOKEN", value()?.into()));

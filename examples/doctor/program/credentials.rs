@@ -3,7 +3,10 @@
 use std::io::Write;
 
 use mailbearer::provider::{Authority, AuthorizationServer, Cloud, Kind, OnBehalf, Provider};
-use mailbearer::token::{ClientCredentials, DeviceCode, RefreshToken, SetupError, StaticToken};
+use mailbearer::token::{
+    AuthorizationCode, Certificate, ClientCredential, ClientCredentials, DeviceCode, RefreshToken,
+    SetupError, StaticToken,
+};
 use mailbearer::{Auth, Protocol, TokenProvider};
 
 use super::arguments::Options;
@@ -20,6 +23,7 @@ pub(super) async fn of(
         "client-credentials" => client_credentials(options, &secrets),
         "refresh-token" => refresh_token(options, &secrets),
         "device-code" => device_code(options, variable, messages).await,
+        "browser" => browser(options, &secrets, messages).await,
         "password" => {
             let password = secrets.wanted("MAIL_PASSWORD", "--password-file")?;
             Ok(Auth::plain(&options.mailbox, password))
@@ -29,11 +33,17 @@ pub(super) async fn of(
 }
 
 fn client_credentials(options: &Options, secrets: &Secrets<'_>) -> Result<Auth, String> {
-    let secret = secrets.wanted("MAIL_CLIENT_SECRET", "--secret-file")?;
+    let credential: ClientCredential = match &options.certificate {
+        Some(path) => {
+            let certificate = Certificate::from_pem(super::contents(path)?);
+            certificate.map_err(|error| format!("{}: {error}", path.display()))?.into()
+        }
+        None => secrets.wanted("MAIL_CLIENT_SECRET", "--secret-file")?.into(),
+    };
     let client = client_id(options)?;
     let mut builder = match &options.token_url {
-        Some(url) => ClientCredentials::builder(url, client, secret),
-        None => ClientCredentials::entra(tenant(options)?, client, secret),
+        Some(url) => ClientCredentials::builder(url, client, credential),
+        None => ClientCredentials::entra(tenant(options)?, client, credential),
     };
     if let Some(cloud) = cloud(options) {
         builder = builder.cloud(cloud);
@@ -46,6 +56,25 @@ fn client_credentials(options: &Options, secrets: &Secrets<'_>) -> Result<Auth, 
         builder = builder.proxy(proxy);
     }
     Ok(by(options, builder.build().map_err(setup)?))
+}
+
+/// What all grants for users have in common. Their builders are types of their own.
+macro_rules! as_asked {
+    ($builder:ident, $options:expr, $variable:expr) => {
+        if let Some(cloud) = cloud($options) {
+            $builder = $builder.cloud(cloud);
+        }
+        if let Some(scope) = $options.scope.clone().or_else(|| scope($options)) {
+            $builder = $builder.scope(scope);
+        }
+        if is_high_volume($options) {
+            $builder = $builder.high_volume_email();
+        }
+        #[cfg(feature = "proxy")]
+        if let Some(proxy) = super::proxy($variable)? {
+            $builder = $builder.proxy(proxy);
+        }
+    };
 }
 
 fn refresh_token(options: &Options, secrets: &Secrets<'_>) -> Result<Auth, String> {
@@ -65,19 +94,7 @@ fn refresh_token(options: &Options, secrets: &Secrets<'_>) -> Result<Auth, Strin
     if let Some(secret) = secrets.of("MAIL_CLIENT_SECRET")? {
         builder = builder.client_credential(secret);
     }
-    if let Some(cloud) = cloud(options) {
-        builder = builder.cloud(cloud);
-    }
-    if let Some(scope) = options.scope.clone().or_else(|| scope(options)) {
-        builder = builder.scope(scope);
-    }
-    if is_high_volume(options) {
-        builder = builder.high_volume_email();
-    }
-    #[cfg(feature = "proxy")]
-    if let Some(proxy) = super::proxy(secrets.variable)? {
-        builder = builder.proxy(proxy);
-    }
+    as_asked!(builder, options, secrets.variable);
     Ok(by(options, builder.build().map_err(setup)?))
 }
 
@@ -96,23 +113,37 @@ async fn device_code(
             DeviceCode::builder(url, server.token_url(), client)
         }
     };
-    if let Some(cloud) = cloud(options) {
-        builder = builder.cloud(cloud);
-    }
-    if let Some(scope) = options.scope.clone().or_else(|| scope(options)) {
-        builder = builder.scope(scope);
-    }
-    if is_high_volume(options) {
-        builder = builder.high_volume_email();
-    }
-    #[cfg(feature = "proxy")]
-    if let Some(proxy) = super::proxy(variable)? {
-        builder = builder.proxy(proxy);
-    }
+    as_asked!(builder, options, variable);
     let device = builder.build().map_err(setup)?;
     let mut prompt = device.start().await.map_err(|error| error.to_string())?;
     let _ = writeln!(messages, "{}", prompt.message());
     Ok(by(options, prompt.wait().await.map_err(|error| error.to_string())?))
+}
+
+async fn browser(
+    options: &Options,
+    secrets: &Secrets<'_>,
+    messages: &mut (dyn Write + Send),
+) -> Result<Auth, String> {
+    let client = client_id(options)?;
+    let mut builder = match (&options.authorization_url, &options.token_url, server(options)) {
+        (Some(ask), Some(redeem), _) => AuthorizationCode::builder(ask, redeem, client),
+        (None, None, Some(server)) => {
+            AuthorizationCode::builder(server.authorization_url(), server.token_url(), client)
+        }
+        (None, None, None) => {
+            AuthorizationCode::entra(tenant(options)?, client).protocols(protocols(options))
+        }
+        _ => return Err("--authorization-url and --token-url go together".to_owned()),
+    };
+    if let Some(secret) = secrets.of("MAIL_CLIENT_SECRET")? {
+        builder = builder.client_credential(secret);
+    }
+    as_asked!(builder, options, secrets.variable);
+    let begun = builder.build().map_err(setup)?.start().await.map_err(|error| error.to_string())?;
+    let _ =
+        writeln!(messages, "To sign in, open this in a browser on this machine: {}", begun.url());
+    Ok(by(options, begun.finish().await.map_err(|error| error.to_string())?))
 }
 
 fn by(options: &Options, tokens: impl TokenProvider + 'static) -> Auth {
