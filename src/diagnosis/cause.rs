@@ -89,6 +89,7 @@ causes! {
     SenderIsNotAccount = "the sender of the envelope is not the account",
     HeaderFromDiffers = "the From field of the message is not the sender of the envelope",
     NotHighVolumeAccount = "the login is no High Volume Email account",
+    BillingPolicyMissing = "the account has no billing policy that is in force",
 
     // Passing faults.
     Throttled = "the server throttles this client",

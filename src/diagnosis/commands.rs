@@ -55,11 +55,24 @@ pub(super) fn of(cause: Cause, case: &Case<'_>) -> Vec<Command> {
         Cause::SenderBlocked => {
             vec![line(format!("Remove-BlockedSenderAddress -SenderAddress {}", mailbox(case)))]
         }
-        Cause::ApplicationNotAllowed => vec![line(format!(
-            "Add-HVEAppAccess -Identity {} -AppIds {}",
-            mailbox(case),
-            object(case)
-        ))],
+        Cause::ApplicationNotAllowed => {
+            let account = mailbox(case);
+            vec![
+                line(format!("Add-HVEAppAccess -Identity {account} -AppIds {}", object(case))),
+                line(format!("(Get-HVEAccountSettings -Identity {account}).AllowedApps")),
+            ]
+        }
+        Cause::BillingPolicyMissing => {
+            let account = mailbox(case);
+            vec![
+                line(format!("Get-HVEAccountBillingPolicy -Identity {account}")),
+                line("Get-BillingPolicy -ResourceType HVE".to_owned()),
+                line(format!(
+                    "Set-HVEAccountBillingPolicy -Identity {account} -BillingPolicyId \
+                     <BILLING_POLICY_ID>"
+                )),
+            ]
+        }
         Cause::MissingRole | Cause::NoPermissions => {
             let claims = case.claims();
             let ids = (claims.and_then(Claims::tenant), claims.and_then(Claims::app_id));

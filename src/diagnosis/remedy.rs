@@ -282,6 +282,11 @@ fn fixed(cause: Cause) -> (Who, &'static str) {
             "Log in as a High Volume Email account; other mailboxes submit at \
              smtp.office365.com.",
         ),
+        Cause::BillingPolicyMissing => (
+            Administrator,
+            "Give the account a billing policy of the resource type HVE whose subscription is \
+             active: until then it cannot send.",
+        ),
 
         Cause::Throttled => (
             Nobody,

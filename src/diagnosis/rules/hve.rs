@@ -156,6 +156,8 @@ fn refused(case: &Case<'_>) -> Vec<Guess> {
     }
     guesses.push(Guess::possible(Cause::ApplicationNotAllowed));
     guesses.push(Guess::possible(Cause::NotHighVolumeAccount));
+    // In which words it refuses then is not documented.
+    guesses.push(Guess::possible(Cause::BillingPolicyMissing));
     guesses.push(Guess::possible(Cause::AuthenticationPolicy));
     access::most_telling(guesses)
 }

@@ -306,6 +306,15 @@ fn high_volume_email_wants_its_own_permission_and_more_time() {
         diagnosis.first().commands()[0].as_str(),
         format!("Add-HVEAppAccess -Identity '{MAILBOX}' -AppIds {OBJECT}")
     );
+    assert_eq!(
+        diagnosis.first().commands()[1].as_str(),
+        format!("(Get-HVEAccountSettings -Identity '{MAILBOX}').AllowedApps")
+    );
+    let diagnosis = refused(hve::smtp(), &mail_send, "535 5.7.3 Authentication unsuccessful");
+    let bill = diagnosis.findings().iter().find(|it| it.cause() == Cause::BillingPolicyMissing);
+    let commands = bill.unwrap().commands();
+    assert_eq!(bill.unwrap().confidence(), Possible);
+    assert_eq!(commands[0].as_str(), format!("Get-HVEAccountBillingPolicy -Identity '{MAILBOX}'"));
     // The `oid` of a user's token is the user's, and no application's.
     let diagnosis = refused(hve::smtp(), &delegated(MAILBOX, "Mail.Send"), line);
     assert!(diagnosis.first().commands()[0].as_str().contains("<OBJECT_ID"));

@@ -274,6 +274,7 @@ const NOT_PLAYED: &[(Cause, &str)] = &[
     (Cause::PermissionNotYetInForce, "nothing tells it from a permission that is missing"),
     (Cause::NoMailbox, "the same"),
     (Cause::WrongTenant, "nothing in a token says which tenant is the mailbox's"),
+    (Cause::BillingPolicyMissing, "in which words is not documented"),
     (Cause::MailboxNotOpened, "each service has a likelier cause"),
     (Cause::SendingAddressBlocked, "said to servers, in the lines"),
     (Cause::OrganisationBlocked, "the same"),
