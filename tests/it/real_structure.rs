@@ -1,11 +1,13 @@
-//! Awkward messages at a real Dovecot: what it tells of their parts, and every part by itself,
-//! agrees with the octets that were stored.
+//! Awkward messages at a real Dovecot and a real Cyrus: what they tell of the parts, and every part
+//! by itself, agrees with the octets that were stored.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use mailbearer::ImapClient;
 use mailbearer::imap::{AppendOptions, Fetch, Message, Section, UidSet};
 
 use crate::support::person::Person;
+use crate::support::servers::Cyrus;
 
 /// A part: its header without the empty line, and what it has.
 enum Tree {
@@ -170,10 +172,8 @@ fn corpus() -> Vec<(&'static str, Tree)> {
     ]
 }
 
-/// The messages of the corpus in an INBOX, with all that `items` asks of the one with this number.
-async fn fetched(corpus: &[(&str, Tree)]) -> Vec<Message> {
-    let owner = Person::new("collector");
-    let mut imap = owner.imap().await;
+/// The messages of the corpus in an INBOX, with all that can be asked of their parts.
+async fn fetched(mut imap: ImapClient, corpus: &[(&str, Tree)]) -> Vec<Message> {
     for (_, tree) in corpus {
         imap.append("INBOX", tree.octets(), AppendOptions::new()).await.expect("APPEND");
     }
@@ -204,8 +204,20 @@ async fn fetched(corpus: &[(&str, Tree)]) -> Vec<Message> {
 
 #[tokio::test]
 async fn structure_sections_partials_and_binary_agree_with_the_octets() {
+    let dovecot = Person::new("collector").imap().await;
+    check_parts("Dovecot", dovecot).await;
+}
+
+#[tokio::test]
+async fn they_agree_at_cyrus_as_well() {
+    let cyrus = Cyrus::start();
+    let cyrus = cyrus.imap(&cyrus.mailbox("collector")).await;
+    check_parts("Cyrus", cyrus).await;
+}
+
+async fn check_parts(server: &str, imap: ImapClient) {
     let corpus = corpus();
-    let messages = fetched(&corpus).await;
+    let messages = fetched(imap, &corpus).await;
     assert_eq!(messages.len(), corpus.len());
     for ((name, tree), message) in corpus.iter().zip(&messages) {
         assert_eq!(message.unparsed().count(), 0, "{name}");
@@ -240,7 +252,7 @@ async fn structure_sections_partials_and_binary_agree_with_the_octets() {
                 assert_eq!(message.binary(&whole.partial(2, 7)), Some(some), "{name} {number:?}");
                 // Dovecot 2.3 tells another size for the first of several encoded parts, while it
                 // brings all of it.
-                if *name != "names of RFC 2231" {
+                if (server, *name) != ("Dovecot", "names of RFC 2231") {
                     let size = message.binary_size(part.number());
                     assert_eq!(size, Some(decoded.len() as u64), "{name} {number:?}");
                 }
@@ -252,7 +264,7 @@ async fn structure_sections_partials_and_binary_agree_with_the_octets() {
 #[tokio::test]
 async fn names_dispositions_and_envelopes_are_told() {
     let corpus = corpus();
-    let messages = fetched(&corpus).await;
+    let messages = fetched(Person::new("collector").imap().await, &corpus).await;
     let named = |name: &str| {
         let at = corpus.iter().position(|(known, _)| *known == name).expect("a known name");
         messages[at].body_structure().expect(name)
