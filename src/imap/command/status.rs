@@ -311,7 +311,7 @@ impl Command for Status {
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         if let Response::Data { rest, .. } = response {
-            let (name, status) = parse(rest)?;
+            let (name, status, whole) = parse_front(rest)?;
             // Servers may spell a name in ways that nobody foresees, so that where one mailbox was
             // asked about one of another name will do, but not in place of one of this name.
             match (self.fit_of(&name), &mut self.found) {
@@ -320,6 +320,7 @@ impl Command for Status {
                 (fit, Some((found, _))) if fit < *found => {}
                 (fit, found) => *found = Some((fit, status)),
             }
+            return whole;
         }
         Ok(())
     }
@@ -335,19 +336,35 @@ impl Command for Status {
 
 /// A name, and items with their values in one list.
 pub(crate) fn parse(rest: &[u8]) -> Parsed<(Cow<'_, [u8]>, MailboxStatus)> {
+    let (name, status, whole) = parse_front(rest)?;
+    whole.map(|()| (name, status))
+}
+
+/// The same as far as it can be read, and whether that was all. What stands in front of a broken item
+/// is as good as ever: for MAILBOXID, which it tells last, Cyrus 3.6.1 sends octets out of memory
+/// that it has freed.
+pub(super) fn parse_front(rest: &[u8]) -> Parsed<(Cow<'_, [u8]>, MailboxStatus, Parsed<()>)> {
     let mut cursor = Cursor::new(rest);
     let name = name(&mut cursor)?;
     cursor.spaces();
-    Ok((name, list(&mut cursor)?))
+    let (status, whole) = list(&mut cursor)?;
+    Ok((name, status, whole))
 }
 
-fn list(cursor: &mut Cursor<'_>) -> Parsed<MailboxStatus> {
+fn list(cursor: &mut Cursor<'_>) -> Parsed<(MailboxStatus, Parsed<()>)> {
     cursor.expect(b'(', "a list of items")?;
     let mut items = Vec::new();
+    match read_items(cursor, &mut items) {
+        Err(nothing) if items.is_empty() => Err(nothing),
+        whole => Ok((MailboxStatus { items }, whole)),
+    }
+}
+
+fn read_items(cursor: &mut Cursor<'_>, items: &mut Vec<(String, Vec<u8>)>) -> Parsed<()> {
     loop {
         cursor.spaces();
         if cursor.eat(b')') {
-            return Ok(MailboxStatus { items });
+            return Ok(());
         }
         let item = String::from_utf8_lossy(cursor.atom()?).to_ascii_uppercase();
         cursor.spaces();
@@ -358,21 +375,31 @@ fn list(cursor: &mut Cursor<'_>) -> Parsed<MailboxStatus> {
     }
 }
 
+fn is_number(value: &[u8]) -> bool {
+    value.iter().all(u8::is_ascii_digit)
+}
+
 fn name<'a>(cursor: &mut Cursor<'a>) -> Parsed<Cow<'a, [u8]>> {
     Ok(match cursor.peek() {
         Some(b'"' | b'{') => cursor.astring()?.to_bytes(),
         // Exchange leaves names unquoted in which there are spaces (MailKit#945), and maybe
-        // parentheses. The list is what reaches to the end of the line.
+        // parentheses. The list is what reaches to the end of the line; one that does not, since
+        // something in it cannot be read, still begins with an item and its number.
         _ => {
             /// A name has fewer, and each is tried.
             const MOST: usize = 16;
             let line = cursor.rest();
-            let mut ends = memchr::memmem::find_iter(line, b" (").take(MOST);
-            let is_list = |end: &usize| {
+            let ends: Vec<_> = memchr::memmem::find_iter(line, b" (").take(MOST).collect();
+            let read = |end: &usize| {
                 let mut rest = Cursor::new(line.get(end + 1..).unwrap_or_default());
-                list(&mut rest).is_ok() && rest.rest().trim_ascii().is_empty()
+                let (status, whole) = list(&mut rest).ok()?;
+                let counts = status.items().next().is_some_and(|(_, value)| is_number(value));
+                Some((counts, whole.is_ok() && rest.rest().trim_ascii().is_empty()))
             };
-            let end = ends.find(is_list).ok_or(Malformed("a list of items"))?;
+            let first = |wanted| ends.iter().copied().find(|end| read(end) == Some(wanted));
+            let cut_short = || ends.first().copied().filter(|end| read(end) == Some((true, false)));
+            let end = first((true, true)).or_else(cut_short).or_else(|| first((false, true)));
+            let end = end.ok_or(Malformed("a list of items"))?;
             Cow::Borrowed(cursor.take(end).unwrap_or_default())
         }
     })
@@ -381,6 +408,7 @@ fn name<'a>(cursor: &mut Cursor<'a>) -> Parsed<Cow<'a, [u8]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imap::Event;
     use crate::imap::command::script::play;
 
     fn status() -> Status {
@@ -423,9 +451,38 @@ mod tests {
         let (_, status) = read("x (MESSAGES -1 UNSEEN NIL X-NEW \"a b\" DELETED 4)");
         assert_eq!((status.messages(), status.unseen(), status.deleted()), (None, None, Some(4)));
         assert_eq!(status.items().count(), 4);
-        for bad in ["", "x", "x MESSAGES 1", "x (MESSAGES 1", "x (MESSAGES)"] {
+        for bad in ["", "x", "x MESSAGES 1", "x (MESSAGES", "x (MESSAGES)"] {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_stands_in_front_of_an_item_that_cannot_be_read_is_told() {
+        for bad in [
+            "x (MESSAGES 1",
+            "x (MESSAGES 1 UNSEEN)",
+            "x (MESSAGES 1 MAILBOXID (:O(d\u{e9}U))",
+            "x (MESSAGES 1 MAILBOXID (~\"V))",
+        ] {
+            let (name, status, whole) = parse_front(bad.as_bytes()).unwrap();
+            assert!(whole.is_err() && *name == *b"x", "{bad}");
+            assert_eq!((status.messages(), status.mailbox_id()), (Some(1), None), "{bad}");
+        }
+        // With parentheses in an unquoted name as well.
+        let (name, told) = parse(b"Budget (FY 2024 final) (UNSEEN 3)").unwrap();
+        assert_eq!((&*name, told.unseen()), (&b"Budget (FY 2024 final)"[..], Some(3)));
+        let script = "
+            S: * PREAUTH hi
+            C: A1 STATUS blurdybloop (UIDNEXT MESSAGES)
+            S: * STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292)
+            S: * STATUS blurdybloop (MESSAGES 232 MAILBOXID (~(V))
+            S: A1 OK STATUS completed
+        ";
+        play(status, script, |mut played| {
+            let told = played.output.unwrap();
+            assert_eq!((told.messages(), told.uid_next()), (Some(232), Uid::new(44292)));
+            assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })));
+        });
     }
 
     #[test]

@@ -3,11 +3,14 @@
 use std::num::NonZeroU32;
 
 use mailbearer::imap::{self, Fetch, FetchItems, Flag, Mailbox, Message, Partial, QResync, Search};
-use mailbearer::imap::{MailboxMatches, MultiSearch, MultiSearchResult, SearchSource};
+use mailbearer::imap::{
+    ListQuery, ListedMailbox, MailboxMatches, MultiSearch, MultiSearchResult, SearchSource,
+};
 use mailbearer::imap::{SearchReturn, SelectOptions, Sort, SortKey, StoreFlags, ThreadAlgorithm};
-use mailbearer::imap::{Uid, UidSet};
+use mailbearer::imap::{StatusItem, Uid, UidSet};
 use mailbearer::{Failure, ImapClient};
 
+use super::imap::status;
 use super::script::Call;
 
 /// A mailbox, its UIDVALIDITY, a modification sequence, and maybe the UIDs that are known.
@@ -30,6 +33,23 @@ pub(super) async fn select_condstore(
 ) -> Result<String, imap::Error> {
     let options = SelectOptions::new().condstore();
     Ok(mod_seq(client.select_with(call.argument(0), options).await?))
+}
+
+/// A pattern, and what is told of each mailbox besides the rights in it.
+pub(super) async fn list_rights(
+    client: &mut ImapClient,
+    call: &Call,
+) -> Result<String, imap::Error> {
+    let items = call.arguments[1..].iter().map(|item| StatusItem::Other(item.clone().into()));
+    let query = ListQuery::new(call.argument(0)).with_my_rights().status(items);
+    let found = client.list_query(query).await?;
+    let print = |mailbox: &ListedMailbox| {
+        let rights =
+            mailbox.my_rights().map_or_else(|| "-".to_owned(), |rights| rights.to_string());
+        let status = mailbox.status().map_or_else(String::new, status);
+        format!("{} {rights} {status}", mailbox.name())
+    };
+    Ok(found.iter().map(print).collect::<Vec<_>>().join(" | "))
 }
 
 /// Several searches in one flight: `mailboxes=a,b` or `personal`, then its keys, and `/` before the

@@ -76,6 +76,7 @@ impl Session for Imap {
                 append(client, call.argument(0), upload).await?
             }
             "list" => listed(&client.list(call.argument(0), call.argument(1)).await?),
+            "list_rights" => extensions::list_rights(client, call).await?,
             "lsub" => listed(&client.lsub(call.argument(0), call.argument(1)).await?),
             // Roles by their names in RFC 6154, of all mailboxes.
             "roles" => {
@@ -102,6 +103,10 @@ impl Session for Imap {
                 told.iter().map(print).collect::<Vec<_>>().join(" | ")
             }
             "create" => client.create(call.argument(0)).await.map(|()| String::new())?,
+            "create_for" => {
+                let roles = call.arguments[1..].iter().map(|word| role(word));
+                client.create_for(call.argument(0), roles).await.map(|()| String::new())?
+            }
             "delete" => client.delete(call.argument(0)).await.map(|()| String::new())?,
             "rename" => {
                 let (from, to) = (call.argument(0), call.argument(1));
@@ -324,7 +329,7 @@ fn status_items(words: &[String]) -> impl Iterator<Item = StatusItem> {
     words.iter().cloned().map(|item| StatusItem::Other(item.into()))
 }
 
-fn status(status: &MailboxStatus) -> String {
+pub(super) fn status(status: &MailboxStatus) -> String {
     let print = |(name, value): (&str, &[u8])| format!("{name}={}", String::from_utf8_lossy(value));
     status.items().map(print).collect::<Vec<_>>().join(" ")
 }

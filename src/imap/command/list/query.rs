@@ -327,10 +327,11 @@ impl Command for List {
             return Ok(());
         }
         if name.eq_ignore_ascii_case(b"STATUS") {
-            let (name, status) = status::parse(rest)?;
+            let (name, status, whole) = status::parse_front(rest)?;
             let name = MailboxName::heard(name.into_owned(), self.utf8);
             self.weight = size_of::<(MailboxName, MailboxStatus)>() + status.octets();
             self.statuses.entry(name).or_default().renew(status);
+            return whole;
         } else {
             let (name, rights) = my_rights(rest)?;
             self.weight = size_of::<(MailboxName, Rights)>();
