@@ -73,6 +73,7 @@
 // | `messages`, `parts`, `upload`, `idle`, `notifications` | what takes long: `Messages`, `Parts`, `Upload`, `Idle`, `Notifications` |
 // | `command` | one file a command: what it writes, what it claims, its public method |
 // | `types` | values that outlive a command |
+// | `finding` | what SORT and THREAD do, for servers without them; no IO |
 // | `proto` | the core: frames, tags, what is in flight, the state of the session; no IO |
 // | `reply`, `event`, `error` | `Reply`, `Event`, `Error` |
 
@@ -81,6 +82,7 @@ mod command;
 mod connect;
 mod error;
 mod event;
+mod finding;
 mod flight;
 mod idle;
 mod mailbox;
@@ -123,6 +125,7 @@ pub use command::store::StoreFlags;
 pub use command::thread::{Thread, ThreadAlgorithm, ThreadMessage, Threads};
 pub use error::Error;
 pub use event::{Data, Event};
+pub use finding::DoneBy;
 pub use idle::Idle;
 pub use mailbox::Mailbox;
 pub use messages::{MessageStream, Messages};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Folders of code without IO.
 const CORES: &[&str] = &["wire", "sasl"];
 /// Folders of code without IO, in each protocol.
-const PROTOCOL_CORES: &[&str] = &["proto", "command", "types"];
+const PROTOCOL_CORES: &[&str] = &["proto", "command", "types", "finding"];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}")) {

@@ -4,8 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use mailbearer::ImapClient;
 use mailbearer::imap::{
-    AppendOptions, DateTime, Error, Fetch, Flag, Message, Partial, Search, SearchReturn, Sort,
-    SortKey, StoreFlags, ThreadAlgorithm, Uid, UidSet,
+    AppendOptions, DateTime, DoneBy, Error, Fetch, Flag, Message, Partial, Search, SearchReturn,
+    Sort, SortKey, StoreFlags, ThreadAlgorithm, Threads, Uid, UidSet,
 };
 
 use crate::support::person::Person;
@@ -173,5 +173,121 @@ async fn a_page_of_what_was_found_is_told_or_cut_out() {
     let items = Fetch::uid().partial(Partial::from_end(1..=2));
     let error = inbox.uid_fetch(UidSet::all(), items).await.expect_err("it is not offered");
     assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+    imap.logout().await.expect("LOGOUT");
+}
+
+/// Numbers that look like chance and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % sides
+    }
+
+    fn one_of<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.roll(of.len())]
+    }
+}
+
+/// A letter in a heap of letters: with references to others that may be missing, may be duplicates
+/// and may go round, with subjects as mail programs make them, and with dates good and bad.
+fn letter(at: usize, dice: &mut Dice) -> String {
+    let prefix = dice.one_of(&["", "", "Re: ", "Fwd: ", "re[2] : ", "[list] Re: ", "[list] "]);
+    let base = dice.one_of(&["pears", "PEARS", "apples", "plums", "figs", "=?utf-8?q?K=C3=B6ln?="]);
+    let subject = match dice.roll(12) {
+        0 => format!("[Fwd: {base}]"),
+        1 => format!("{prefix}{base} (fwd)"),
+        2 => String::new(),
+        _ => format!("{prefix}{base}"),
+    };
+    let mut letter = format!("Subject: {subject}\r\n");
+    let minute = dice.roll(40);
+    letter += &match dice.roll(8) {
+        0 => String::new(),
+        1 => format!("Date: {} Nov 2026 10:{minute:02} GMT\r\n", 1 + dice.roll(3)),
+        2 => format!("Date: 16 Nov 26 02:{minute:02}:00 -0800 (PST)\r\n"),
+        _ => format!("Date: Mon, 16 Nov 2026 10:{minute:02}:00 +0000\r\n"),
+    };
+    let name = dice.one_of(&["Ann", "zoe", "\"Bob B.\"", "=?utf-8?q?Cid?=", ""]);
+    let from = dice.one_of(&["m", "K", "a.b", "zz"]);
+    letter += &format!("From: {name} <{from}@example.test>\r\n");
+    if dice.roll(3) > 0 {
+        let to = dice.one_of(&["x", "Y", "w"]);
+        letter +=
+            &format!("To: {to}@example.test, q@example.test\r\nCc: Dee <{from}@example.test>\r\n");
+    }
+    let id = match dice.roll(20) {
+        0 => String::new(),
+        1 => format!("Message-ID: <{}@example.test>\r\n", at / 2),
+        2 => format!("Message-ID: <\"{at}\"@example.test>\r\n"),
+        _ => format!("Message-ID: <{at}@example.test>\r\n"),
+    };
+    letter += &id;
+    let mut ids = |most: usize| {
+        let ids = (0..=dice.roll(most)).map(|_| format!("<{}@example.test>", dice.roll(360)));
+        ids.collect::<Vec<_>>().join("\r\n ")
+    };
+    letter += &match at % 5 {
+        0 | 1 => String::new(),
+        2 => format!("In-Reply-To: {}\r\n", ids(2)),
+        _ => format!("References: {}\r\nIn-Reply-To: {}\r\n", ids(4), ids(1)),
+    };
+    letter + &format!("\r\n{}\r\n", "x".repeat(at % 7))
+}
+
+#[tokio::test]
+async fn the_client_sorts_and_threads_as_the_server_does() {
+    let owner = Person::new("finding");
+    let mut imap = owner.imap().await;
+    let mut dice = Dice(7);
+    let letters = (0..300).map(|at| {
+        let received = UNIX_EPOCH + Duration::from_secs(1_700_000_000 + dice.roll(500) as u64);
+        let date = DateTime::from_system_time(received).expect("a date");
+        (letter(at, &mut dice), AppendOptions::new().date(date))
+    });
+    imap.append_all("INBOX", letters.collect::<Vec<_>>()).await.expect("MULTIAPPEND");
+    let inbox = imap.select("INBOX").await.expect("SELECT");
+    for key in [
+        SortKey::Arrival,
+        SortKey::Cc,
+        SortKey::Date,
+        SortKey::DisplayFrom,
+        SortKey::DisplayTo,
+        SortKey::From,
+        SortKey::Size,
+        SortKey::Subject,
+        SortKey::To,
+    ] {
+        for sort in [
+            Sort::by(key),
+            Sort::reversed(key),
+            Sort::by(SortKey::To).then_reversed(key).then(SortKey::Size),
+        ] {
+            let server = inbox.uid_sort(sort.clone(), Search::all()).await.expect("UID SORT");
+            let client =
+                inbox.uid_sort_by_client(sort.clone(), Search::all()).await.expect("sorted");
+            assert_eq!((server.done_by(), client.done_by()), (DoneBy::Server, DoneBy::Client));
+            assert_eq!(
+                client.iter().collect::<Vec<_>>(),
+                server.iter().collect::<Vec<_>>(),
+                "{sort:?}"
+            );
+            assert_eq!(client.unread(), 0);
+        }
+    }
+    for algorithm in [ThreadAlgorithm::OrderedSubject, ThreadAlgorithm::References] {
+        let server = inbox.uid_thread(algorithm, Search::all()).await.expect("UID THREAD");
+        let client = inbox.uid_thread_by_client(algorithm, Search::all()).await.expect("threads");
+        let told = |threads: &Threads<Uid>| -> Vec<Vec<_>> {
+            threads.iter().map(|thread| thread.messages().collect()).collect()
+        };
+        let (client, server) = (told(&client), told(&server));
+        for (at, (client, server)) in client.iter().zip(&server).enumerate() {
+            assert_eq!(client, server, "thread {at} by {algorithm:?}");
+        }
+        assert_eq!(client.len(), server.len());
+    }
     imap.logout().await.expect("LOGOUT");
 }

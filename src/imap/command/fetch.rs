@@ -15,7 +15,9 @@ use crate::imap::flight::Flight;
 use crate::imap::proto::encode::{Line, no_longer_kept};
 use crate::imap::proto::{Claims, Effect};
 use crate::imap::session::Session;
-use crate::imap::{Capabilities, Error, ImapClient, Mailbox, MailboxName, Messages, Reply, UidSet};
+use crate::imap::{
+    Capabilities, Error, ImapClient, Mailbox, MailboxName, Message, Messages, Reply, Uid, UidSet,
+};
 use crate::{Misuse, Stage};
 
 impl Mailbox {
@@ -107,6 +109,38 @@ impl ImapClient {
         let fetches = fetches(session, &uids, &items)?;
         let flight = session.launch_behind(select, &fetches).await?;
         Ok(Messages::new(&mut self.mailbox, flight))
+    }
+}
+
+impl Mailbox {
+    /// Hands on, one by one, what is fetched of these messages, with their UIDs. They are asked for
+    /// in windows: if this future is dropped, little is left to be read.
+    pub(super) async fn uid_fetch_each(
+        &mut self,
+        set: &UidSet,
+        items: &FetchItems,
+        mut take: impl FnMut(Uid, &Message),
+    ) -> Result<(), Error> {
+        const WINDOW: u32 = 1_000;
+        /// Of so many the next are asked for while one is answered.
+        const WINDOWS: usize = 32;
+        let mut windows = set.windows(WINDOW);
+        loop {
+            let mut commands = Vec::new();
+            for window in windows.by_ref().take(WINDOWS) {
+                commands.extend(fetches(&self.session, &window, items)?);
+            }
+            if commands.is_empty() {
+                return Ok(());
+            }
+            let flight = self.session.launch(&commands, STAGE).await?;
+            let mut messages = Messages::new(self, flight);
+            while let Some(message) = messages.next().await? {
+                if let Some(uid) = message.uid() {
+                    take(uid, &message);
+                }
+            }
+        }
     }
 }
 

@@ -90,6 +90,17 @@ impl DateTime {
 
     /// The moment it names; `None` if there is none, as for a 30th of February.
     pub fn to_system_time(&self) -> Option<SystemTime> {
+        let seconds = self.to_unix()?;
+        let distance = Duration::from_secs(seconds.unsigned_abs());
+        if seconds < 0 {
+            UNIX_EPOCH.checked_sub(distance)
+        } else {
+            UNIX_EPOCH.checked_add(distance)
+        }
+    }
+
+    /// The same in seconds since 1970.
+    pub(crate) fn to_unix(self) -> Option<i64> {
         let length = days_in(self.year, self.month)?;
         // 60 is a leap second; it counts as the first second of the next minute.
         if !(1..=length).contains(&self.day)
@@ -103,12 +114,7 @@ impl DateTime {
             + i64::from(self.hour) * 3600
             + (i64::from(self.minute) - i64::from(self.offset)) * 60
             + i64::from(self.second);
-        let distance = Duration::from_secs(seconds.unsigned_abs());
-        if seconds < 0 {
-            UNIX_EPOCH.checked_sub(distance)
-        } else {
-            UNIX_EPOCH.checked_add(distance)
-        }
+        Some(seconds)
     }
 
     /// The year as written.
@@ -176,7 +182,8 @@ fn two_digits(cursor: &mut Cursor<'_>) -> Option<u8> {
     u8::try_from(digits(cursor)?).ok()
 }
 
-fn month(name: &[u8]) -> Option<u8> {
+/// Which month has this name of three letters, in any case.
+pub(crate) fn month(name: &[u8]) -> Option<u8> {
     let [first, second, third] = *name else { return None };
     let name =
         [first.to_ascii_uppercase(), second.to_ascii_lowercase(), third.to_ascii_lowercase()];
@@ -196,7 +203,7 @@ fn parse_zone(zone: &[u8]) -> Option<i16> {
 
 /// Days since 1970-01-01 of a date in the Gregorian calendar. The year begins in March, so that the
 /// leap day is its last.
-fn days_from_civil(year: u16, month: u8, day: u8) -> i64 {
+pub(crate) fn days_from_civil(year: u16, month: u8, day: u8) -> i64 {
     let (year, month, day) = (i64::from(year), i64::from(month), i64::from(day));
     let year = year - i64::from(month <= 2);
     let era = year.div_euclid(400);
@@ -206,7 +213,7 @@ fn days_from_civil(year: u16, month: u8, day: u8) -> i64 {
 }
 
 /// How many days a month has in the Gregorian calendar; `None` if there is no such month.
-pub(super) fn days_in(year: u16, month: u8) -> Option<u8> {
+pub(crate) fn days_in(year: u16, month: u8) -> Option<u8> {
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     Some(match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,

@@ -23,6 +23,7 @@ pub use body_structure::{
 pub use capability::Capabilities;
 pub use date::Date;
 pub use date_time::DateTime;
+pub(crate) use date_time::{days_from_civil, days_in, month};
 pub use envelope::{Address, AddressIter, Addresses, Envelope};
 pub use flag::{Flag, Flags};
 pub use item::{Item, Unparsed, UnparsedReason};

@@ -184,6 +184,24 @@ impl UidSet {
         sets
     }
 
+    /// The UIDs of its closed ranges in ascending order, at most so many in each set.
+    pub(crate) fn windows(&self, size: u32) -> impl Iterator<Item = Self> + '_ {
+        let mut ranges = self.0.closed.iter().copied();
+        let mut rest = None;
+        std::iter::from_fn(move || {
+            let (mut closed, mut room) = (Vec::new(), size);
+            while room > 0
+                && let Some((first, last)) = rest.take().or_else(|| ranges.next())
+            {
+                let end = first + (last - first).min(room - 1);
+                rest = (end < last).then(|| (end + 1, last));
+                room -= end - first + 1;
+                closed.push((first, end));
+            }
+            (!closed.is_empty()).then(|| Self(NumberSet { closed, open: None, saved: 0 }))
+        })
+    }
+
     /// The closed ranges it is made of, in ascending order; an open one, `n:*`, is not among them.
     pub fn ranges(&self) -> impl Iterator<Item = RangeInclusive<Uid>> + '_ {
         self.0.closed.iter().filter_map(|(first, last)| Some(Uid::new(*first)?..=Uid::new(*last)?))

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::imap::{
-    Error, MultiSearch, Partial, Search, SearchReturn, SearchSource, Sort, SortKey, Sorted,
+    DoneBy, Error, MultiSearch, Partial, Search, SearchReturn, SearchSource, Sort, SortKey, Sorted,
+    ThreadAlgorithm, Threads,
 };
 
 const FUZZY: &str = "IMAP4rev1 ESEARCH SEARCH=FUZZY SORT ESORT CONTEXT=SORT";
@@ -195,6 +196,182 @@ async fn a_search_through_mailboxes_is_sent_again_without_a_charset_and_not_with
     let (mut client, server) = client_of("IMAP4rev1 ESEARCH", "").await;
     let error = client.multi_search(search(SearchSource::personal())).await.unwrap_err();
     assert!(matches!(&error, Error::Unsupported { what, .. } if what == "MULTISEARCH"), "{error}");
+    drop(client);
+    server.await.unwrap();
+}
+
+/// Their UIDs.
+fn order(sorted: &Sorted<Uid>) -> Vec<u32> {
+    sorted.iter().map(Uid::get).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_client_sorts_where_the_server_cannot_and_says_so() {
+    let script = r#"
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID SEARCH UNSEEN
+        S: * SEARCH 2 3 5 7 9
+        S: A2 OK done
+        C: A3 UID FETCH 2:3,5,7,9 (ENVELOPE INTERNALDATE)
+        S: * 1 FETCH (UID 2 INTERNALDATE "01-Jan-2026 10:00:00 +0000" ENVELOPE (NIL "Re: pears" ((NIL NIL "z" "x")) NIL NIL NIL NIL NIL NIL NIL))
+        S: * 2 FETCH (UID 3 FLAGS (\Seen))
+        S: * 2 FETCH (UID 3 INTERNALDATE "01-Jan-2026 10:00:00 +0000" ENVELOPE ("Thu, 1 Jan 2026 08:00:00 -0300" "=?utf-8?q?PEARS?=" NIL NIL NIL NIL NIL NIL NIL NIL))
+        S: * 3 FETCH (UID 5 INTERNALDATE "01-Jan-2026 12:00:00 +0000" ENVELOPE ("1 Jan 2026 09:00 GMT" "apples" NIL NIL NIL NIL NIL NIL NIL NIL))
+        S: * 6 EXISTS
+        S: * 4 EXPUNGE
+        S: * 6 FETCH (UID 10 ENVELOPE (NIL "new" NIL NIL NIL NIL NIL NIL NIL NIL))
+        S: * 4 FETCH (UID 9 INTERNALDATE "01-Jan-2026 13:00:00 +0000")
+        S: A3 OK done
+    "#;
+    let (mut client, server) = client_of("IMAP4rev1", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let sort = Sort::by(SortKey::Subject).then_reversed(SortKey::Date);
+    let returns = [SearchReturn::Count, SearchReturn::Partial(Partial::from_start(1..=3))];
+    let sorted = inbox.uid_sort_returning(sort, Search::all().unseen(), returns).await.unwrap();
+    // 7 was expunged, 10 is new, and of 9 the subject is not known.
+    assert_eq!((order(&sorted), sorted.count()), (vec![9, 5, 3], 4));
+    assert_eq!((sorted.done_by(), sorted.unread()), (DoneBy::Client, 1));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_key_is_sorted_by_what_it_wants_and_no_more_is_asked_for() {
+    let script = r#"
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID SEARCH ALL
+        S: * SEARCH 1 2
+        S: A2 OK done
+        C: A3 UID FETCH 1:2 (RFC822.SIZE INTERNALDATE)
+        S: * 1 FETCH (UID 1 RFC822.SIZE 9223372036854775808 INTERNALDATE "01-Jan-2026 10:00:00 +0000")
+        S: * 2 FETCH (UID 2 RFC822.SIZE 7 INTERNALDATE "01-Jan-2026 10:00:00 +0100")
+        S: A3 OK done
+        C: A4 UID SEARCH ALL
+        S: * SEARCH 1 2 3
+        S: A4 OK done
+        C: A5 UID FETCH 1:3 (ENVELOPE)
+        S: * 1 FETCH (UID 1 ENVELOPE (NIL NIL (("Zoe" NIL "a" "x")) NIL NIL NIL NIL NIL NIL NIL))
+        S: * 2 FETCH (UID 2 ENVELOPE (NIL NIL ((NIL NIL "m" "x")) NIL NIL NIL NIL NIL NIL NIL))
+        S: * 3 FETCH (UID 3 ENVELOPE (NIL NIL (("=?utf-8?q?ann?=" NIL "Z" "x")) NIL NIL NIL NIL NIL NIL NIL))
+        S: A5 OK done
+        C: A6 UID SEARCH ALL
+        S: * SEARCH
+        S: A6 OK done
+    "#;
+    let (mut client, server) = client_of("IMAP4rev1 SORT", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let sort = Sort::by(SortKey::Size).then(SortKey::Arrival);
+    let sorted = inbox.uid_sort_by_client(sort, Search::all()).await.unwrap();
+    assert_eq!((order(&sorted), sorted.unread()), (vec![2, 1], 0));
+    // The server sorts, but not by names.
+    let sorted = inbox.uid_sort(Sort::by(SortKey::DisplayFrom), Search::all()).await.unwrap();
+    assert_eq!((order(&sorted), sorted.done_by()), (vec![3, 2, 1], DoneBy::Client));
+    let none = inbox.uid_sort_by_client(Sort::by(SortKey::To), Search::all()).await.unwrap();
+    assert!(none.is_empty());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_server_sorts_by_relevancy_or_by_sequence_numbers() {
+    let script = "
+        C: A1 SELECT INBOX
+        S: A1 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 ESEARCH SEARCH=FUZZY", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let best = || Sort::by(SortKey::Relevancy);
+    for refused in [
+        inbox.uid_sort(best(), helo()).await.map(drop),
+        inbox.uid_sort_by_client(best(), helo()).await.map(drop),
+        inbox.sort(Sort::by(SortKey::Size), helo()).await.map(drop),
+        inbox.thread(ThreadAlgorithm::References, helo()).await.map(drop),
+        inbox.uid_thread(ThreadAlgorithm::Refs, helo()).await.map(drop),
+        inbox.uid_thread_by_client(ThreadAlgorithm::Refs, helo()).await.map(drop),
+    ] {
+        assert!(matches!(refused, Err(Error::Unsupported { .. })), "{refused:?}");
+    }
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_client_finds_threads_where_the_server_cannot_and_says_so() {
+    let script = r#"
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID SEARCH ALL
+        S: * SEARCH 1 2 3 4 5
+        S: A2 OK done
+        C: A3 UID FETCH 1:5 (ENVELOPE INTERNALDATE BODY.PEEK[HEADER.FIELDS (References)])
+        S: * 1 FETCH (UID 1 INTERNALDATE "01-Jan-2026 10:00:00 +0000" ENVELOPE (NIL "pears" NIL NIL NIL NIL NIL NIL NIL "<1@x>") BODY[HEADER.FIELDS (REFERENCES)] {2}
+        S:
+        S: )
+        S: * 2 FETCH (UID 2 INTERNALDATE "01-Jan-2026 11:00:00 +0000" ENVELOPE (NIL "hm" NIL NIL NIL NIL NIL NIL "Ann's <\"1\"@x>, <9@x>" "<2@x>") BODY[HEADER.FIELDS (REFERENCES)] NIL)
+        S: * 3 FETCH (UID 3 INTERNALDATE "01-Jan-2026 12:00:00 +0000" BODY[HEADER.FIELDS (REFERENCES)] {29}
+        S: References: <1@x>
+        S:  <2@x>
+        S:  ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL "<1@x>" "<3@x>"))
+        S: * 4 FETCH (UID 4 FLAGS ())
+        S: A3 OK done
+        C: A4 UID SEARCH ALL
+        S: * SEARCH 1 2
+        S: A4 OK done
+        C: A5 UID FETCH 1:2 (ENVELOPE INTERNALDATE)
+        S: * 1 FETCH (UID 1 INTERNALDATE "01-Jan-2026 11:00:00 +0000" ENVELOPE (NIL "re: pears" NIL NIL NIL NIL NIL NIL NIL NIL))
+        S: * 2 FETCH (UID 2 INTERNALDATE "01-Jan-2026 10:00:00 +0000" ENVELOPE (NIL "Pears" NIL NIL NIL NIL NIL NIL NIL NIL))
+        S: A5 OK done
+    "#;
+    let (mut client, server) = client_of("IMAP4rev1 THREAD=REFS", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let shown = |threads: &Threads<Uid>| {
+        let messages = threads.iter().flat_map(|thread| thread.messages());
+        messages
+            .map(|message| (message.number().map_or(0, Uid::get), message.level()))
+            .collect::<Vec<_>>()
+    };
+    let threads = inbox.uid_thread(ThreadAlgorithm::References, Search::all()).await.unwrap();
+    // 5 was expunged; of 4 nothing is known.
+    assert_eq!(shown(&threads), [(4, 0), (1, 0), (2, 1), (3, 2)]);
+    assert_eq!((threads.done_by(), threads.unread()), (DoneBy::Client, 1));
+    let by_subject = ThreadAlgorithm::OrderedSubject;
+    let threads = inbox.uid_thread(by_subject, Search::all()).await.unwrap();
+    assert_eq!((shown(&threads), threads.unread()), (vec![(2, 0), (1, 1)], 0));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_messages_are_asked_for_in_windows_and_a_refusal_is_an_error() {
+    let script = r"
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID SEARCH ALL
+        S: * ESEARCH (TAG A2) UID ALL 5:1000,2000:3999
+        S: A2 OK done
+        C: A3 UID FETCH 5:1000,2000:2003 (RFC822.SIZE)
+        C: A4 UID FETCH 2004:3003 (RFC822.SIZE)
+        S: * 1 FETCH (UID 5 RFC822.SIZE 2)
+        S: A3 OK done
+        C: A5 UID FETCH 3004:3999 (RFC822.SIZE)
+        S: * 2 FETCH (UID 2004 RFC822.SIZE 1)
+        S: A4 OK done
+        S: * 3 FETCH (UID 3999 RFC822.SIZE 1)
+        S: A5 OK done
+        C: A6 UID SEARCH ALL
+        S: * SEARCH 3
+        S: A6 OK done
+        C: A7 UID FETCH 3 (RFC822.SIZE)
+        S: A7 NO not now
+    ";
+    let (mut client, server) = client_of("IMAP4rev1", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let sorted = inbox.uid_sort(Sort::by(SortKey::Size), Search::all()).await.unwrap();
+    assert_eq!(order(&sorted), [2004, 3999, 5]);
+    let error = inbox.uid_sort(Sort::by(SortKey::Size), Search::all()).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
     drop(client);
     server.await.unwrap();
 }

@@ -103,10 +103,10 @@ async fn what_is_not_offered_or_contradicts_itself_is_not_asked_for() {
     let none = [SearchReturn::Partial(Partial::from_end(0..=2))];
     let error = inbox.uid_search_returning(Search::all(), none).await.unwrap_err();
     assert!(matches!(error, Error::Misuse(_)), "{error}");
-    let error = inbox.uid_sort(Sort::by(SortKey::Size), Search::all()).await.unwrap_err();
+    let error = inbox.sort(Sort::by(SortKey::Size), Search::all()).await.unwrap_err();
     assert!(matches!(error, Error::Unsupported { .. }), "{error}");
     let algorithm = crate::imap::ThreadAlgorithm::References;
-    let error = inbox.uid_thread(algorithm, Search::all()).await.unwrap_err();
+    let error = inbox.thread(algorithm, Search::all()).await.unwrap_err();
     let shown = "the server does not offer THREAD=REFERENCES (it offers: IMAP4rev1)";
     assert_eq!(error.to_string(), shown);
     let items = Fetch::uid().partial(Partial::from_end(1..=2));

@@ -292,7 +292,8 @@ impl Finding {
         self.unread += other.unread;
     }
 
-    fn push(&mut self, number: u32) {
+    /// One more, behind the others.
+    pub(in crate::imap::command) fn push(&mut self, number: u32) {
         match self.ranges.last_mut() {
             Some((_, last)) if number.wrapping_sub(1) == *last => *last = number,
             _ => self.ranges.push((number, number)),

@@ -8,6 +8,10 @@
 //!
 //! Trees are kept as lists of messages with their levels, and read without recursion: a thread may
 //! be as deep as it is long.
+//!
+//! Where there is no THREAD, `by_client` does the same.
+
+mod by_client;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -22,7 +26,7 @@ use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Effect};
-use crate::imap::{Capabilities, Error, Mailbox, Reply, Uid};
+use crate::imap::{Capabilities, DoneBy, Error, Mailbox, Reply, Uid};
 use crate::{Misuse, Stage};
 
 /// How threads are found.
@@ -61,6 +65,7 @@ pub struct Threads<N> {
     nodes: Vec<Node>,
     unread: usize,
     fuzzy: bool,
+    done_by: DoneBy,
     numbers: PhantomData<N>,
 }
 
@@ -89,8 +94,14 @@ impl<N: From<NonZeroU32>> Threads<N> {
         self.fuzzy
     }
 
-    /// How many answers could not be read, and are among the events: if there are any, threads are
-    /// missing here.
+    /// Who has found the threads: the client does where the server cannot.
+    pub const fn done_by(&self) -> DoneBy {
+        self.done_by
+    }
+
+    /// How many answers could not be read. If the server has found the threads, they are among the
+    /// events, and threads are missing here. If the client has, so many messages may be in a
+    /// thread of their own that belong into another.
     pub const fn unread(&self) -> usize {
         self.unread
     }
@@ -165,9 +176,14 @@ impl Mailbox {
     /// # Ok(()) }
     /// ```
     ///
+    /// A server that does not offer the algorithm is asked for what it wants of each message that
+    /// matches, and the client finds the threads: [`Threads::done_by`] says so. See
+    /// [`uid_thread_by_client`](Self::uid_thread_by_client) for what that costs.
+    ///
     /// # Errors
     /// As for [`uid_search`](Self::uid_search); [`Error::Unsupported`] if the server does not offer
-    /// this algorithm, and [`Error::Misuse`] for a set of messages too long for a line.
+    /// [`ThreadAlgorithm::Refs`], which no RFC describes, and [`Error::Misuse`] for a set of
+    /// messages too long for a line.
     ///
     /// # Cancel safety
     /// As for [`uid_search`](Self::uid_search).
@@ -176,14 +192,21 @@ impl Mailbox {
         algorithm: ThreadAlgorithm,
         search: Search,
     ) -> Result<Threads<Uid>, Error> {
-        self.threads(algorithm, search).await
+        let core = self.session.core();
+        let offered = algorithm.need().is_met(core.capabilities(), core.enabled());
+        match offered || algorithm == ThreadAlgorithm::Refs {
+            true => self.threads(algorithm, search).await,
+            false => self.threads_by_client(algorithm, search).await,
+        }
     }
 
     /// The same by sequence numbers. They move whenever a message is expunged: see
-    /// [`uid_thread`](Self::uid_thread), which is nearly always the one to use.
+    /// [`uid_thread`](Self::uid_thread), which is nearly always the one to use. The client does not
+    /// do this, for they would move while it reads.
     ///
     /// # Errors
-    /// As for [`uid_thread`](Self::uid_thread).
+    /// As for [`uid_thread`](Self::uid_thread), and [`Error::Unsupported`] where that lets the
+    /// client find the threads.
     ///
     /// # Cancel safety
     /// As for [`uid_search`](Self::uid_search).
@@ -218,7 +241,13 @@ struct ThreadCommand<N> {
 impl<N> ThreadCommand<N> {
     fn new(algorithm: ThreadAlgorithm, search: Search) -> Self {
         let needs = [&[algorithm.need()][..], search.needs()].concat();
-        let found = Threads { nodes: Vec::new(), unread: 0, fuzzy: false, numbers: PhantomData };
+        let found = Threads {
+            nodes: Vec::new(),
+            unread: 0,
+            fuzzy: false,
+            done_by: DoneBy::Server,
+            numbers: PhantomData,
+        };
         Self { algorithm, search, needs, found }
     }
 }
@@ -395,7 +424,7 @@ mod tests {
         fn nothing_like_an_answer_makes_it_panic(rest in "[()0-9 ]{0,60}") {
             let mut nodes = Vec::new();
             let _ = read(rest.as_bytes(), &mut nodes);
-            let threads = Threads::<Uid> { nodes, unread: 0, fuzzy: false, numbers: PhantomData };
+            let threads = Threads { nodes, ..all().found };
             let _ = format!("{threads:?} {:?}", shown(&threads));
         }
     }

@@ -6,7 +6,12 @@
 //! S: * SORT 5 3 4 1 2
 //! S: A4 OK SORT completed
 //! ```
+//!
+//! Where there is no SORT, `by_client` does the same.
 
+mod by_client;
+
+pub(super) use self::by_client::sent;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
@@ -22,7 +27,7 @@ use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Effect, Tag};
 use crate::imap::types::NumberSet;
-use crate::imap::{Capabilities, Error, Mailbox, Reply, Uid, UidSet};
+use crate::imap::{Capabilities, DoneBy, Error, Mailbox, Reply, Uid, UidSet};
 use crate::{Misuse, Stage};
 
 const SORT: Need = Need::offered(&["SORT", "SORT=DISPLAY"]);
@@ -152,6 +157,7 @@ pub struct Sorted<N> {
     mod_seq: Option<u64>,
     scores: Vec<u8>,
     fuzzy: bool,
+    done_by: DoneBy,
     unread: usize,
     numbers: PhantomData<N>,
 }
@@ -164,7 +170,8 @@ impl<N: From<NonZeroU32>> Sorted<N> {
         let scores = found.scored().map(|(_, score)| score).collect();
         let Finding { ranges, min, max, count, mod_seq, partial, fuzzy, unread, .. } = found;
         let ranges = partial.unwrap_or(ranges);
-        Self { ranges, min, max, count, mod_seq, scores, fuzzy, unread, numbers: PhantomData }
+        let (done_by, numbers) = (DoneBy::Server, PhantomData);
+        Self { ranges, min, max, count, mod_seq, scores, fuzzy, done_by, unread, numbers }
     }
 
     /// The numbers, to be changed: what was told of them besides is true no longer.
@@ -211,9 +218,14 @@ impl<N: From<NonZeroU32>> Sorted<N> {
         self.iter().zip(self.scores.iter().copied())
     }
 
+    /// Who has sorted them: the client does where the server cannot.
+    pub const fn done_by(&self) -> DoneBy {
+        self.done_by
+    }
+
     /// How many answers could not be read, as for
     /// [`SearchResult::unread`](crate::imap::SearchResult::unread): unless this is 0, messages may be
-    /// missing here.
+    /// missing here or, if the client has sorted them, be sorted by less than what was asked for.
     pub const fn unread(&self) -> usize {
         self.unread
     }
@@ -256,22 +268,29 @@ impl Mailbox {
     /// # Ok(()) }
     /// ```
     ///
+    /// A server without `SORT`, or without `SORT=DISPLAY` where that is needed, is asked for what
+    /// the keys want of each message that matches, and the client sorts them:
+    /// [`Sorted::done_by`] says so. See [`uid_sort_by_client`](Self::uid_sort_by_client) for what
+    /// that costs.
+    ///
     /// # Errors
-    /// As for [`uid_search`](Self::uid_search); [`Error::Unsupported`] if the server does not offer
-    /// `SORT`, or `SORT=DISPLAY` where that is needed, and [`Error::Misuse`] for a set of messages
-    /// too long for a line.
+    /// As for [`uid_search`](Self::uid_search); [`Error::Unsupported`] if messages are to be sorted
+    /// by [`SortKey::Relevancy`] and the server does not offer that, and [`Error::Misuse`] for a
+    /// set of messages too long for a line.
     ///
     /// # Cancel safety
     /// As for [`uid_search`](Self::uid_search).
     pub async fn uid_sort(&mut self, sort: Sort, search: Search) -> Result<Sorted<Uid>, Error> {
-        self.sorted(sort, search, &[]).await
+        self.uid_sort_returning(sort, search, []).await
     }
 
     /// The same by sequence numbers. They move whenever a message is expunged: see
-    /// [`uid_sort`](Self::uid_sort), which is nearly always the one to use.
+    /// [`uid_sort`](Self::uid_sort), which is nearly always the one to use. The client does not do
+    /// this, for they would move while it reads.
     ///
     /// # Errors
-    /// As for [`uid_sort`](Self::uid_sort).
+    /// As for [`uid_sort`](Self::uid_sort), and [`Error::Unsupported`] where that lets the client
+    /// sort.
     ///
     /// # Cancel safety
     /// As for [`uid_search`](Self::uid_search).
@@ -295,7 +314,13 @@ impl Mailbox {
         returns: impl IntoIterator<Item = SearchReturn>,
     ) -> Result<Sorted<Uid>, Error> {
         let returns: Vec<_> = returns.into_iter().collect();
-        self.sorted(sort, search, &returns).await
+        let core = self.session.core();
+        let is_met = |need: &Need| need.is_met(core.capabilities(), core.enabled());
+        let by_server = sort.needs.iter().all(is_met) || sort.needs.contains(&FUZZY);
+        match by_server {
+            true => self.sorted(sort, search, &returns).await,
+            false => self.sorted_by_client(sort, search, &returns).await,
+        }
     }
 
     async fn sorted<N: Number>(

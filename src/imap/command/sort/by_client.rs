@@ -1,0 +1,185 @@
+//! SORT at servers without it: what the keys want is fetched, and sorted here as RFC 5256 says.
+//!
+//! ```text
+//! C: A4 UID SEARCH SINCE 1-Feb-1994
+//! S: * SEARCH 2 84 882
+//! S: A4 OK SEARCH completed
+//! C: A5 UID FETCH 2,84,882 (ENVELOPE INTERNALDATE)
+//! S: * 2 FETCH (UID 2 ENVELOPE (…) INTERNALDATE "17-Jul-1996 02:44:25 -0700")
+//! S: …
+//! S: A5 OK FETCH completed
+//! ```
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Sort, SortKey, Sorted};
+use crate::imap::command::search::{Finding, SearchReturn};
+use crate::imap::finding::base_subject::base_subject;
+use crate::imap::finding::order::{self, Value};
+use crate::imap::finding::sent_date::sent_date;
+use crate::imap::finding::{collation, encoded_word};
+use crate::imap::{
+    Address, Addresses, DateTime, DoneBy, Envelope, Error, Fetch, FetchItems, Mailbox, Message,
+    Search, Text, Uid,
+};
+
+impl Mailbox {
+    /// [`uid_sort`](Self::uid_sort) without asking the server to sort, for one whose order is
+    /// wrong.
+    ///
+    /// It fetches ENVELOPE, INTERNALDATE or RFC822.SIZE, whichever the keys want, of each message
+    /// that matches: mostly below a kilobyte for each on the wire, in about as many round trips as
+    /// there are ten thousands, and memory for what is compared. Messages that are expunged
+    /// meanwhile are left out, and new ones do not come in.
+    ///
+    /// Strings are compared by the numbers of their characters, without regard to case, so that `é`
+    /// comes behind `z`; the first 998 octets count. Encoded words in other charsets than UTF-8,
+    /// US-ASCII, ISO-8859-1 and windows-1252 are compared as they are written.
+    ///
+    /// # Errors
+    /// As for [`uid_search`](Self::uid_search), and [`Error::Refused`] if the server cannot tell of
+    /// all messages; [`Error::Unsupported`] for [`SortKey::Relevancy`].
+    ///
+    /// # Cancel safety
+    /// As for [`uid_search`](Self::uid_search).
+    pub async fn uid_sort_by_client(
+        &mut self,
+        sort: Sort,
+        search: Search,
+    ) -> Result<Sorted<Uid>, Error> {
+        self.sorted_by_client(sort, search, &[]).await
+    }
+
+    pub(super) async fn sorted_by_client(
+        &mut self,
+        sort: Sort,
+        search: Search,
+        returns: &[SearchReturn],
+    ) -> Result<Sorted<Uid>, Error> {
+        SearchReturn::check(returns, &search)?;
+        if sort.keys.iter().any(|(key, _)| *key == SortKey::Relevancy) {
+            let offered = self.session.core().capabilities();
+            return Err(Error::lacks(offered, super::STAGE, "SORT"));
+        }
+        let scores: &[_] = match returns.contains(&SearchReturn::Relevancy) {
+            true => &[SearchReturn::All, SearchReturn::Relevancy],
+            false => &[],
+        };
+        let found = self.uid_search_returning(search, scores.iter().copied()).await?;
+        let scores: HashMap<u32, u8> =
+            found.relevancies().map(|(uid, score)| (uid.get(), score)).collect();
+        let (fuzzy, mod_seq) = (found.is_fuzzy(), found.mod_seq());
+        let mut rows = Rows::default();
+        let take = |uid, message: &Message| rows.take(uid, &sort, message);
+        self.uid_fetch_each(&found.into_set(), &sort.items(), take).await?;
+        let unread = rows.unread();
+        let uids = rows.sorted(&sort);
+        let mut sorted = Finding { fuzzy, mod_seq, ..Finding::default() };
+        sorted.scores = uids.iter().filter_map(|uid| scores.get(uid).copied()).collect();
+        uids.into_iter().for_each(|uid| sorted.push(uid));
+        Ok(Sorted { done_by: DoneBy::Client, unread, ..Sorted::new(sorted, returns) })
+    }
+}
+
+impl Sort {
+    /// What of each message to sort by.
+    fn items(&self) -> FetchItems {
+        self.keys.iter().fold(Fetch::uid(), |items, (key, _)| match key {
+            SortKey::Arrival => items.internal_date(),
+            SortKey::Date => items.envelope().internal_date(),
+            SortKey::Size => items.size(),
+            _ => items.envelope(),
+        })
+    }
+}
+
+/// The messages by their UIDs, which is the order of the mailbox: what they are sorted by, and
+/// whether all of that was told.
+#[derive(Default)]
+struct Rows(BTreeMap<u32, (bool, Box<[Value]>)>);
+
+impl Rows {
+    /// Servers may tell more than once of a message, and then not of all that is wanted.
+    fn take(&mut self, uid: Uid, sort: &Sort, message: &Message) {
+        let values: Vec<_> = sort.keys.iter().map(|(key, _)| value(*key, message)).collect();
+        let complete = values.iter().all(Option::is_some);
+        let row = self.0.entry(uid.get()).or_default();
+        if complete && !row.0 || row.1.is_empty() {
+            let values = values.into_iter().zip(&sort.keys);
+            let values = values.map(|(value, (key, _))| value.unwrap_or_else(|| nothing(*key)));
+            *row = (complete, values.collect());
+        }
+    }
+
+    fn unread(&self) -> usize {
+        self.0.values().filter(|(complete, _)| !complete).count()
+    }
+
+    fn sorted(self, sort: &Sort) -> Vec<u32> {
+        let rows = self.0.into_iter().map(|(uid, (_, values))| (uid, values));
+        let mut rows: Vec<_> = rows.collect();
+        let reversed: Vec<_> = sort.keys.iter().map(|(_, reversed)| *reversed).collect();
+        order::sort(&mut rows, &reversed);
+        rows.into_iter().map(|(uid, _)| uid).collect()
+    }
+}
+
+/// What a message is sorted by under a key; `None` if it was not told.
+fn value(key: SortKey, message: &Message) -> Option<Value> {
+    let number = |number: u64| Value::Number(i64::try_from(number).unwrap_or(i64::MAX));
+    match key {
+        SortKey::Arrival => received(message).map(Value::Number),
+        SortKey::Date => sent(message).map(Value::Number),
+        SortKey::Size => message.size().map(number),
+        SortKey::Relevancy => None,
+        SortKey::Cc => text(message, |envelope| mailbox(envelope.cc())),
+        SortKey::From => text(message, |envelope| mailbox(envelope.from())),
+        SortKey::To => text(message, |envelope| mailbox(envelope.to())),
+        SortKey::DisplayFrom => text(message, |envelope| display(envelope.from())),
+        SortKey::DisplayTo => text(message, |envelope| display(envelope.to())),
+        SortKey::Subject => text(message, |envelope| {
+            envelope.subject().map(|subject| base_subject(&subject.to_bytes()).0)
+        }),
+    }
+}
+
+/// What comes before everything else.
+fn nothing(key: SortKey) -> Value {
+    match key {
+        SortKey::Arrival | SortKey::Date | SortKey::Size => Value::Number(i64::MIN),
+        _ => Value::Text("".into()),
+    }
+}
+
+/// Seconds since 1970 of the INTERNALDATE.
+pub(in crate::imap::command) fn received(message: &Message) -> Option<i64> {
+    message.internal_date().and_then(DateTime::to_unix)
+}
+
+/// The same of the sent date, RFC 5256 section 2.2.
+pub(in crate::imap::command) fn sent(message: &Message) -> Option<i64> {
+    let field = message.envelope().and_then(|envelope| envelope.date());
+    field.and_then(|date| sent_date(&date.to_bytes())).or_else(|| received(message))
+}
+
+/// A string of the envelope; empty if the field is missing.
+fn text(message: &Message, of: impl Fn(&Envelope<'_>) -> Option<String>) -> Option<Value> {
+    let envelope = message.envelope().filter(Envelope::is_complete)?;
+    let key = collation::key(&of(&envelope).unwrap_or_default());
+    Some(Value::Text(key.into_boxed_str()))
+}
+
+/// The `addr-mailbox` of the first address.
+fn mailbox(addresses: Addresses<'_>) -> Option<String> {
+    addresses.iter().next()?.mailbox().map(|mailbox| mailbox.to_str_lossy().into_owned())
+}
+
+/// What is shown for the first address: its name, or itself where it has none (RFC 5957).
+fn display(addresses: Addresses<'_>) -> Option<String> {
+    let first: Address<'_> = addresses.iter().next()?;
+    let name =
+        first.name().map(|name: Text<'_>| encoded_word::decode(&name.to_bytes()).into_owned());
+    let name = name.filter(|name| !name.is_empty());
+    // The mark of a group has a name and no host.
+    name.or_else(|| first.to_addr_spec()).or_else(|| mailbox(addresses))
+}
