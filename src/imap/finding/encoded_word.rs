@@ -71,7 +71,7 @@ fn encoded_word(word: &[u8]) -> Option<(Vec<u8>, &[u8])> {
         b"iso-8859-1" => to_utf8(&octets, char::from),
         b"windows-1252" => to_utf8(&octets, |octet| {
             let at = usize::from(octet).checked_sub(0x80);
-            at.and_then(|at| WINDOWS_1252.get(at).copied()).unwrap_or(char::from(octet))
+            at.and_then(|at| WINDOWS_1252.get(at).copied()).unwrap_or_else(|| char::from(octet))
         }),
         _ => return None,
     };

@@ -4,8 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use mailbearer::ImapClient;
 use mailbearer::imap::{
-    AppendOptions, DateTime, Fetch, Flag, Message, Partial, RawCommand, Search, SearchReturn, Sort,
-    SortKey, StoreFlags, ThreadAlgorithm, Uid,
+    AppendOptions, DateTime, Fetch, Flag, Message, Partial, Search, SearchReturn, Sort, SortKey,
+    StoreFlags, ThreadAlgorithm, Uid,
 };
 
 use super::{message, store};
@@ -153,9 +153,17 @@ async fn what_resembles_the_words_is_found_once_it_is_indexed() {
     let mut imap = cyrus.imap(&user).await;
     let uids = store(&mut imap, "INBOX", &["of pears", "of apples"].map(message)).await;
     cyrus.index(&user);
-    imap.select("INBOX").await.expect("SELECT");
-    let search = RawCommand::new("UID").atom("SEARCH").atom("FUZZY").atom("SUBJECT");
-    let found = imap.raw(search.astring("apple")).await.expect("UID SEARCH FUZZY");
-    assert_eq!(found.untagged, [format!("* SEARCH {}\r\n", uids[1])]);
+    let inbox = imap.select("INBOX").await.expect("SELECT");
+    let apple = || Search::all().fuzzy(Search::all().subject("apple"));
+    let found = inbox.uid_search(apple()).await.expect("UID SEARCH FUZZY");
+    assert_eq!((found.is_fuzzy(), found.iter().collect::<Vec<_>>()), (true, vec![uids[1]]));
+    let scored = [SearchReturn::All, SearchReturn::Relevancy];
+    let found = inbox.uid_search_returning(apple(), scored).await.expect("RETURN (RELEVANCY)");
+    let scores: Vec<_> = found.relevancies().collect();
+    assert!(matches!(scores[..], [(uid, 1..=100)] if uid == uids[1]), "{scores:?}");
+    let best = Sort::by(SortKey::Relevancy);
+    let sorted =
+        inbox.uid_sort_returning(best, apple(), scored).await.expect("UID SORT (RELEVANCY)");
+    assert_eq!(sorted.relevancies().map(|(uid, _)| uid).collect::<Vec<_>>(), [uids[1]]);
     imap.logout().await.expect("LOGOUT");
 }

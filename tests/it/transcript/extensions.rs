@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use mailbearer::imap::{self, Fetch, FetchItems, Flag, Mailbox, Message, Partial, QResync, Search};
+use mailbearer::imap::{
+    self, DoneBy, Fetch, FetchItems, Flag, Mailbox, Message, Partial, QResync, Search,
+};
 use mailbearer::imap::{
     ListQuery, ListedMailbox, MailboxMatches, MultiSearch, MultiSearchResult, SearchSource,
 };
@@ -135,7 +137,7 @@ pub(super) async fn in_mailbox(
             let returns = [SearchReturn::Partial(Partial::from_start(1..=2)), SearchReturn::Count];
             let search = search(&call.arguments[1..]);
             let page = selected.uid_sort_returning(sort, search, returns).await?;
-            format!("{} of {}", list(page.iter()), page.count())
+            format!("{} of {}{}", list(page.iter()), page.count(), done_by(page.done_by()))
         }
         "uid_thread" => {
             let algorithm = match call.argument(0) {
@@ -151,10 +153,18 @@ pub(super) async fn in_mailbox(
                 thread.messages().map(message).collect::<Vec<_>>().join(" ")
             };
             let told: Vec<_> = threads.iter().map(thread).collect();
-            format!("{} unread={}", told.join(" | "), threads.unread())
+            let by = done_by(threads.done_by());
+            format!("{} unread={}{by}", told.join(" | "), threads.unread())
         }
         verb => panic!("IMAP has no verb `{verb}` here"),
     })
+}
+
+const fn done_by(who: DoneBy) -> &'static str {
+    match who {
+        DoneBy::Client => " by client",
+        _ => "",
+    }
 }
 
 fn mod_seq(mailbox: &mut Mailbox) -> String {
@@ -203,6 +213,7 @@ fn sort_key(word: &str) -> SortKey {
     match word {
         "arrival" => SortKey::Arrival,
         "date" => SortKey::Date,
+        "subject" => SortKey::Subject,
         "relevancy" => SortKey::Relevancy,
         word => panic!("no key `{word}`"),
     }
