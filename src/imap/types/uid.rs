@@ -198,7 +198,7 @@ impl UidSet {
                 room -= end - first + 1;
                 closed.push((first, end));
             }
-            (!closed.is_empty()).then_some(Self(NumberSet { closed, open: None, saved: 0 }))
+            (!closed.is_empty()).then(|| Self(NumberSet { closed, ..NumberSet::default() }))
         })
     }
 

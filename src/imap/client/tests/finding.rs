@@ -306,11 +306,9 @@ async fn the_client_finds_threads_where_the_server_cannot_and_says_so() {
         S: * SEARCH 1 2 3 4 5
         S: A2 OK done
         C: A3 UID FETCH 1:5 (ENVELOPE INTERNALDATE BODY.PEEK[HEADER.FIELDS (References)])
-        S: * 1 FETCH (UID 1 INTERNALDATE "01-Jan-2026 10:00:00 +0000" ENVELOPE (NIL "pears" NIL NIL NIL NIL NIL NIL NIL "<1@x>") BODY[HEADER.FIELDS (REFERENCES)] {2}
-        S:
-        S: )
+        S: * 1 FETCH (UID 1 INTERNALDATE "01-Jan-2026 10:00:00 +0000" ENVELOPE (NIL "pears" NIL NIL NIL NIL NIL NIL NIL "<1@x>") BODY[HEADER.FIELDS (REFERENCES)] {2}\r\n\r\n)
         S: * 2 FETCH (UID 2 INTERNALDATE "01-Jan-2026 11:00:00 +0000" ENVELOPE (NIL "hm" NIL NIL NIL NIL NIL NIL "Ann's <\"1\"@x>, <9@x>" "<2@x>") BODY[HEADER.FIELDS (REFERENCES)] NIL)
-        S: * 3 FETCH (UID 3 INTERNALDATE "01-Jan-2026 12:00:00 +0000" BODY[HEADER.FIELDS (REFERENCES)] {29}
+        S: * 3 FETCH (UID 3 INTERNALDATE "01-Jan-2026 12:00:00 +0000" BODY[HEADER.FIELDS (REFERENCES)] {27}
         S: References: <1@x>
         S:  <2@x>
         S:  ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL "<1@x>" "<3@x>"))
