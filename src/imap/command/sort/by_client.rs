@@ -68,11 +68,11 @@ impl Mailbox {
         let found = self.uid_search_returning(search, scores.iter().copied()).await?;
         let scores: HashMap<u32, u8> =
             found.relevancies().map(|(uid, score)| (uid.get(), score)).collect();
-        let (fuzzy, mod_seq) = (found.is_fuzzy(), found.mod_seq());
+        let (fuzzy, mod_seq, missing) = (found.is_fuzzy(), found.mod_seq(), found.unread());
         let mut rows = Rows::default();
         let take = |uid, message: &Message| rows.take(uid, &sort, message);
         self.uid_fetch_each(&found.into_set(), &sort.items(), take).await?;
-        let unread = rows.unread();
+        let unread = missing + rows.unread();
         let uids = rows.sorted(&sort);
         let mut sorted = Finding { fuzzy, mod_seq, ..Finding::default() };
         sorted.scores = uids.iter().filter_map(|uid| scores.get(uid).copied()).collect();

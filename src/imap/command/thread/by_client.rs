@@ -65,11 +65,11 @@ impl Mailbox {
             }
         };
         let found = self.uid_search(search).await?;
-        let fuzzy = found.is_fuzzy();
+        let (fuzzy, missing) = (found.is_fuzzy(), found.unread());
         let mut letters = Letters::default();
         let take = |uid, message: &Message| letters.take(uid, message);
         self.uid_fetch_each(&found.into_set(), &items(algorithm), take).await?;
-        let unread = letters.unread();
+        let unread = missing + letters.unread();
         let placed = threads(&letters.into_vec());
         let nodes = placed.into_iter().map(|(number, level)| Node { number, level }).collect();
         Ok(Threads { nodes, unread, fuzzy, done_by: DoneBy::Client, numbers: PhantomData })

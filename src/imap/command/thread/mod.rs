@@ -100,8 +100,8 @@ impl<N: From<NonZeroU32>> Threads<N> {
     }
 
     /// How many answers could not be read. If the server has found the threads, they are among the
-    /// events, and threads are missing here. If the client has, so many messages may be in a
-    /// thread of their own that belong into another.
+    /// events, and threads are missing here. If the client has, messages may be missing, or be in
+    /// a thread of their own that belong into another.
     pub const fn unread(&self) -> usize {
         self.unread
     }
