@@ -187,10 +187,12 @@ impl Session {
     }
 
     /// Hands a command what it claims. What makes no sense is kept as an event, and so is what tells
-    /// of something else, where the server does that unasked.
+    /// of something else.
     pub(crate) fn hand<C: Command>(&mut self, command: &mut C, frame: Bytes) {
         let response = Response::parse(&frame);
-        if self.core().notifying().tells && command.fit(&response) < Fit::Exact {
+        // A server that tells of changes unasked may mean one that looks like the answer.
+        let stray = self.core().notifying().tells && command.fit(&response) < Fit::Exact;
+        if stray || !command.is_about(&response) {
             return self.core_mut().unclaimed(&response, &frame);
         }
         match command.accept(&response, &frame) {

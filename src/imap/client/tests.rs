@@ -6,6 +6,7 @@ mod finding;
 mod flights;
 mod idle;
 mod lists;
+mod named;
 mod notify;
 mod pages;
 mod parts;
@@ -91,6 +92,17 @@ async fn cut(future: impl Future) {
         Poll::Ready(())
     })
     .await;
+}
+
+/// The names of the data among the events.
+fn names_of_events(client: &mut ImapClient) -> Vec<String> {
+    std::iter::from_fn(|| client.take_event())
+        .map(|event| match event {
+            Event::Data(data) => data.name().to_owned(),
+            Event::Metadata { .. } => "METADATA".to_owned(),
+            event => format!("{event:?}"),
+        })
+        .collect()
 }
 
 #[tokio::test]

@@ -20,15 +20,15 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::modifier::Need;
-use super::{Command, is_data};
+use super::{Command, Fit, fit_of, is_data};
 use crate::Misuse;
-use crate::imap::proto::Claims;
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
+use crate::imap::proto::{Claims, Tag};
 use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
 
-const ACL: Need = Need::offered(&["ACL"]);
+pub(super) const ACL: Need = Need::offered(&["ACL"]);
 
 /// Something that somebody may do in a mailbox: a letter, or a digit for what only this server has.
 ///
@@ -305,7 +305,7 @@ impl ImapClient {
         &mut self,
         mailbox: impl Into<MailboxName>,
     ) -> Result<Option<Rights>, Error> {
-        Ok(self.ask(Ask::new("MYRIGHTS", mailbox.into(), None)).await?.rights.map(|r| r.required))
+        Ok(self.ask(Ask::my_rights(mailbox.into())).await?.my_rights())
     }
 
     /// Who may do what in a mailbox; `None` as for [`my_rights`](Self::my_rights).
@@ -382,24 +382,25 @@ impl ImapClient {
 }
 
 /// Any of the five commands: they differ in little but their names.
-struct Ask {
+pub(super) struct Ask {
     verb: &'static str,
     mailbox: MailboxName,
     identifier: Option<String>,
     change: Option<SetRights>,
     told: Told,
+    utf8: bool,
 }
 
 /// That nobody may do anything is not what an answer means that is missing or cannot be read.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Told {
+pub(super) struct Told {
     list: Option<AccessList>,
     rights: Option<ListedRights>,
 }
 
 impl Told {
     /// What a server means by it that has these letters.
-    fn by(self, letters: Letters) -> Self {
+    pub(super) fn by(self, letters: Letters) -> Self {
         let list = self.list.map(|mut list| {
             let letters = letters.and_of(list.entries.iter().map(|(_, rights)| *rights));
             for (_, rights) in &mut list.entries {
@@ -421,11 +422,20 @@ impl Told {
         });
         Self { list, rights }
     }
+
+    pub(super) fn my_rights(self) -> Option<Rights> {
+        self.rights.map(|rights| rights.required)
+    }
 }
 
 impl Ask {
     fn new(verb: &'static str, mailbox: MailboxName, identifier: Option<String>) -> Self {
-        Self { verb, mailbox, identifier, change: None, told: Told::default() }
+        Self { verb, mailbox, identifier, change: None, told: Told::default(), utf8: false }
+    }
+
+    /// What this user may do.
+    pub(super) fn my_rights(mailbox: MailboxName) -> Self {
+        Self::new("MYRIGHTS", mailbox, None)
     }
 }
 
@@ -457,6 +467,28 @@ impl Command for Ask {
             "LISTRIGHTS" => Claims::Data(|response| is_data(response, "LISTRIGHTS")),
             _ => Claims::Nothing,
         }
+    }
+
+    fn started(&mut self, _: Tag, utf8: bool) {
+        self.utf8 = utf8;
+    }
+
+    fn fit(&self, response: &Response<'_>) -> Fit {
+        let Response::Data { rest, .. } = response else { return Fit::No };
+        let mut strings = Strings(Cursor::new(rest));
+        let Ok(name) = strings.next() else { return Fit::Loose };
+        match &self.identifier {
+            Some(who) if strings.next().is_ok_and(|told| told != who.as_bytes()) => Fit::No,
+            _ => fit_of(&self.mailbox, &name, self.utf8),
+        }
+    }
+
+    fn is_about(&self, response: &Response<'_>) -> bool {
+        self.fit(response) > Fit::No
+    }
+
+    fn is_served(&self) -> bool {
+        self.told != Told::default()
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {

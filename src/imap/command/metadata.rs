@@ -14,7 +14,7 @@
 use bytes::Bytes;
 
 use super::modifier::Need;
-use super::{Command, Fit, is_data};
+use super::{Command, Fit, fit_of, is_data};
 use crate::Misuse;
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::proto::encode::Line;
@@ -211,9 +211,15 @@ impl Command for Get {
 
     fn fit(&self, response: &Response<'_>) -> Fit {
         match response {
-            Response::Data { rest, .. } if !self.is_about(rest) => Fit::No,
-            _ => Fit::Exact,
+            Response::Data { rest, .. } => {
+                values(rest).map_or(Fit::No, |(name, _)| fit_of(&self.mailbox, &name, self.utf8))
+            }
+            _ => Fit::No,
         }
+    }
+
+    fn is_about(&self, response: &Response<'_>) -> bool {
+        self.fit(response) > Fit::No
     }
 
     fn accept(&mut self, response: &Response<'_>, frame: &Bytes) -> Parsed<()> {
@@ -232,15 +238,11 @@ impl Command for Get {
 }
 
 impl Get {
-    fn is_about(&self, rest: &[u8]) -> bool {
-        values(rest).is_ok_and(|(name, _)| MailboxName::heard(name, self.utf8) == self.mailbox)
-    }
-
     fn take(&mut self, rest: &[u8], frame: &Bytes) -> Parsed<()> {
         /// No answer has more; each takes more room than its text.
         const MOST: usize = 10_000;
         let (name, mut list) = values(rest)?;
-        if MailboxName::heard(name, self.utf8) != self.mailbox {
+        if fit_of(&self.mailbox, &name, self.utf8) == Fit::No {
             return Err(Malformed("notes at the mailbox that was asked about"));
         }
         loop {

@@ -68,6 +68,8 @@ pub(crate) mod thread;
 pub(crate) mod unauthenticate;
 pub(crate) mod within;
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use self::modifier::Need;
@@ -75,7 +77,7 @@ use super::proto::decode::Parsed;
 use super::proto::encode::Line;
 use super::proto::response::Response;
 use super::proto::{Claims, Core, Effect, Tag};
-use super::{Capabilities, Code, Error, Message, Reply};
+use super::{Capabilities, Code, Error, MailboxName, Message, Reply};
 use crate::Misuse;
 
 /// A command and its answer.
@@ -107,6 +109,12 @@ pub(crate) trait Command {
     /// the order in which they were asked (RFC 9051 section 5.5).
     fn fit(&self, _: &Response<'_>) -> Fit {
         Fit::Exact
+    }
+
+    /// Whether a response that it claims is about what it has asked. One about something else becomes
+    /// an event.
+    fn is_about(&self, _: &Response<'_>) -> bool {
+        true
     }
 
     /// Whether it has what it was meant to get, and another of its kind may still wait for the
@@ -165,6 +173,24 @@ pub(crate) enum Fit {
     Loose,
     /// It is about the same.
     Exact,
+}
+
+/// How well a name fits that the server tells. It may spell the same name in UTF-8 or encode it
+/// otherwise, and may not care about case.
+fn fit_of(wanted: &MailboxName, name: &[u8], utf8: bool) -> Fit {
+    let told = MailboxName::heard(name.to_vec(), utf8);
+    if told == *wanted {
+        return Fit::Exact;
+    }
+    let Some(wanted) = wanted.decoded() else { return Fit::No };
+    let spelt = [told.decoded(), std::str::from_utf8(name).ok().map(Cow::Borrowed)];
+    if spelt.iter().flatten().any(|told| *told == wanted) {
+        Fit::Exact
+    } else if spelt.iter().flatten().any(|told| told.to_lowercase() == wanted.to_lowercase()) {
+        Fit::Loose
+    } else {
+        Fit::No
+    }
 }
 
 /// A command about a set of messages that may be too long for one line.

@@ -18,11 +18,11 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::modifier::Need;
-use super::{Command, is_data};
-use crate::imap::proto::Claims;
+use super::{Command, Fit, fit_of, is_data};
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
+use crate::imap::proto::{Claims, Tag};
 use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
 use crate::{Misuse, Stage};
 
@@ -235,11 +235,12 @@ struct GetQuota {
     told: Quotas,
     /// The roots were told.
     rooted: bool,
+    utf8: bool,
 }
 
 impl GetQuota {
     fn new(asked: Asked) -> Self {
-        Self { asked, told: Quotas::default(), rooted: false }
+        Self { asked, told: Quotas::default(), rooted: false, utf8: false }
     }
 }
 
@@ -275,6 +276,25 @@ impl Command for GetQuota {
 
     fn claims(&self) -> Claims {
         Claims::Data(|response| is_data(response, "QUOTA") || is_data(response, "QUOTAROOT"))
+    }
+
+    fn started(&mut self, _: Tag, utf8: bool) {
+        self.utf8 = utf8;
+    }
+
+    fn is_about(&self, response: &Response<'_>) -> bool {
+        let Response::Data { name, rest } = response else { return false };
+        let mut cursor = Cursor::new(rest);
+        cursor.spaces();
+        let Ok(told) = cursor.astring() else { return true };
+        let told = told.to_bytes();
+        match (&self.asked, name.eq_ignore_ascii_case(b"QUOTAROOT")) {
+            (Asked::Mailbox(mailbox), true) => fit_of(mailbox, &told, self.utf8) > Fit::No,
+            // The roots may be told behind their quotas.
+            (Asked::Mailbox(_), false) => true,
+            (Asked::Root(_) | Asked::Set(..), true) => false,
+            (Asked::Root(root) | Asked::Set(root, _), false) => *told == *root.as_bytes(),
+        }
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {

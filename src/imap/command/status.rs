@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use super::{Command, Fit, is_data};
+use super::{Command, Fit, fit_of, is_data};
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u64};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
@@ -246,24 +246,6 @@ impl Status {
     pub(crate) const fn new(name: MailboxName, items: Vec<StatusItem>) -> Self {
         Self { name, items, found: None, utf8: false }
     }
-
-    /// How well a name fits that the server tells. It may spell the same name in UTF-8 or encode it
-    /// otherwise, and may not care about case.
-    fn fit_of(&self, name: &[u8]) -> Fit {
-        let told = MailboxName::heard(name.to_vec(), self.utf8);
-        if told == self.name {
-            return Fit::Exact;
-        }
-        let Some(wanted) = self.name.decoded() else { return Fit::No };
-        let spelt = [told.decoded(), std::str::from_utf8(name).ok().map(Cow::Borrowed)];
-        if spelt.iter().flatten().any(|told| *told == wanted) {
-            Fit::Exact
-        } else if spelt.iter().flatten().any(|told| told.to_lowercase() == wanted.to_lowercase()) {
-            Fit::Loose
-        } else {
-            Fit::No
-        }
-    }
 }
 
 impl Command for Status {
@@ -298,9 +280,8 @@ impl Command for Status {
 
     fn fit(&self, response: &Response<'_>) -> Fit {
         match response {
-            Response::Data { rest, .. } => {
-                name(&mut Cursor::new(rest)).map_or(Fit::No, |name| self.fit_of(&name))
-            }
+            Response::Data { rest, .. } => name(&mut Cursor::new(rest))
+                .map_or(Fit::No, |name| fit_of(&self.name, &name, self.utf8)),
             _ => Fit::No,
         }
     }
@@ -314,7 +295,7 @@ impl Command for Status {
             let (name, status, whole) = parse_front(rest)?;
             // Servers may spell a name in ways that nobody foresees, so that where one mailbox was
             // asked about one of another name will do, but not in place of one of this name.
-            match (self.fit_of(&name), &mut self.found) {
+            match (fit_of(&self.name, &name, self.utf8), &mut self.found) {
                 // One of them may tell of a change, and of less than was asked (RFC 5465).
                 (Fit::Exact, Some((Fit::Exact, found))) => found.renew(status),
                 (fit, Some((found, _))) if fit < *found => {}

@@ -15,7 +15,7 @@
 //! C: A2 LIST "" "*" RETURN (SPECIAL-USE CHILDREN)
 //! ```
 //!
-//! Gmail without SPECIAL-USE, as it was before RFC 6154, is asked by XLIST:
+//! Servers with XLIST and without SPECIAL-USE, as Gmail was before RFC 6154, are asked by XLIST:
 //!
 //! ```text
 //! C: A2 XLIST "" "*"
@@ -85,9 +85,7 @@ impl ImapClient {
         let offered = self.capabilities();
         let rev2 = self.mailbox.session.core().speaks_rev2();
         let extended = rev2 || offered.has("LIST-EXTENDED") && offered.has("SPECIAL-USE");
-        // Yandex has XLIST, too, but nobody knows what it says.
-        let xlist = offered.has("XLIST") && offered.has("X-GM-EXT-1");
-        let form = match xlist && !offered.has("SPECIAL-USE") {
+        let form = match offered.has("XLIST") && !offered.has("SPECIAL-USE") {
             _ if extended => Some(Form::Extended),
             true => Some(Form::Xlist),
             false => None,

@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::asked::Asked;
 use super::{ListedMailbox, Mailboxes};
-use crate::imap::command::acl::{Letters, Rights, my_rights};
+use crate::imap::command::acl::{ACL, Ask, Letters, Rights, Told, my_rights};
 use crate::imap::command::modifier::Need;
 use crate::imap::command::status::{self, MailboxStatus, StatusItem};
 use crate::imap::command::{Command, Fit, is_data};
@@ -117,8 +117,9 @@ impl ListQuery {
         self.returning("SPECIAL-USE")
     }
 
-    /// `RETURN (MYRIGHTS)`: of each, [what this user may do in it](ListedMailbox::my_rights). Needs
-    /// `LIST-MYRIGHTS` (RFC 8440).
+    /// `RETURN (MYRIGHTS)`: of each that can be selected, [what this user may do in
+    /// it](ListedMailbox::my_rights). A server with `ACL` (RFC 4314) and without `LIST-MYRIGHTS` (RFC
+    /// 8440) is asked about each in one flight behind the list.
     pub fn with_my_rights(mut self) -> Self {
         self.needs.push(LIST_MYRIGHTS);
         self.returning("MYRIGHTS")
@@ -189,7 +190,7 @@ impl ImapClient {
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the server does not offer `LIST-EXTENDED`, or what an option needs
-    /// besides: IMAP4rev2 has all but `LIST-MYRIGHTS` built in, once it was
+    /// besides, or is done without: IMAP4rev2 has all but `LIST-MYRIGHTS` built in, once it was
     /// [enabled](crate::imap::Extension::Imap4rev2). [`Error::Misuse`] for `RECURSIVEMATCH` alone.
     ///
     /// # Cancel safety
@@ -206,6 +207,13 @@ impl ImapClient {
             false => std::mem::take(&mut query.items),
         };
         let letters = Letters::of(self.capabilities());
+        let by_one = query.needs.contains(&LIST_MYRIGHTS)
+            && !LIST_MYRIGHTS.is_met(self.capabilities(), self.enabled())
+            && ACL.is_met(self.capabilities(), self.enabled());
+        if by_one {
+            query.needs.retain(|need| *need != LIST_MYRIGHTS);
+            query.returns.retain(|option| *option != "MYRIGHTS");
+        }
         let mut found = self.run(List::new(query)).await?;
         for row in found.rows_mut() {
             row.rights = row.rights.map(|rights| rights.told_by(letters.and_of([rights])));
@@ -217,6 +225,15 @@ impl ImapClient {
             for (row, status) in rows.iter_mut().zip(self.status_all(names, items).await?) {
                 // One that cannot be asked about is listed all the same.
                 row.status = status.ok();
+            }
+        }
+        if by_one {
+            let rows = found.rows_mut().iter_mut().filter(|mailbox| mailbox.is_selectable());
+            let mut rows: Vec<_> = rows.collect();
+            let asked = rows.iter().map(|mailbox| Ask::my_rights(mailbox.name.clone())).collect();
+            let told = self.mailbox.session.run_all(asked, Stage::Command("MYRIGHTS")).await?;
+            for (row, rights) in rows.iter_mut().zip(told) {
+                row.rights = rights.ok().map(|told| told.by(letters)).and_then(Told::my_rights);
             }
         }
         Ok(found)
