@@ -116,7 +116,9 @@ fn imap(error: &crate::imap::Error, known: &Context) -> Vec<Finding> {
     match error {
         Error::Refused { stage, reply, .. } => refused(PROTOCOL, *stage, &reply.to_string(), known),
         Error::Auth(error) => auth(error, PROTOCOL, known),
-        Error::Unknown { cause } | Error::Halfway { cause, .. } => imap(cause, known),
+        Error::Unknown { cause }
+        | Error::Halfway { cause, .. }
+        | Error::NotRemoved { cause, .. } => imap(cause, known),
         Error::Closed { stage, reply, credential_octets } => closed(
             PROTOCOL,
             *stage,

@@ -13,7 +13,7 @@ use crate::token::{Rejection, TokenError};
 use crate::{AuthError, Failure, Fault, Misuse, Retry, Stage, net};
 
 use super::proto::Core;
-use super::{Capabilities, Code, CopyResult, Reply, UidSet};
+use super::{AppendResult, Capabilities, Code, CopyResult, Reply, UidSet};
 
 /// A failure of an [`ImapClient`](super::ImapClient) or a [`Mailbox`](super::Mailbox).
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +52,18 @@ pub enum Error {
         /// The sequence numbers that were freed, in their order.
         expunged: Vec<u32>,
         /// Why it went no further.
+        #[source]
+        cause: Box<Self>,
+    },
+    /// A message was stored in place of another, and that other was not removed: a server without
+    /// REPLACE does it in three steps. To replace once more would store the new one twice; to remove
+    /// the old one is all that is left to do.
+    #[error("{cause}, after the message was stored that replaces another, which is still there")]
+    NotRemoved {
+        /// Where the new message is, as far as the server tells.
+        stored: AppendResult,
+        /// Why it went no further: after `UID EXPUNGE` the old message is marked `\Deleted`, after
+        /// any other [`stage`](Failure::stage) it is as it was, unless the connection broke.
         #[source]
         cause: Box<Self>,
     },
@@ -141,7 +153,9 @@ impl Error {
         match self {
             Self::Refused { reply, .. } | Self::Closed { reply: Some(reply), .. } => Some(reply),
             Self::Auth(error) => Some(error.reply()),
-            Self::Unknown { cause } | Self::Halfway { cause, .. } => cause.reply(),
+            Self::Unknown { cause }
+            | Self::Halfway { cause, .. }
+            | Self::NotRemoved { cause, .. } => cause.reply(),
             _ => None,
         }
     }
@@ -205,7 +219,7 @@ impl Failure for Error {
             Self::Refused { reply, .. } => after_words(reply),
             Self::Auth(error) => error.retry(),
             Self::Unknown { .. } => Retry::MayDuplicate,
-            Self::Halfway { cause, .. } => match cause.retry() {
+            Self::Halfway { cause, .. } | Self::NotRemoved { cause, .. } => match cause.retry() {
                 retry @ (Retry::Never | Retry::Administrator) => retry,
                 _ => Retry::MayDuplicate,
             },
@@ -242,7 +256,9 @@ impl Failure for Error {
             Self::Auth(_) => Stage::Auth,
             Self::Upload { .. } => Stage::Command("APPEND"),
             Self::Copy { .. } => Stage::Command("UID FETCH"),
-            Self::Unknown { cause } | Self::Halfway { cause, .. } => cause.stage(),
+            Self::Unknown { cause }
+            | Self::Halfway { cause, .. }
+            | Self::NotRemoved { cause, .. } => cause.stage(),
             Self::Changed { .. } => Stage::Command("SELECT"),
             Self::Misuse(_) => Stage::Command("the call"),
             Self::Token(_) => Stage::Token,
@@ -253,7 +269,9 @@ impl Failure for Error {
         match self {
             Self::Refused { usable, .. } => *usable,
             Self::Unsupported { stage, .. } => matches!(stage, Stage::Command(_)),
-            Self::Halfway { cause, .. } => cause.connection_usable(),
+            Self::Halfway { cause, .. } | Self::NotRemoved { cause, .. } => {
+                cause.connection_usable()
+            }
             Self::Changed { .. }
             | Self::Renumbered { .. }
             | Self::Misuse(_)

@@ -11,6 +11,7 @@ mod notify;
 mod pages;
 mod parts;
 mod renumbered;
+mod replace;
 mod rev2;
 mod saved;
 mod synchronise;

@@ -1,0 +1,141 @@
+//! REPLACE where the server has none.
+
+use std::num::NonZeroU32;
+
+use super::client_of;
+use crate::imap::{AppendOptions, Error, Event, Uid};
+use crate::{Failure, Retry, Stage};
+
+const OFFERED: &str = "IMAP4rev1 UIDPLUS LITERAL+";
+
+fn uid(uid: u32) -> Uid {
+    Uid::new(uid).unwrap()
+}
+
+/// What comes of replacing message 7, at a server that says this behind SELECT.
+async fn replace(script: &str) -> Result<Option<Uid>, Error> {
+    let script = format!("C: A1 SELECT Drafts\nS: * 3 EXISTS\nS: A1 OK done\n{script}");
+    let (mut client, server) = client_of(OFFERED, &script).await;
+    let drafts = client.select("Drafts").await.unwrap();
+    let stored = drafts.uid_replace(uid(7), "Sent", "new", AppendOptions::new()).await;
+    drop(client);
+    server.await.unwrap();
+    stored.map(|stored| stored.uid())
+}
+
+const FOUND: &str = "
+    C: A2 UID SEARCH UID 7
+    S: * SEARCH 7
+    S: A2 OK done
+";
+const STORED: &str = "
+    C: A3 APPEND Sent {3+}
+    C: new
+    S: A3 OK [APPENDUID 1 2001] done
+";
+
+#[tokio::test(start_paused = true)]
+async fn the_new_message_is_stored_before_the_old_one_is_touched() {
+    let script = r"
+        C: A1 SELECT Drafts
+        S: * 3 EXISTS
+        S: A1 OK done
+        C: A2 UID SEARCH UID 7
+        S: * SEARCH 7
+        S: A2 OK done
+        C: A3 APPEND Drafts (\Draft) {3+}
+        C: new
+        S: * 4 EXISTS
+        S: A3 OK [APPENDUID 1 2001] done
+        C: A4 UID STORE 7 +FLAGS.SILENT (\Deleted)
+        S: A4 OK done
+        C: A5 UID EXPUNGE 7
+        S: * 2 EXPUNGE
+        S: A5 OK done
+        C: A6 UID SEARCH 1
+        S: * SEARCH 5
+        S: A6 OK done
+        C: A7 APPEND Sent {3+}
+        C: new
+        S: A7 OK done
+        C: A8 UID STORE 5 +FLAGS.SILENT (\Deleted)
+        S: A8 OK done
+        C: A9 UID EXPUNGE 5
+        S: * 1 EXPUNGE
+        S: A9 OK done
+    ";
+    let (mut client, server) = client_of(OFFERED, script).await;
+    let drafts = client.select("Drafts").await.unwrap();
+    let options = AppendOptions::new().flags([crate::imap::Flag::Draft]);
+    let stored = drafts.uid_replace(uid(7), "Drafts", "new", options).await.unwrap();
+    assert_eq!((stored.uid(), drafts.exists()), (Some(uid(2001)), 3));
+    assert!(matches!(drafts.take_event(), Some(Event::Expunge(2))));
+    drafts.replace(NonZeroU32::MIN, "Sent", "new", AppendOptions::new()).await.unwrap();
+    assert_eq!(drafts.exists(), 2);
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_message_that_is_refused_leaves_the_old_one_as_it_is() {
+    let error = replace(&format!(
+        "{FOUND}
+        C: A3 APPEND Sent {{3+}}
+        C: new
+        S: A3 NO [OVERQUOTA] full"
+    ))
+    .await
+    .unwrap_err();
+    assert!(matches!(error, Error::Refused { stage: Stage::Command("APPEND"), .. }), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_message_that_is_still_there_is_told() {
+    const STORE: &str = r"C: A4 UID STORE 7 +FLAGS.SILENT (\Deleted)";
+    for (behind, stage, usable) in [
+        (format!("{STORE}\nS: A4 NO not yours"), "UID STORE", true),
+        (format!("{STORE}\nS: A4 OK done\nC: A5 UID EXPUNGE 7\nS: A5 NO no"), "UID EXPUNGE", true),
+        (format!("{STORE}\nEOF"), "UID STORE", false),
+    ] {
+        let error = replace(&format!("{FOUND}{STORED}{behind}")).await.unwrap_err();
+        let Error::NotRemoved { stored, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(stored.uid(), Some(uid(2001)));
+        assert_eq!((error.stage(), error.connection_usable()), (Stage::Command(stage), usable));
+        // What is done again would be stored twice.
+        assert_eq!(error.retry() == Retry::MayDuplicate, !usable);
+    }
+    let refused = format!("{FOUND}{STORED}{STORE}\nS: A4 NO not yours");
+    assert_eq!(
+        replace(&refused).await.unwrap_err().to_string(),
+        "UID STORE refused: NO not yours, after the message was stored that replaces another, \
+         which is still there"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_old_message_there_is_no_new_one() {
+    // None, or not the one that was meant.
+    for found in ["", " 7 8", " 8"] {
+        let script = format!("C: A2 UID SEARCH UID 7\nS: * SEARCH{found}\nS: A2 OK done");
+        let error = replace(&script).await.unwrap_err();
+        assert_eq!(error.to_string(), "message: there is none to be replaced", "{found}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_done_to_its_end_is_not_begun() {
+    let script = "C: A1 EXAMINE INBOX\nS: A1 OK [READ-ONLY] done";
+    let (mut client, server) = client_of(OFFERED, script).await;
+    let inbox = client.examine("INBOX").await.unwrap();
+    let error = inbox.uid_replace(uid(7), "x", "new", AppendOptions::new()).await.unwrap_err();
+    assert!(matches!(error, Error::Misuse(_)), "{error:?}");
+    drop(client);
+    server.await.unwrap();
+    let script = "C: A1 SELECT INBOX\nS: A1 OK done";
+    let (mut client, server) = client_of("IMAP4rev1", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let error = inbox.uid_replace(uid(7), "x", "new", AppendOptions::new()).await.unwrap_err();
+    assert!(matches!(&error, Error::Unsupported { what, .. } if what == "REPLACE or UIDPLUS"));
+    drop(client);
+    server.await.unwrap();
+}
