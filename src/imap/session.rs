@@ -12,6 +12,7 @@ use crate::net::Stream;
 use crate::net::driver::{Broken, Driver};
 use crate::{AuthError, Misuse, Protocol, Stage};
 
+use super::command::append_limit::AppendLimits;
 use super::command::{Command, Fit};
 use super::proto::encode::Line;
 use super::proto::response::Response;
@@ -24,6 +25,7 @@ pub(crate) struct Session {
     last_command: Instant,
     /// What the connection was made with, but for the credentials.
     pub(super) settings: Arc<Settings>,
+    pub(super) append_limits: AppendLimits,
     #[cfg(feature = "compress")]
     pub(super) compressed: bool,
 }
@@ -38,6 +40,7 @@ impl Session {
             last_command: Instant::now(),
             // Who follows how a connection is opened is done with it then.
             settings: Arc::new(Settings { watch: None, ..settings.clone() }),
+            append_limits: AppendLimits::default(),
             #[cfg(feature = "compress")]
             compressed: false,
         }

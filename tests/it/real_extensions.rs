@@ -2,8 +2,8 @@
 
 use mailbearer::imap::{
     AppendOptions, Attribute, CatenatePart, Code, Error, Fetch, Flag, GetMetadata, ListQuery,
-    MetadataDepth, QuotaResource, Right, Rights, Role, Section, SetRights, StatusItem, UidSet,
-    Upload,
+    MetadataDepth, QuotaResource, Right, Rights, Role, Search, Section, SetRights, StatusItem,
+    StoreFlags, UidSet, Upload,
 };
 use mailbearer::{Failure, ImapClient};
 
@@ -228,8 +228,30 @@ async fn a_list_tells_what_is_asked_for_in_one_round_trip() {
     let query = ListQuery::new("*").special_use().with_special_use();
     let found = imap.list_query(query).await.expect("LIST");
     assert!(found.role(Role::Sent).is_some() && found.get("Top").is_none());
-    let error = imap.list_query(ListQuery::new("*").with_my_rights()).await;
-    assert!(matches!(error, Err(Error::Unsupported { .. })));
+    // Dovecot has ACL and no LIST-MYRIGHTS.
+    let found = imap.list_query(ListQuery::new("Top/*").with_my_rights()).await.expect("LIST");
+    let row = found.get("Top/Below/Löschen").expect("it was made");
+    assert!(row.my_rights().is_some_and(|rights| rights.has(Right::READ)), "{row:?}");
+    imap.logout().await.expect("LOGOUT");
+}
+
+#[tokio::test]
+async fn a_message_is_replaced_by_a_server_that_has_no_command_for_it() {
+    let owner = Person::new("replaced");
+    let mut imap = owner.imap().await;
+    let other = imap.append("INBOX", message("other"), AppendOptions::new()).await.expect("APPEND");
+    let old = imap.append("INBOX", message("old"), AppendOptions::new()).await.expect("APPEND");
+    let (other, old) = (other.uid().expect("UIDPLUS"), old.uid().expect("UIDPLUS"));
+    let inbox = imap.select("INBOX").await.expect("SELECT");
+    // Marked by somebody else, and none of our business.
+    inbox.uid_store(other, StoreFlags::add([Flag::Deleted])).await.expect("UID STORE");
+    let new = inbox.uid_replace(old, "INBOX", message("new"), AppendOptions::new()).await;
+    let new = new.expect("it is replaced").uid().expect("UIDPLUS");
+    let found = inbox.uid_search(Search::all()).await.expect("UID SEARCH");
+    assert_eq!(found.iter().collect::<Vec<_>>(), [other, new]);
+    let error = inbox.uid_replace(old, "INBOX", "x", AppendOptions::new()).await;
+    assert!(matches!(error, Err(Error::Misuse(_))), "{error:?}");
+    assert_eq!(inbox.exists(), 2);
     imap.logout().await.expect("LOGOUT");
 }
 
@@ -243,9 +265,6 @@ async fn what_the_server_does_not_offer_is_said_before_anything_is_sent() {
     let error = imap.append("INBOX", "Subject: ü\r\n\r\n", options).await.expect_err("no UTF8");
     assert!(matches!(error, Error::Unsupported { .. }) && error.connection_usable());
     let inbox = imap.select("INBOX").await.expect("SELECT");
-    let uid = mailbearer::imap::Uid::new(1).expect("a UID");
-    let error = inbox.uid_replace(uid, "INBOX", "x", AppendOptions::new()).await;
-    assert!(matches!(error, Err(Error::Unsupported { .. })));
     let error = inbox.uid_fetch(UidSet::all(), Fetch::uid().gmail_labels()).await;
     assert!(matches!(error, Err(Error::Unsupported { .. })));
     imap.logout().await.expect("LOGOUT");

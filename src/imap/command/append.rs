@@ -19,6 +19,7 @@ use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Effect};
+use crate::imap::session::Session;
 use crate::imap::{
     AppendUid, Capabilities, Code, DateTime, Error, Flag, ImapClient, MailboxName, Reply, Uid,
     Upload,
@@ -97,9 +98,10 @@ impl ImapClient {
     /// # Errors
     /// [`Error::Refused`] if the server does not take it; with [`Code::TryCreate`] if it would,
     /// were the mailbox created first. [`Error::Misuse`] if the message holds NUL and the server
-    /// cannot take that, or is larger than the `APPENDLIMIT` it announces (RFC 7889); nothing was
-    /// sent then. [`Error::Unknown`] if the connection breaks, in whatever way, after all of the
-    /// message was sent: it may have been stored, which is
+    /// cannot take that, or is larger than the `APPENDLIMIT` it announces or has told of this mailbox
+    /// ([`StatusItem::AppendLimit`](crate::imap::StatusItem), RFC 7889); nothing was sent then.
+    /// [`Error::Unknown`] if the connection breaks, in whatever way, after all of the message was
+    /// sent: it may have been stored, which is
     /// [`Retry::MayDuplicate`](crate::Retry::MayDuplicate). If it breaks before, it was not.
     /// [`Error::Upload`] if a reader fails or gives fewer or more octets than announced, or a NUL;
     /// the connection is closed and nothing was stored.
@@ -116,7 +118,20 @@ impl ImapClient {
         let message = message.into();
         let content = (options, Data::Message(Content::of(&message)));
         let command = Append::new(mailbox.into(), vec![content]);
-        self.mailbox.session.run_upload(command, vec![message], Stage::Command(Append::NAME)).await
+        self.mailbox.session.store(command, vec![message], Stage::Command(Append::NAME)).await
+    }
+}
+
+impl Session {
+    /// Stores messages, in the order in which they stand in the command.
+    pub(super) async fn store(
+        &mut self,
+        mut command: Append,
+        messages: Vec<Upload<'_>>,
+        stage: Stage,
+    ) -> Result<AppendResult, Error> {
+        command.limit = self.append_limits.of(&command.mailbox);
+        self.run_upload(command, messages, stage).await
     }
 }
 
@@ -130,6 +145,8 @@ pub(super) struct Append {
     needs: Vec<Need>,
     /// What was said of it before the tagged answer.
     place: Option<AppendUid>,
+    /// What the mailbox was told to take at most.
+    limit: Option<u64>,
 }
 
 /// Where the octets of a message come from.
@@ -138,6 +155,19 @@ pub(super) enum Data {
     Message(Content),
     /// Put together by the server (RFC 4469).
     Catenated(Vec<CatPart>),
+}
+
+impl Data {
+    /// The octets that are sent.
+    fn octets(&self) -> u64 {
+        match self {
+            Self::Message(content) => content.octets,
+            Self::Catenated(parts) => parts.iter().fold(0, |octets: u64, part| match part {
+                CatPart::Text(content) => octets.saturating_add(content.octets),
+                CatPart::Url(_) => octets,
+            }),
+        }
+    }
 }
 
 /// A part of a message that the server puts together.
@@ -199,19 +229,21 @@ impl Content {
 fn check_limit(octets: u64, capabilities: &Capabilities) -> Result<(), Misuse> {
     let limit = capabilities.value("APPENDLIMIT").and_then(|limit| limit.parse::<u64>().ok());
     match limit.filter(|limit| octets > *limit) {
-        Some(limit) => {
-            let why = format!("{octets} octets, and the server takes {limit}");
-            Err(Misuse::Argument { what: "message", why })
-        }
+        Some(limit) => Err(too_long(octets, limit)),
         None => Ok(()),
     }
+}
+
+fn too_long(octets: u64, limit: u64) -> Misuse {
+    let why = format!("{octets} octets, and the server takes {limit}");
+    Misuse::Argument { what: "message", why }
 }
 
 impl Append {
     pub(super) fn new(mailbox: MailboxName, messages: Vec<(AppendOptions, Data)>) -> Self {
         let utf8 = messages.iter().any(|(options, _)| options.utf8);
         let needs = if utf8 { vec![UTF8] } else { Vec::new() };
-        Self { verb: "APPEND".to_owned(), mailbox, messages, needs, place: None }
+        Self { verb: "APPEND".to_owned(), mailbox, messages, needs, place: None, limit: None }
     }
 
     /// The server must offer something for it.
@@ -239,6 +271,9 @@ impl Command for Append {
         }
         line.raw(&self.verb).raw(" ").mailbox(&self.mailbox)?;
         for (options, data) in &self.messages {
+            if let Some(limit) = self.limit.filter(|limit| data.octets() > *limit) {
+                return Err(too_long(data.octets(), limit));
+            }
             if !options.flags.is_empty() {
                 line.raw(" ").flags(&options.flags)?;
             }

@@ -116,7 +116,7 @@ impl ImapClient {
         }
         let contents = vec![(options, Data::Catenated(pieces))];
         let command = Append::new(mailbox.into(), contents).needing(CATENATE);
-        self.mailbox.session.run_upload(command, uploads, Stage::Command("APPEND")).await
+        self.mailbox.session.store(command, uploads, Stage::Command("APPEND")).await
     }
 }
 

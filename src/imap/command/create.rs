@@ -4,11 +4,18 @@
 //! C: A3 CREATE Projects/2026
 //! S: A3 OK CREATE completed
 //! ```
+//!
+//! A server with OBJECTID (RFC 8474 section 4.1) tells what it will be known by, whatever its name:
+//!
+//! ```text
+//! C: A4 CREATE foo
+//! S: A4 OK [MAILBOXID (F2212ea87-6097-4256-9d51-71338625)] Completed
+//! ```
 
 use super::Command;
 use crate::Misuse;
 use crate::imap::proto::encode::Line;
-use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
+use crate::imap::{Capabilities, Code, Error, ImapClient, MailboxName, Reply};
 
 impl ImapClient {
     /// Makes a mailbox. Levels of the name are parted by the delimiter that [`list`](Self::list)
@@ -23,6 +30,21 @@ impl ImapClient {
     /// # Cancel safety
     /// See [`ImapClient`]. The server makes the mailbox all the same.
     pub async fn create(&mut self, name: impl Into<MailboxName>) -> Result<(), Error> {
+        self.run(Create { name: name.into() }).await.map(drop)
+    }
+
+    /// Makes a mailbox as [`create`](Self::create) does, and gives its identifier, which renaming does
+    /// not change (RFC 8474). `None` from servers without `OBJECTID`.
+    ///
+    /// # Errors
+    /// As for [`create`](Self::create).
+    ///
+    /// # Cancel safety
+    /// As for [`create`](Self::create).
+    pub async fn create_identified(
+        &mut self,
+        name: impl Into<MailboxName>,
+    ) -> Result<Option<String>, Error> {
         self.run(Create { name: name.into() }).await
     }
 }
@@ -34,20 +56,25 @@ struct Create {
 impl Command for Create {
     const NAME: &'static str = "CREATE";
 
-    type Output = ();
+    /// Its identifier, if the server tells one.
+    type Output = Option<String>;
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("CREATE ").mailbox(&self.name)?;
         Ok(())
     }
 
-    fn finish(self, _: Reply) {}
+    fn finish(self, reply: Reply) -> Option<String> {
+        match reply.code() {
+            Some(Code::MailboxId(id)) => Some(id.clone()),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::imap::Code;
     use crate::imap::command::script::play;
 
     fn create() -> Create {
@@ -62,7 +89,22 @@ mod tests {
             C: A1 CREATE owatagusiam/bl&APw-rdybloop
             S: A1 OK CREATE completed
         ";
-        play(create, script, |played| assert_eq!(played.output, Ok(())));
+        play(create, script, |played| assert_eq!(played.output, Ok(None)));
+    }
+
+    #[test]
+    fn the_identifier_of_a_new_mailbox_is_told() {
+        // RFC 8474 section 4.1.
+        let script = "
+            S: * PREAUTH hi
+            C: A1 CREATE foo
+            S: A1 OK [MAILBOXID (F2212ea87-6097-4256-9d51-71338625)] Completed
+        ";
+        let create = || Create { name: "foo".into() };
+        play(create, script, |played| {
+            let id = "F2212ea87-6097-4256-9d51-71338625".to_owned();
+            assert_eq!(played.output, Ok(Some(id)));
+        });
     }
 
     #[test]

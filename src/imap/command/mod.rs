@@ -14,6 +14,7 @@
 
 pub(crate) mod acl;
 pub(crate) mod append;
+pub(crate) mod append_limit;
 pub(crate) mod capability;
 pub(crate) mod catenate;
 pub(crate) mod close;

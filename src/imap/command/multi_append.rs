@@ -49,7 +49,7 @@ impl ImapClient {
             return Ok(AppendResult::default());
         }
         let command = Append::new(mailbox.into(), contents).needing(MULTIAPPEND);
-        self.mailbox.session.run_upload(command, uploads, Stage::Command("APPEND")).await
+        self.mailbox.session.store(command, uploads, Stage::Command("APPEND")).await
     }
 }
 

@@ -119,7 +119,7 @@ impl Mailbox {
     ) -> Result<AppendResult, Error> {
         let content = (options, Data::Message(Content::of(&message)));
         let command = Append::new(mailbox, vec![content]).by(verb).needing(REPLACE);
-        self.session.run_upload(command, vec![message], Stage::Command(name)).await
+        self.session.store(command, vec![message], Stage::Command(name)).await
     }
 
     /// `old` finds the message that is replaced, of which the UID may be known.
@@ -144,7 +144,7 @@ impl Mailbox {
         let content = (options, Data::Message(Content::of(&message)));
         let command = Append::new(mailbox, vec![content]);
         let stage = Stage::Command("APPEND");
-        let stored = self.session.run_upload(command, vec![message], stage).await?;
+        let stored = self.session.store(command, vec![message], stage).await?;
         match self.remove_replaced(old).await {
             Ok(()) => Ok(stored),
             Err(cause) => Err(Error::NotRemoved { stored, cause: Box::new(cause) }),

@@ -42,7 +42,10 @@ pub enum StatusItem {
     HighestModSeq,
     /// `MAILBOXID`: an identifier that renaming does not change (RFC 8474).
     MailboxId,
-    /// Any other, by its name on the wire: `APPENDLIMIT`.
+    /// `APPENDLIMIT`: the octets of the longest message that it takes (RFC 7889). From then on
+    /// [`append`](ImapClient::append) goes by it.
+    AppendLimit,
+    /// Any other, by its name on the wire: `X-GUID`.
     Other(Cow<'static, str>),
 }
 
@@ -59,6 +62,7 @@ impl StatusItem {
             Self::Size => "SIZE",
             Self::HighestModSeq => "HIGHESTMODSEQ",
             Self::MailboxId => "MAILBOXID",
+            Self::AppendLimit => "APPENDLIMIT",
             Self::Other(name) => name,
         }
     }
@@ -123,6 +127,12 @@ impl MailboxStatus {
     /// none are kept (RFC 7162 section 3.1.7).
     pub fn highest_mod_seq(&self) -> Option<u64> {
         self.number("HIGHESTMODSEQ").filter(|mod_seq| *mod_seq != 0)
+    }
+
+    /// The octets of the longest message that it takes (RFC 7889). `None` as well if it takes any
+    /// (`NIL`).
+    pub fn append_limit(&self) -> Option<u64> {
+        self.number("APPENDLIMIT")
     }
 
     /// Any item that is a number, by its name in any case.
@@ -198,7 +208,10 @@ impl ImapClient {
         name: impl Into<MailboxName>,
         items: impl IntoIterator<Item = StatusItem>,
     ) -> Result<MailboxStatus, Error> {
-        self.run(Status::new(name.into(), items.into_iter().collect())).await
+        let name = name.into();
+        let status = self.run(Status::new(name.clone(), items.into_iter().collect())).await?;
+        self.mailbox.session.append_limits.learn(&name, &status);
+        Ok(status)
     }
 
     /// Asks about many mailboxes in one flight: what the server says of each, in the order of
@@ -228,9 +241,16 @@ impl ImapClient {
         items: impl IntoIterator<Item = StatusItem>,
     ) -> Result<Vec<Result<MailboxStatus, Error>>, Error> {
         let items: Vec<_> = items.into_iter().collect();
-        let ask = |name: N| Status::new(name.into(), items.clone());
-        let commands: Vec<_> = names.into_iter().map(ask).collect();
-        self.mailbox.session.run_all(commands, Stage::Command(Status::NAME)).await
+        let names: Vec<MailboxName> = names.into_iter().map(Into::into).collect();
+        let ask = |name: &MailboxName| Status::new(name.clone(), items.clone());
+        let commands = names.iter().map(ask).collect();
+        let told = self.mailbox.session.run_all(commands, Stage::Command(Status::NAME)).await?;
+        for (name, status) in names.iter().zip(&told) {
+            if let Ok(status) = status {
+                self.mailbox.session.append_limits.learn(name, status);
+            }
+        }
+        Ok(told)
     }
 }
 

@@ -66,6 +66,7 @@ impl Session {
             compression.end_here();
             self.compressed = false;
         }
+        self.append_limits.forget();
         let settings = self.settings.clone();
         self.core_mut().forget_login(&settings.limits, told);
         Ok(())

@@ -2,7 +2,7 @@
 //! for all is lacking.
 
 use super::{client_of, names_of_events};
-use crate::imap::{GetMetadata, ListQuery, QuotaResource, Right, Role};
+use crate::imap::{AppendOptions, GetMetadata, ListQuery, QuotaResource, Right, Role, StatusItem};
 
 #[tokio::test(start_paused = true)]
 async fn what_is_said_of_another_mailbox_is_an_event_and_no_answer() {
@@ -103,6 +103,37 @@ async fn xlist_is_asked_wherever_it_is_announced_and_list_where_it_brings_nothin
         let found = client.list("", "*").await.unwrap();
         assert_eq!(found.role(Role::Sent).unwrap().name().to_string(), name);
     }
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_mailbox_takes_is_remembered_once_it_was_told() {
+    // RFC 7889 section 3.
+    let script = "
+        C: A1 STATUS Sent (APPENDLIMIT)
+        S: * STATUS Sent (APPENDLIMIT 4)
+        S: A1 OK done
+        C: A2 STATUS Sent (APPENDLIMIT)
+        C: A3 STATUS Drafts (APPENDLIMIT)
+        S: * STATUS Sent (APPENDLIMIT NIL)
+        S: A2 OK done
+        S: * STATUS Drafts (APPENDLIMIT 257890)
+        S: A3 OK done
+        C: A4 APPEND Sent {5}
+        S: + go
+        C: hello
+        S: A4 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 APPENDLIMIT", script).await;
+    let told = client.status("Sent", [StatusItem::AppendLimit]).await.unwrap();
+    assert_eq!(told.append_limit(), Some(4));
+    let error = client.append("Sent", "hello", AppendOptions::new()).await.unwrap_err();
+    assert_eq!(error.to_string(), "message: 5 octets, and the server takes 4");
+    let told = client.status_all(["Sent", "Drafts"], [StatusItem::AppendLimit]).await.unwrap();
+    let limits: Vec<_> = told.iter().map(|told| told.as_ref().unwrap().append_limit()).collect();
+    assert_eq!(limits, [None, Some(257_890)]);
+    client.append("Sent", "hello", AppendOptions::new()).await.unwrap();
     drop(client);
     server.await.unwrap();
 }

@@ -236,6 +236,11 @@ impl ImapClient {
                 row.rights = rights.ok().map(|told| told.by(letters)).and_then(Told::my_rights);
             }
         }
+        for row in &found {
+            if let Some(status) = row.status() {
+                self.mailbox.session.append_limits.learn(row.name(), status);
+            }
+        }
         Ok(found)
     }
 }
