@@ -116,6 +116,10 @@ async fn messages_come_in_the_order_that_is_asked_for() {
     let newest = || Sort::reversed(SortKey::Arrival);
     let none = inbox.uid_sort(newest(), Search::all().subject("grün")).await.expect("UID SORT");
     assert!(none.is_empty());
+    // Cyrus itself would tell the lowest and the highest number.
+    let wanted = [SearchReturn::Min, SearchReturn::Max, SearchReturn::Count];
+    let ends = inbox.uid_sort_returning(newest(), Search::all(), wanted).await.expect("SORT");
+    assert_eq!((ends.first(), ends.last(), ends.count()), (Some(all[3]), Some(all[0]), 4));
     let wanted = [SearchReturn::All, SearchReturn::Count];
     let sorted = inbox.uid_sort_returning(newest(), Search::all(), wanted).await.expect("ESORT");
     assert_eq!((places(&all, sorted.iter()), sorted.count()), (vec![3, 2, 1, 0], 4));

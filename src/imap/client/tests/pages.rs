@@ -94,6 +94,25 @@ async fn a_page_of_a_sorted_result_is_told_by_the_server_or_cut_out_of_all() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_and_the_last_in_an_order_are_taken_from_all() {
+    let script = "
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID SORT (REVERSE ARRIVAL) UTF-8 ALL
+        S: * SORT 9 20 4 7
+        S: A2 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 SORT ESORT CONTEXT=SORT", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let wanted = [SearchReturn::Min, SearchReturn::Max, SearchReturn::Count];
+    let newest = Sort::reversed(SortKey::Arrival);
+    let ends = inbox.uid_sort_returning(newest, Search::all(), wanted).await.unwrap();
+    assert_eq!((ends.first(), ends.last(), ends.count()), (Uid::new(9), Uid::new(7), 4));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_offered_or_contradicts_itself_is_not_asked_for() {
     let (mut client, server) = client_of("IMAP4rev1", "C: A1 SELECT INBOX\nS: A1 OK done").await;
     let inbox = client.select("INBOX").await.unwrap();

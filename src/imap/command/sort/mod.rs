@@ -299,8 +299,9 @@ impl Mailbox {
     }
 
     /// Of the messages that match, the first or the last in this order, their number, or some or all
-    /// UIDs, as `returns` says. Of servers without `ESORT`, or for a page without `CONTEXT=SORT`, all
-    /// are asked for, and the rest is worked out from them.
+    /// UIDs, as `returns` says. Of servers without `ESORT`, for a page without `CONTEXT=SORT`, and for
+    /// the first or the last, of which servers disagree what they are in an order, all are asked
+    /// for, and the rest is worked out from them.
     ///
     /// # Errors
     /// As for [`uid_sort`](Self::uid_sort).
@@ -335,9 +336,12 @@ impl Mailbox {
         sort.check(fuzzy, offered)?;
         let asked = match offered.has("ESORT") {
             true => {
+                // Cyrus 3.6 tells the lowest and the highest number for MIN and MAX, whatever the
+                // order (RFC 5267 section 3.1): they are taken from all.
+                let ends = |wanted| matches!(wanted, &SearchReturn::Min | &SearchReturn::Max);
                 let page = returns.iter().find_map(SearchReturn::partial);
                 let paged = page.is_none_or(|page| page.is_sorted_by(offered));
-                SearchReturn::to_ask(returns, paged, fuzzy)
+                SearchReturn::to_ask(returns, paged && !returns.iter().any(ends), fuzzy)
             }
             false => {
                 search.refuse_unscored(returns, offered, STAGE, "ESORT")?;
