@@ -2,6 +2,7 @@
 
 mod closed;
 mod imap;
+mod imap_extensions;
 mod pop;
 mod pop_maildrop;
 mod smtp;
@@ -70,6 +71,18 @@ impl Far {
                 Ok(octets) => self.heard.extend_from_slice(&buffer[..octets]),
             }
         }
+    }
+
+    /// Reads so many octets.
+    async fn octets(&mut self, most: usize) {
+        while self.heard.len() < most {
+            let mut buffer = [0; 4096];
+            match self.stream.read(&mut buffer).await {
+                Ok(0) | Err(_) => return,
+                Ok(octets) => self.heard.extend_from_slice(&buffer[..octets]),
+            }
+        }
+        self.heard.drain(..most);
     }
 
     async fn smtp_login(&mut self, extensions: &str) {
