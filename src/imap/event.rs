@@ -74,8 +74,8 @@ pub enum Event {
     /// [`uid_search_updating`](super::Mailbox::uid_search_updating).
     Search(SearchUpdate),
     /// The server tells no more of what [`notify`](crate::ImapClient::notify) has asked for: there is
-    /// too much of it (`NOTIFICATIONOVERFLOW`, RFC 5465 section 5.8). Look at all of it again, and ask
-    /// for less.
+    /// too much of it (`NOTIFICATIONOVERFLOW`, RFC 5465 section 5.8). It is then as after
+    /// [`notify_none`](crate::ImapClient::notify_none). Look at all of it again, and ask for less.
     NotificationOverflow(Reply),
     /// A notice in words; with [`Code::Alert`](super::Code::Alert) one that the user should see.
     Notice(Reply),

@@ -358,8 +358,8 @@ impl ImapClient {
     /// # Errors
     /// [`Error::Unsupported`] if the server does not offer `NOTIFY`. [`Error::Misuse`] for what RFC
     /// 5465 does not let be asked together; nothing was sent. [`Error::Refused`] with
-    /// [`Code::BadEvent`](crate::imap::Code::BadEvent), which names the events that the server knows,
-    /// or with [`Code::NotificationOverflow`](crate::imap::Code::NotificationOverflow), if that is too
+    /// [`Code::BadEvent`](crate::imap::Code::BadEvent) for an event that the server does not know, or
+    /// with [`Code::NotificationOverflow`](crate::imap::Code::NotificationOverflow), if that is too
     /// much for it: then all is as it was before.
     ///
     /// # Cancel safety

@@ -10,7 +10,7 @@ use super::response::{Condition, Response};
 use super::selected::Selected;
 use super::{Claims, Core, Effect, Notifying, Pending, Saved, Step, Tag, parts};
 use crate::fault::Fault;
-use crate::imap::command::context::SearchUpdate;
+use crate::imap::command::context::{SearchUpdate, Told};
 use crate::imap::event::{Data, Event};
 use crate::imap::types::{Capabilities, Message, NumberSet, UidSet};
 use crate::imap::{Code, Reply, Status};
@@ -182,21 +182,24 @@ impl Core {
     /// True if there is nothing else in it.
     fn updated(&mut self, rest: &[u8], frame: &Bytes) -> bool {
         const UNKNOWN: Malformed = Malformed("the tag of a search that is kept up to date");
-        let (update, answers) = match SearchUpdate::parse(rest) {
-            Ok(Some(read)) => read,
+        let told = match Told::parse(rest) {
+            Ok(Some(told)) => told,
             Ok(None) => return false,
             Err(why) => {
                 self.keep_unparsed(frame.clone(), why);
                 return true;
             }
         };
-        match self.follows(update.tag()) {
-            Some(true) if self.selected.is_some() => self.keep(Event::Search(update)),
+        match self.contexts.iter().find(|known| known.tag == told.tag) {
+            Some(known) if known.wanted && self.selected.is_some() => {
+                let update = SearchUpdate::new(known.context, told.changes);
+                self.keep(Event::Search(update));
+            }
             // The mailbox is being left, or nobody knows of the search.
             Some(_) => {}
             None => self.keep_unparsed(frame.clone(), UNKNOWN),
         }
-        !answers
+        !told.answers
     }
 
     /// Takes what a response code says about the session. True if there was such a code.
@@ -428,16 +431,17 @@ impl Core {
                 self.contexts.clear();
             }
             Effect::Unselect => self.selected = self.leaving.take(),
-            Effect::Update if granted && pending.abandoned => {
-                self.contexts.push((pending.tag, false));
+            Effect::Update if !granted => {
+                self.unfollow(pending.tag);
+                self.forget_saved();
             }
             Effect::CancelUpdate(tags) if granted => {
-                self.contexts.retain(|(tag, _)| !tags.contains(tag));
+                self.contexts.retain(|known| !tags.contains(&known.tag));
             }
             Effect::Notify(asked) if granted => self.notifying = *asked,
             // RFC 5182 section 2.1; by its example 5 a refused search empties it in any case.
             Effect::Search { saves: true } if granted => self.saved = Saved::now(),
-            Effect::Search { .. } | Effect::Update if !granted => self.forget_saved(),
+            Effect::Search { .. } if !granted => self.forget_saved(),
             _ => {}
         }
         Ok(match pending.abandoned {

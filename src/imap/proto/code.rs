@@ -24,7 +24,8 @@ pub enum Code {
     AuthorizationFailed,
     /// `BADCHARSET`: the server cannot search in that character set, but in these, if it names any.
     BadCharset(Vec<String>),
-    /// `BADEVENT`: the server does not tell of such events, but of these (RFC 5465).
+    /// `BADEVENT`: the server does not tell of such events, but of these (RFC 5465). Dovecot 2.3 names
+    /// those of which it does not.
     BadEvent(Vec<String>),
     /// `BADURL`: what this URL names cannot be had (RFC 4469).
     BadUrl(String),

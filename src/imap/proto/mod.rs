@@ -37,6 +37,7 @@ use self::encode::{Line, Literals, Piece, quoted};
 use self::parts::{Aside, Open, Part};
 use self::response::Response;
 use self::selected::Selected;
+use super::command::context::SearchContext;
 use super::event::{Data, Event, Events};
 use super::types::{Capabilities, MailboxName, Message, SeqSet, UidSet};
 use super::{Reply, Status};
@@ -49,7 +50,7 @@ use crate::wire::literal::{Cut, FrameLimits, Framer};
 use crate::wire::{Input, Output};
 
 /// The tag of a command: `A` and a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tag(u32);
 
 impl Tag {
@@ -187,6 +188,15 @@ pub(crate) struct Notifying {
     pub(crate) expunges: bool,
 }
 
+/// A search that the server keeps up to date (RFC 5267).
+#[derive(Debug)]
+pub(crate) struct Following {
+    pub(crate) tag: Tag,
+    pub(crate) context: SearchContext,
+    /// Its future was not dropped, so that somebody knows of it.
+    pub(crate) wanted: bool,
+}
+
 /// Which untagged data a command takes for itself.
 #[derive(Debug)]
 pub(crate) enum Claims {
@@ -242,9 +252,7 @@ pub(crate) struct Core {
     /// What the server keeps of a search (RFC 5182).
     saved: Saved,
     notifying: Notifying,
-    /// The searches that the server keeps up to date (RFC 5267), and whether somebody knows of them:
-    /// the future of a search may have been dropped.
-    contexts: Vec<(Tag, bool)>,
+    contexts: Vec<Following>,
     events: Events,
     /// What the last [`Step::Fetched`] is about. It is large, and steps are passed on with every
     /// octet that comes.
@@ -359,25 +367,19 @@ impl Core {
         })
     }
 
-    /// The server keeps the search with this tag up to date.
-    pub(crate) fn follow(&mut self, tag: Tag) {
-        self.contexts.push((tag, true));
+    /// The searches that the server keeps up to date.
+    pub(crate) fn contexts(&self) -> &[Following] {
+        &self.contexts
     }
 
-    /// Whether somebody wants to know how the search with this tag is kept up to date. Nothing if it
-    /// is not.
-    pub(crate) fn follows(&self, tag: Tag) -> Option<bool> {
-        let known = self.contexts.iter().find(|(known, _)| *known == tag);
-        let begun = || {
-            let is_update = |p: &&Pending| p.tag == tag && p.effect == Effect::Update;
-            self.queue.iter().find(is_update).map(|pending| !pending.abandoned)
-        };
-        known.map(|(_, wanted)| *wanted).or_else(begun)
+    /// The name of the search with this tag, if it is kept up to date.
+    pub(crate) fn context(&self, tag: Tag) -> Option<SearchContext> {
+        self.contexts.iter().find(|known| known.tag == tag).map(|known| known.context)
     }
 
-    /// The searches that are kept up to date for nobody.
-    pub(crate) fn unwanted_updates(&self) -> impl Iterator<Item = Tag> + '_ {
-        self.contexts.iter().filter(|(_, wanted)| !wanted).map(|(tag, _)| *tag)
+    /// The search with this tag is not kept up to date.
+    pub(crate) fn unfollow(&mut self, tag: Tag) {
+        self.contexts.retain(|known| known.tag != tag);
     }
 
     /// Tells by events of all that happens, until the next command.
@@ -490,6 +492,9 @@ impl Core {
         }
         self.watched = matches!(effect, Effect::Idle | Effect::Poll);
         let tag = Tag(self.tags);
+        if effect == Effect::Update {
+            self.contexts.push(Following { tag, context: SearchContext::new(), wanted: true });
+        }
         self.queue.push_back(Pending {
             tag,
             claims,
@@ -779,11 +784,7 @@ impl Core {
             !pending.begun
                 && matches!(
                     pending.effect,
-                    Effect::None
-                        | Effect::Stream
-                        | Effect::Parts
-                        | Effect::Search { saves: false }
-                        | Effect::Update
+                    Effect::None | Effect::Stream | Effect::Parts | Effect::Search { saves: false }
                 )
         };
         let queue = &self.queue;
@@ -881,6 +882,10 @@ impl Machine for Core {
             pending.abandoned = true;
             match pending.effect {
                 Effect::Authenticate | Effect::Layer => return Abandon::Close,
+                Effect::Update => {
+                    let known = self.contexts.iter_mut().filter(|known| known.tag == pending.tag);
+                    known.for_each(|known| known.wanted = false);
+                }
                 // The rest of a large message would hold up the next command for long.
                 Effect::Upload if half_way => return Abandon::Close,
                 _ => {}

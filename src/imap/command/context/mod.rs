@@ -16,6 +16,7 @@
 
 mod update;
 
+pub(crate) use update::Told;
 pub use update::{SearchChange, SearchContext, SearchUpdate};
 
 use bytes::Bytes;
@@ -27,7 +28,7 @@ use super::{Command, is_coded, is_data, untagged_code};
 use crate::imap::proto::decode::{Malformed, Parsed};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
-use crate::imap::proto::{Claims, Core, Effect, Tag};
+use crate::imap::proto::{Claims, Core, Effect, Following, Tag};
 use crate::imap::{Capabilities, Code, Error, FetchItems, Mailbox, Reply, Uid};
 use crate::{Misuse, Stage};
 
@@ -181,16 +182,15 @@ impl Mailbox {
         &mut self,
         contexts: impl IntoIterator<Item = SearchContext>,
     ) -> Result<(), Error> {
-        let core = self.session.core();
-        let contexts = contexts.into_iter().map(|SearchContext(tag)| tag);
-        let mut tags: Vec<_> = contexts.filter(|tag| core.follows(*tag).is_some()).collect();
-        if tags.is_empty() {
+        let contexts: Vec<_> = contexts.into_iter().collect();
+        let known = self.session.core().contexts();
+        let meant = |known: &&Following| contexts.contains(&known.context);
+        if !known.iter().any(|known| meant(&known)) {
             return Ok(());
         }
-        // Nobody but us knows of these.
-        tags.extend(core.unwanted_updates());
-        tags.sort_unstable();
-        tags.dedup();
+        // Those that nobody wants nobody but us knows of.
+        let ended = known.iter().filter(|known| !known.wanted || meant(known));
+        let tags = ended.map(|known| known.tag).collect();
         self.run(CancelUpdate(tags)).await
     }
 }
@@ -204,6 +204,7 @@ struct Update {
     tag: Tag,
     found: Finding,
     refused: bool,
+    context: Option<SearchContext>,
 }
 
 impl Update {
@@ -216,8 +217,8 @@ impl Update {
             needs.push(NOTIFY);
             needs.extend_from_slice(items.needs());
         }
-        let (found, refused) = Default::default();
-        Self { sort, search, fetch, charset, needs, tag: Tag::NONE, found, refused }
+        let (found, refused, context) = Default::default();
+        Self { sort, search, fetch, charset, needs, tag: Tag::NONE, found, refused, context }
     }
 
     const fn name(&self) -> &'static str {
@@ -286,15 +287,15 @@ impl Command for Update {
     }
 
     fn give_back(&mut self, core: &mut Core) {
-        if !self.refused {
-            core.follow(self.tag);
+        match self.refused {
+            true => core.unfollow(self.tag),
+            false => self.context = core.context(self.tag),
         }
     }
 
     fn finish(self, reply: Reply) -> Updating<Finding> {
-        let refused = self.refused || matches!(reply.code(), Some(Code::NoUpdate(_)));
-        let context = (!refused).then_some(SearchContext(self.tag));
-        Updating { found: self.found, context }
+        let refused = matches!(reply.code(), Some(Code::NoUpdate(_)));
+        Updating { found: self.found, context: self.context.filter(|_| !refused) }
     }
 }
 
@@ -342,9 +343,9 @@ mod tests {
         "#;
         play(update(None, UpdateOptions::new()), script, |mut played| {
             let found = played.output.unwrap();
-            assert_eq!(found.context(), Some(SearchContext(Tag::NONE.next(1))));
+            assert!(found.context().is_some());
+            assert_eq!(found.context(), played.core.context(Tag::NONE.next(1)));
             assert_eq!(found.found().ranges, [(32760, 32762)]);
-            assert_eq!(played.core.follows(Tag::NONE.next(1)), Some(true));
             assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })));
         });
         let script = r#"
@@ -359,7 +360,7 @@ mod tests {
         play(update(sort, UpdateOptions::new()), script, |mut played| {
             let found = played.output.unwrap();
             assert_eq!((found.context(), &found.found().ranges[..]), (None, &[(7, 7), (3, 3)][..]));
-            assert_eq!(played.core.follows(Tag::NONE.next(1)), None);
+            assert_eq!(played.core.context(Tag::NONE.next(1)), None);
             assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })));
             assert!(played.core.take_event().is_none());
         });

@@ -5,6 +5,7 @@
 //! ```
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::imap::command::search::SearchResult;
 use crate::imap::command::sort::Sorted;
@@ -15,7 +16,15 @@ use crate::imap::{Uid, UidSet};
 
 /// A search that the server keeps up to date, of one connection and one selected mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SearchContext(pub(super) Tag);
+pub struct SearchContext(u64);
+
+impl SearchContext {
+    /// One that no other search of this program has: tags begin anew with each connection.
+    pub(crate) fn new() -> Self {
+        static CONTEXTS: AtomicU64 = AtomicU64::new(0);
+        Self(CONTEXTS.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 /// Messages that have joined or left what a search has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +42,20 @@ pub struct SearchChange {
     ranges: Vec<(u32, u32)>,
 }
 
+/// What an ESEARCH response tells of a search.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) tag: Tag,
+    pub(crate) changes: Vec<SearchChange>,
+    /// It tells something else, too.
+    pub(crate) answers: bool,
+}
+
 impl SearchUpdate {
+    pub(crate) const fn new(context: SearchContext, changes: Vec<SearchChange>) -> Self {
+        Self { context, changes }
+    }
+
     /// Which search it is about.
     pub const fn context(&self) -> SearchContext {
         self.context
@@ -44,10 +66,6 @@ impl SearchUpdate {
         &self.changes
     }
 
-    pub(crate) const fn tag(&self) -> Tag {
-        self.context.0
-    }
-
     /// Octets it holds.
     pub(crate) fn octets(&self) -> usize {
         let octets = |change: &SearchChange| {
@@ -55,10 +73,11 @@ impl SearchUpdate {
         };
         self.changes.iter().map(octets).sum()
     }
+}
 
-    /// Reads what follows `* ESEARCH`, and whether there is something else in it. Nothing if it tells
-    /// of no changes: then it answers a search.
-    pub(crate) fn parse(rest: &[u8]) -> Parsed<Option<(Self, bool)>> {
+impl Told {
+    /// Reads what follows `* ESEARCH`. Nothing if it tells of no changes: then it answers a search.
+    pub(crate) fn parse(rest: &[u8]) -> Parsed<Option<Self>> {
         /// No update has more; each takes more room than its text.
         const MOST: usize = 10_000;
         let Ok((tag, mut cursor)) = correlator(rest) else { return Ok(None) };
@@ -97,7 +116,7 @@ impl SearchUpdate {
         }
         let tag = tag.ok_or(Malformed("the tag of a search that is kept up to date"))?;
         match by_uid {
-            true => Ok(Some((Self { context: SearchContext(tag), changes }, answers))),
+            true => Ok(Some(Self { tag, changes, answers })),
             false => Err(Malformed("UIDs, for these were searched for")),
         }
     }
@@ -253,7 +272,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn update(line: &str) -> SearchUpdate {
-        SearchUpdate::parse(line.as_bytes()).unwrap().unwrap().0
+        let told = Told::parse(line.as_bytes()).unwrap().unwrap();
+        assert_eq!(told.tag, Tag::NONE.next(1));
+        SearchUpdate::new(SearchContext::new(), told.changes)
     }
 
     fn sorted(ranges: &[(u32, u32)]) -> Sorted<Uid> {
@@ -272,7 +293,6 @@ mod tests {
             "(TAG \"A1\") UID ADDTO (1 2731:2733)",
         ] {
             let update = update(line);
-            assert_eq!(update.tag(), Tag::NONE.next(1));
             let mut by_place = sorted(&[(2734, 2735)]);
             assert!(by_place.update(&update), "{line}");
             assert_eq!(uids(&by_place), [2731, 2732, 2733, 2734, 2735]);
@@ -318,11 +338,10 @@ mod tests {
         for answer in
             ["", "(TAG \"A1\") UID ALL 1:3 COUNT 2", "(TAG \"A1\")", "(TAG", "UID ADDTO-X (1"]
         {
-            assert_eq!(SearchUpdate::parse(answer.as_bytes()), Ok(None), "{answer}");
+            assert_eq!(Told::parse(answer.as_bytes()), Ok(None), "{answer}");
         }
-        let (both, answers) =
-            SearchUpdate::parse(b"(TAG A1) UID COUNT 2 addto (1 2)").unwrap().unwrap();
-        assert_eq!((both.changes().len(), answers), (1, true));
+        let both = Told::parse(b"(TAG A1) UID COUNT 2 addto (1 2)").unwrap().unwrap();
+        assert_eq!((both.changes.len(), both.answers), (1, true));
         for bad in [
             "(TAG A1) UID ADDTO",
             "(TAG A1) UID ADDTO 1",
@@ -337,10 +356,10 @@ mod tests {
             "(TAG B1) UID ADDTO (1 2)",
             "UID ADDTO (1 2)",
         ] {
-            assert!(SearchUpdate::parse(bad.as_bytes()).is_err(), "{bad}");
+            assert!(Told::parse(bad.as_bytes()).is_err(), "{bad}");
         }
         let many = format!("(TAG A1) UID ADDTO ({})", "1 2 ".repeat(10_001));
-        assert!(SearchUpdate::parse(many.as_bytes()).is_err());
+        assert!(Told::parse(many.as_bytes()).is_err());
     }
 
     #[test]
@@ -383,8 +402,9 @@ mod tests {
 
         #[test]
         fn no_octets_make_it_panic(line in "\\(TAG A1\\) UID (ADDTO|REMOVEFROM) [0-9 ():,*]{0,30}", octets: Vec<u8>) {
-            let _ = SearchUpdate::parse(&octets);
-            if let Ok(Some((update, _))) = SearchUpdate::parse(line.as_bytes()) {
+            let _ = Told::parse(&octets);
+            if let Ok(Some(told)) = Told::parse(line.as_bytes()) {
+                let update = SearchUpdate::new(SearchContext::new(), told.changes);
                 let _ = sorted(&[(1, 9)]).update(&update);
             }
         }
