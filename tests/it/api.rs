@@ -99,6 +99,9 @@ fn every_future_is_send(
     let known = imap::QResync::new(std::num::NonZeroU32::MIN, 1);
     sendable(&imap.resync("INBOX", known));
     sendable(&imap.select_with("INBOX", imap::SelectOptions::new().condstore()));
+    let wanted = imap::Notify::new().personal([imap::NotifyEvent::MailboxName]);
+    sendable(&imap.notify(wanted));
+    sendable(&imap.notifications().next());
     sendable(&imap.close());
     sendable(&imap.unselect());
     sendable(&streaming(&mut imap));
@@ -158,6 +161,7 @@ fn every_future_through_a_proxy_is_send(proxy: net::proxy::Proxy) {
 async fn every_future_of_a_mailbox_is_send(mut imap: ImapClient) -> Result<(), imap::Error> {
     use mailbearer::imap::{
         Fetch, Flag, Search, SearchReturn, Sort, SortKey, StoreFlags, ThreadAlgorithm, UidSet,
+        UpdateOptions,
     };
 
     let mailbox = imap.select("INBOX").await?;
@@ -166,6 +170,9 @@ async fn every_future_of_a_mailbox_is_send(mut imap: ImapClient) -> Result<(), i
     sendable(&mailbox.uid_sort_returning(order(), Search::all(), count));
     sendable(&mailbox.uid_thread(ThreadAlgorithm::References, Search::all()));
     sendable(&mailbox.uid_search_saving(Search::all()));
+    sendable(&mailbox.uid_search_updating(Search::all(), UpdateOptions::new()));
+    sendable(&mailbox.uid_sort_updating(order(), Search::all(), UpdateOptions::new()));
+    sendable(&mailbox.cancel_update([]));
     let seen = StoreFlags::add([Flag::Seen]);
     sendable(&mailbox.uid_store_unchanged_since(UidSet::all(), 1, seen));
     sendable(&mailbox.uid_store(UidSet::all(), StoreFlags::add([Flag::Seen])));

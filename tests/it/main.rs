@@ -34,6 +34,7 @@ mod real_login;
 mod real_mailbox;
 mod real_maildrop;
 mod real_messages;
+mod real_notify;
 #[cfg(feature = "proxy")]
 mod real_proxy;
 mod real_streams;

@@ -12,6 +12,7 @@ use super::extensions;
 use super::play::Session;
 use super::script::Call;
 use super::server::Aftermath;
+use super::unasked;
 
 pub(crate) struct Imap(ImapClient);
 
@@ -129,6 +130,9 @@ impl Session for Imap {
             }
             "resync" => extensions::resync(client, call).await?,
             "multi_search" => extensions::multi_search(client, call).await?,
+            "notify" => unasked::notify(client, call).await?,
+            "notify_none" => client.notify_none().await.map(|()| String::new())?,
+            "notifications" => unasked::notifications(client, call, tell).await?,
             "select_condstore" => extensions::select_condstore(client, call).await?,
             "select_fetch" => {
                 let uids = UidSet::parse(call.argument(1)).expect("a set of UIDs");
@@ -272,6 +276,7 @@ async fn in_mailbox(
         }
         "expunge" => numbers(&selected.expunge().await?),
         "uid_expunge" => numbers(&selected.uid_expunge(uids()).await?),
+        "follow" => unasked::follow(selected, call).await?,
         verb => extensions::in_mailbox(selected, verb, call).await?,
     })
 }
@@ -476,7 +481,7 @@ fn tell(event: &Event) -> String {
             format!("unparsed {}", String::from_utf8_lossy(frame.trim_ascii_end()))
         }
         Event::Overflow { lost } => format!("overflow {lost}"),
-        other => format!("{other:?}"),
+        other => unasked::tell(other).unwrap_or_else(|| format!("{other:?}")),
     }
 }
 

@@ -47,6 +47,7 @@ pub(crate) mod script;
 mod server;
 mod smtp;
 mod trace;
+mod unasked;
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
