@@ -113,7 +113,9 @@ impl Framer {
     /// The literal that the line before `end` announces.
     fn announced(&self, unread: &[u8], end: usize) -> Option<u64> {
         let octets = announced_literal(&unread[self.line..end])?;
-        (self.handed_on.is_some() || may_hold_literals(unread)).then_some(octets)
+        let may_be = self.handed_on.is_some()
+            || may_hold_literals(unread) && (self.line > 0 || !ends_a_bare_name(&unread[..end]));
+        may_be.then_some(octets)
     }
 
     /// Cuts off the text up to `end`, behind which `octets` of a literal come.
@@ -163,12 +165,33 @@ impl Framer {
 /// never hold a literal (RFC 9051 section 9, `resp-text`).
 fn may_hold_literals(frame: &[u8]) -> bool {
     let Some(rest) = frame.strip_prefix(b"* ") else { return false };
+    let rest = rest.trim_ascii_start();
     // No status word is longer than PREAUTH.
     let rest = rest.get(..8).unwrap_or(rest);
     let word = rest.split(|octet| matches!(octet, b' ' | b'\r' | b'\n')).next().unwrap_or(rest);
     ![&b"OK"[..], b"NO", b"BAD", b"BYE", b"PREAUTH"]
         .iter()
         .any(|status| word.eq_ignore_ascii_case(status))
+}
+
+/// Whether the braces at the end of this line belong to the name of a mailbox in a LIST or LSUB
+/// response that should be in quotes and is not, as Exchange leaves them (MailKit#945): `* LIST ()
+/// "/" Rechnungen {2024}`. A name that comes as a literal stands alone behind the delimiter.
+fn ends_a_bare_name(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"* ").map(<[u8]>::trim_ascii_start) else { return false };
+    let (Some(verb), Some(rest)) = (rest.get(..4), rest.get(4..)) else { return false };
+    if !verb.eq_ignore_ascii_case(b"LIST") && !verb.eq_ignore_ascii_case(b"LSUB") {
+        return false;
+    }
+    let Some(end) = memchr::memchr(b')', rest) else { return false };
+    let rest = rest[end + 1..].trim_ascii_start();
+    let delimiter = match rest {
+        [b'"', b'\\', _, b'"', ..] => 4,
+        [b'"', _, b'"', ..] => 3,
+        [b'N' | b'n', b'I' | b'i', b'L' | b'l', b' ', ..] => 3,
+        _ => return false,
+    };
+    !matches!(rest[delimiter..].trim_ascii_start().first(), None | Some(b'"' | b'{' | b'~' | b'('))
 }
 
 /// The length in `{n}` or `{n+}` at the end of a line (also of `~{n}`, RFC 3516).
@@ -203,6 +226,28 @@ mod tests {
                 other => panic!("{other:?}"),
             }))
         }
+    }
+
+    #[test]
+    fn braces_at_the_end_of_a_name_without_quotes_are_part_of_it() {
+        for bare in [
+            "* LIST () \"/\" Rechnungen {2024}",
+            "* LIST (\\HasNoChildren) \"\\\\\" a {5}",
+            "* lsub () NIL x{5}",
+            "*  OK text {5}",
+            "*   BYE text {5}",
+        ] {
+            let whole = format!("{bare}\r\n");
+            assert_eq!(frames(&[whole.as_bytes()]), [Ok(whole.clone().into())], "{bare}");
+        }
+        for announced in ["* LIST () \"/\" ", "* LIST () NIL ", "* LIST () ", "* LIST (", "*  ID ("]
+        {
+            let whole = format!("{announced}{{2}}\r\nab\r\n");
+            assert_eq!(frames(&[whole.as_bytes()]), [Ok(whole.clone().into())], "{announced}");
+        }
+        // Behind a name in quotes there may be more.
+        let whole = "* LIST () \"/\" \"a\" (\"OLDNAME\" ({2}\r\nab))\r\n";
+        assert_eq!(frames(&[whole.as_bytes()]), [Ok(Bytes::from(whole))]);
     }
 
     const LIMITS: FrameLimits = FrameLimits { status: 100, text: 200, literal: 1000 };
