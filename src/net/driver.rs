@@ -274,13 +274,19 @@ impl<M: Machine> Driver<M> {
         self.catch_up().await
     }
 
-    /// Reads what has come already, and does not wait for more.
+    /// As many octets are read at most before others have their turn: a server that never stops, on a
+    /// stream that always has more, would be read for ever, and no deadline be looked at.
+    const AT_ONCE: u64 = 1 << 20;
+
+    /// Reads what has come already, and does not wait for more. What is beyond the bound is read
+    /// with the next answer.
     async fn catch_up(&mut self) -> Result<(), Broken> {
+        let most = self.core.input().received().saturating_add(Self::AT_ONCE);
         poll_fn(|cx| {
             loop {
                 // Nothing is in flight, so that no event is anybody's answer.
                 while self.poll_core()?.is_some() {}
-                if self.eof {
+                if self.eof || self.core.input().received() >= most {
                     return Poll::Ready(Ok(()));
                 }
                 match self.poll_read(cx) {
@@ -349,6 +355,7 @@ impl<M: Machine> Driver<M> {
         cx: &mut Context<'_>,
         until: &mut Until<'_>,
     ) -> Poll<Result<Option<M::Event>, Broken>> {
+        let most = self.core.input().received().saturating_add(Self::AT_ONCE);
         loop {
             // Ahead of the core: the last octet of an alert may be an LF.
             if self.core.wait() == Wait::Greeting && is_tls(self.core.input().unread()) {
@@ -360,6 +367,10 @@ impl<M: Machine> Driver<M> {
             if self.eof {
                 self.end_as(Ended::ByServer);
                 return Poll::Ready(Err(self.gone()));
+            }
+            if self.core.input().received() >= most {
+                cx.waker().wake_by_ref();
+                return self.poll_clock(cx, until);
             }
             let write_failure = match self.poll_write(cx).and_then(|()| self.reached(cx, until)) {
                 Ok(true) => return Poll::Ready(Ok(None)),
@@ -387,16 +398,25 @@ impl<M: Machine> Driver<M> {
                         Some(error) => return Poll::Ready(Err(self.failed(error))),
                         None => {}
                     }
-                    let moved = self.written + self.core.input().received();
-                    let wait = self.wait(until);
-                    return self.clock.poll(cx, wait, moved).map(|after| {
-                        let passed = Error::Deadline { after };
-                        self.close_after(&passed);
-                        Err(passed.into())
-                    });
+                    return self.poll_clock(cx, until);
                 }
             }
         }
+    }
+
+    /// Whether the time is up.
+    fn poll_clock<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        until: &Until<'_>,
+    ) -> Poll<Result<T, Broken>> {
+        let moved = self.written + self.core.input().received();
+        let wait = self.wait(until);
+        self.clock.poll(cx, wait, moved).map(|after| {
+            let passed = Error::Deadline { after };
+            self.close_after(&passed);
+            Err(passed.into())
+        })
     }
 
     /// What the time is counted for.

@@ -4,6 +4,7 @@ mod context;
 mod fall_backs;
 mod finding;
 mod flights;
+mod flood;
 mod idle;
 mod lists;
 mod named;
