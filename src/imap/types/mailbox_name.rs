@@ -8,6 +8,8 @@ use base64::Engine as _;
 use base64::alphabet::IMAP_MUTF7;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use crate::fault::printable;
+
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &IMAP_MUTF7,
     GeneralPurposeConfig::new()
@@ -125,8 +127,9 @@ impl Hash for MailboxName {
 }
 
 impl fmt::Display for MailboxName {
+    /// As people read it, with U+FFFD for control characters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_str_lossy())
+        f.write_str(&printable(&self.to_str_lossy()))
     }
 }
 
@@ -137,12 +140,14 @@ impl fmt::Debug for MailboxName {
 }
 
 /// Printable ASCII stands for itself, `&` is `&-`, the rest is UTF-16 in base64 between `&` and
-/// `-`. Control characters are left as they are: commands refuse those that would end a line.
+/// `-`. CR, LF and NUL are left as they are, so that commands refuse them: no mailbox should be made
+/// whose name holds them.
 fn encode(name: &str) -> Vec<u8> {
+    let is_shifted = |c: char| !matches!(c, ' '..='~' | '\r' | '\n' | '\0');
     let mut wire = Vec::with_capacity(name.len());
     let mut rest = name;
     while !rest.is_empty() {
-        let plain = rest.find(|c: char| c == '&' || !c.is_ascii()).unwrap_or(rest.len());
+        let plain = rest.find(|c| c == '&' || is_shifted(c)).unwrap_or(rest.len());
         let (before, after) = rest.split_at(plain);
         wire.extend_from_slice(before.as_bytes());
         rest = match after.strip_prefix('&') {
@@ -151,8 +156,8 @@ fn encode(name: &str) -> Vec<u8> {
                 after
             }
             None => {
-                let (shifted, after) =
-                    after.split_at(after.find(|c: char| c.is_ascii()).unwrap_or(after.len()));
+                let end = after.find(|c| !is_shifted(c)).unwrap_or(after.len());
+                let (shifted, after) = after.split_at(end);
                 if !shifted.is_empty() {
                     let utf16: Vec<u8> =
                         shifted.encode_utf16().flat_map(u16::to_be_bytes).collect();
@@ -240,6 +245,27 @@ mod tests {
         assert_eq!(wire("Lost & Found"), "Lost &- Found");
         assert_eq!(wire("ä&ö"), "&AOQ-&-&APY-");
         assert_eq!(wire("\u{1f4e7}"), "&2D3c5w-");
+    }
+
+    #[test]
+    fn only_printable_ascii_stands_for_itself() {
+        // RFC 3501 section 5.1.3: 0x20 to 0x7e.
+        assert_eq!(wire("a\tb ~\u{7f}"), "a&AAk-b ~&AH8-");
+        assert_eq!(wire("\u{1}\u{fc}x"), "&AAEA,A-x");
+        // What would end a line is for the command to refuse.
+        assert_eq!(wire("a\r\nb\0"), "a\r\nb\0");
+    }
+
+    #[test]
+    fn a_name_with_a_control_character_stays_what_it_was_and_is_shown_without() {
+        for listed in ["a\tb", "a&AAk-b"] {
+            let name = MailboxName::from_wire(listed);
+            assert_eq!((name.as_wire(), &*name.to_str_lossy()), (listed.as_bytes(), "a\tb"));
+            assert_eq!(
+                (name.to_string(), format!("{name:?}")),
+                ("a\u{fffd}b".into(), "MailboxName(\"a\\tb\")".into())
+            );
+        }
     }
 
     #[test]

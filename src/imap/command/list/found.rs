@@ -243,7 +243,12 @@ impl ListedMailbox {
             true => Vec::new(),
             false if cursor.peek() == Some(b'(') => {
                 let list = Flags::new(attribute_list(&mut cursor)?);
-                list.take(MOST).map(|word| Attribute::parse(word.as_str())).collect()
+                let attributes: Vec<_> =
+                    list.take(MOST + 1).map(|word| Attribute::parse(word.as_str())).collect();
+                if attributes.len() > MOST {
+                    return Err(Malformed("at most 100 attributes of a mailbox"));
+                }
+                attributes
             }
             false => return Err(Malformed("a list of mailbox attributes")),
         };
@@ -336,7 +341,7 @@ mod tests {
             ("()  \"/\"  [Gmail]/All", "[Gmail]/All", Some('/'), 0),
         ] {
             let mailbox = read(line);
-            assert_eq!(mailbox.name().to_string(), name, "{line}");
+            assert_eq!(mailbox.name().to_str_lossy(), name, "{line}");
             assert_eq!(mailbox.delimiter(), delimiter, "{line}");
             assert_eq!(mailbox.attributes().len(), attributes, "{line}");
         }
