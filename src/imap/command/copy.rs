@@ -38,9 +38,15 @@ impl CopyResult {
 
     /// The UID of each message, then the UID of its copy. None at all from servers without
     /// `UIDPLUS`, from those that do not tell where the user may not read, and at times from
-    /// Outlook.com.
+    /// Outlook.com; nor where the server names more copies than messages, or fewer: see
+    /// [`CopyUid::pairs`].
     pub fn pairs(&self) -> impl Iterator<Item = (Uid, Uid)> + '_ {
         self.copied.iter().flat_map(CopyUid::pairs)
+    }
+
+    /// What the server told, command by command.
+    pub fn told(&self) -> &[CopyUid] {
+        &self.copied
     }
 
     /// Takes a response code, if it is of this kind.

@@ -184,20 +184,43 @@ impl CopyUid {
         self.uid_validity
     }
 
+    /// As many are paired at most.
+    const MOST_PAIRS: u64 = 10_000_000;
+
     /// The UID of each message, then the UID of its copy, in the order of the server. None at all
-    /// if the server named none, as Outlook.com may.
+    /// if the server named none, as Outlook.com may; nor if it named more copies than messages or
+    /// fewer, for then nobody knows which is whose; nor if it named more than ten million, in which
+    /// case [`sources`](Self::sources) and [`targets`](Self::targets) still have them.
     pub fn pairs(&self) -> impl Iterator<Item = (Uid, Uid)> + '_ {
-        let source = self.source.iter().cloned().flatten();
+        let messages = count(&self.source);
+        let paired = messages == count(&self.target) && messages <= Self::MOST_PAIRS;
+        let source = if paired { self.source.as_slice() } else { &[] };
+        let source = source.iter().cloned().flatten();
         let target = self.target.iter().cloned().flatten();
         source.zip(target).filter_map(|(from, to)| Some((Uid::new(from)?, Uid::new(to)?)))
     }
 
-    /// The UIDs of the messages that were copied.
-    pub(crate) fn sources(&self) -> UidSet {
-        let named = self.source.iter().filter(|range| *range.start() > 0 && !range.is_empty());
-        let ends = named.map(|range| (*range.start(), *range.end()));
-        UidSet::of(NumberSet::of_ranges(ends.collect()))
+    /// The UIDs of the messages that were copied, as the server named them.
+    pub fn sources(&self) -> UidSet {
+        set(&self.source)
     }
+
+    /// The UIDs of the copies, as the server named them.
+    pub fn targets(&self) -> UidSet {
+        set(&self.target)
+    }
+}
+
+/// How many numbers are in ranges that may overlap.
+fn count(ranges: &[RangeInclusive<u32>]) -> u64 {
+    ranges.iter().map(|range| u64::from(*range.end()) - u64::from(*range.start()) + 1).sum()
+}
+
+/// All of them but 0, which no message has.
+fn set(ranges: &[RangeInclusive<u32>]) -> UidSet {
+    let named = ranges.iter().filter(|range| *range.end() > 0);
+    let ends = named.map(|range| ((*range.start()).max(1), *range.end()));
+    UidSet::of(NumberSet::of_ranges(ends.collect()))
 }
 
 impl Code {
@@ -366,8 +389,8 @@ fn append_uid(arguments: &[u8]) -> Option<AppendUid> {
     let mut cursor = Cursor::new(arguments);
     let uid_validity = validity(&mut cursor).ok()??;
     cursor.spaces();
-    let uids = UidSet::parse(std::str::from_utf8(cursor.rest()).ok()?).ok()?;
-    Some(AppendUid { uid_validity, uids })
+    let uids = NumberSet::parse_closed(cursor.rest())?;
+    Some(AppendUid { uid_validity, uids: UidSet::of(NumberSet::of_ranges(uids)) })
 }
 
 fn copy_uid(arguments: &[u8]) -> Option<CopyUid> {
@@ -501,7 +524,36 @@ mod tests {
         assert_eq!(pairs("COPYUID 124 10 233"), [(10, 233)]);
         // Outlook.com (MailKit#555).
         assert_eq!(pairs("COPYUID 14  "), []);
-        assert_eq!(pairs("COPYUID 1 1:4294967295 5"), [(1, 5)]);
+    }
+
+    #[test]
+    fn sets_of_different_sizes_or_beyond_all_bounds_are_not_paired_and_are_still_there() {
+        for (code, sources, targets) in [
+            ("COPYUID 1 1:4294967295 5", "1:4294967295", "5"),
+            ("COPYUID 1 3,5 7:9", "3,5", "7:9"),
+            ("COPYUID 1 3,5 7", "3,5", "7"),
+            ("COPYUID 1 1:4294967295 1:4294967295", "1:4294967295", "1:4294967295"),
+            ("COPYUID 1 1:10000001 5:10000005", "1:10000001", "5:10000005"),
+        ] {
+            assert_eq!(pairs(code), [], "{code}");
+            let Code::CopyUid(copied) = Code::parse(code.as_bytes()) else { panic!("{code}") };
+            assert_eq!(copied.sources().to_string(), sources);
+            assert_eq!(copied.targets().to_string(), targets);
+        }
+        assert_eq!(pairs("COPYUID 1 5:4 8:9"), [(4, 8), (5, 9)]);
+    }
+
+    #[test]
+    fn a_star_names_no_message_that_was_stored_or_copied() {
+        for (name, sets) in [
+            ("APPENDUID", "1 *"),
+            ("APPENDUID", "1 3:*"),
+            ("COPYUID", "1 * 5"),
+            ("COPYUID", "1 3:* 5"),
+            ("COPYUID", "1 3 *"),
+        ] {
+            assert_eq!(Code::parse(format!("{name} {sets}").as_bytes()), other(name, sets));
+        }
     }
 
     #[test]
