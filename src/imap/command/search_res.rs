@@ -26,9 +26,16 @@ pub struct SavedSearch {
     at_server: bool,
     fuzzy: bool,
     unread: usize,
+    without_charset: bool,
 }
 
 impl SavedSearch {
+    /// Whether text beyond ASCII was sought without a word on its charset: see
+    /// [`SearchResult::is_without_charset`](crate::imap::SearchResult::is_without_charset).
+    pub const fn is_without_charset(&self) -> bool {
+        self.without_charset
+    }
+
     /// Whether the server keeps it. Otherwise the UIDs are here.
     pub const fn is_at_server(&self) -> bool {
         self.at_server
@@ -98,16 +105,16 @@ impl Mailbox {
         let fuzzy = search.is_fuzzy(core.capabilities());
         let charset = !search.is_ascii() && !core.takes_utf8();
         let save = |charset| Save { search: search.clone(), charset };
-        let saved = match self.session.run(save(charset), STAGE).await {
+        let (saved, without_charset) = match self.session.run(save(charset), STAGE).await {
             Err(error) if charset && is_about_charset(&error) => {
-                self.session.run(save(false), STAGE).await
+                (self.session.run(save(false), STAGE).await, true)
             }
-            saved => saved,
+            saved => (saved, false),
         };
         match saved {
             Ok(()) => {
                 let set = UidSet::kept(self.session.core().saved());
-                Ok(SavedSearch { set, at_server: true, fuzzy, unread: 0 })
+                Ok(SavedSearch { set, at_server: true, fuzzy, unread: 0, without_charset })
             }
             // It has no room.
             Err(error) if error.code() == Some(&Code::NotSaved) => {
@@ -120,7 +127,9 @@ impl Mailbox {
     async fn uid_search_held(&mut self, search: Search) -> Result<SavedSearch, Error> {
         let found = self.uid_search(search).await?;
         let (fuzzy, unread) = (found.is_fuzzy(), found.unread());
-        Ok(SavedSearch { set: found.into_set(), at_server: false, fuzzy, unread })
+        let without_charset = found.is_without_charset();
+        let set = found.into_set();
+        Ok(SavedSearch { set, at_server: false, fuzzy, unread, without_charset })
     }
 
     fn too_long(&self, search: &Search) -> Result<bool, Error> {

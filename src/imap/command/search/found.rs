@@ -28,6 +28,7 @@ pub struct SearchResult<N> {
     scores: Vec<(u32, u8)>,
     fuzzy: bool,
     unread: usize,
+    without_charset: bool,
     numbers: PhantomData<N>,
 }
 
@@ -42,9 +43,11 @@ impl<N: From<NonZeroU32>> SearchResult<N> {
         let mut scores: Vec<_> = found.scored().collect();
         scores.sort_unstable();
         scores.dedup_by_key(|(number, _)| *number);
-        let Finding { ranges, min, max, count, mod_seq, partial, fuzzy, unread, .. } = found;
+        let numbers = PhantomData;
+        let Finding { ranges, min, max, count, mod_seq, partial, fuzzy, .. } = found;
+        let (unread, without_charset) = (found.unread, found.without_charset);
         let set = NumberSet::of_ranges(partial.unwrap_or(ranges));
-        Self { set, min, max, count, mod_seq, scores, fuzzy, unread, numbers: PhantomData }
+        Self { set, min, max, count, mod_seq, scores, fuzzy, unread, without_charset, numbers }
     }
 
     /// The numbers, to be changed: what was told of them besides is true no longer.
@@ -52,6 +55,13 @@ impl<N: From<NonZeroU32>> SearchResult<N> {
         (self.min, self.max, self.count, self.mod_seq) = (None, None, None, None);
         self.scores.clear();
         &mut self.set
+    }
+
+    /// Whether text beyond ASCII was sought without a word on its charset, since the server had
+    /// refused the search with one. What it took the octets for, only the server knows: Outlook.com
+    /// takes them for UTF-8, another may have found too little.
+    pub const fn is_without_charset(&self) -> bool {
+        self.without_charset
     }
 
     /// How many messages were found.
@@ -106,6 +116,9 @@ impl<N: From<NonZeroU32>> SearchResult<N> {
     }
 
     /// All numbers. There are none if the server was asked for something else only.
+    ///
+    /// They are made one by one from the ranges that the server told; to have all of them at once,
+    /// look at [`count`](Self::count) first: in one line a server can tell of four thousand million.
     pub fn iter(&self) -> impl Iterator<Item = N> + '_ {
         self.set.numbers().filter_map(NonZeroU32::new).map(N::from)
     }
@@ -171,6 +184,8 @@ pub(in crate::imap::command) struct Finding {
     pub(in crate::imap::command) fuzzy: bool,
     /// Answers that could not be read, or not to their end.
     pub(in crate::imap::command) unread: usize,
+    /// The server had refused the search with a charset.
+    pub(in crate::imap::command) without_charset: bool,
 }
 
 impl Finding {

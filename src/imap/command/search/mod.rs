@@ -138,7 +138,8 @@ impl Mailbox {
     /// are joined.
     ///
     /// Text beyond ASCII is sought as UTF-8. Not every server finds it; at Exchange such a search
-    /// may take minutes.
+    /// may take minutes. Where the server refuses the name of the charset it is sought once more
+    /// without, which [`SearchResult::is_without_charset`] tells.
     ///
     /// ```no_run
     /// # async fn read(inbox: &mut mailbearer::imap::Mailbox) -> Result<(), mailbearer::imap::Error> {
@@ -232,13 +233,14 @@ impl Mailbox {
         };
         let charset = !search.is_ascii() && !core.takes_utf8();
         let uids = search.take_uids();
-        let found = match self.find_in::<N>(&search, uids.as_ref(), &asked, charset).await {
-            Err(error) if charset && is_about_charset(&error) => {
-                self.find_in::<N>(&search, uids.as_ref(), &asked, false).await
-            }
-            answer => answer,
-        };
-        Ok(SearchResult::new(Finding { fuzzy, ..found? }, returns))
+        let (found, without_charset) =
+            match self.find_in::<N>(&search, uids.as_ref(), &asked, charset).await {
+                Err(error) if charset && is_about_charset(&error) => {
+                    (self.find_in::<N>(&search, uids.as_ref(), &asked, false).await, true)
+                }
+                answer => (answer, false),
+            };
+        Ok(SearchResult::new(Finding { fuzzy, without_charset, ..found? }, returns))
     }
 
     /// Searches these messages, in several commands if they are too many for one line.
