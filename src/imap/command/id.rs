@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::{Command, is_data};
 use crate::Misuse;
 use crate::imap::proto::Claims;
-use crate::imap::proto::decode::{Cursor, Parsed};
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::{Capabilities, Error, ImapClient, Reply};
@@ -112,9 +112,10 @@ fn parse(rest: &[u8]) -> Parsed<Vec<(String, Option<String>)>> {
         cursor.spaces();
         let value = cursor.nstring()?.map(|value| value.to_str_lossy().into_owned());
         // RFC 2971 section 3.3 allows 30; each takes more room than its text.
-        if fields.len() < 100 {
-            fields.push((name, value));
+        if fields.len() == 100 {
+            return Err(Malformed("at most 100 fields of ID"));
         }
+        fields.push((name, value));
     }
 }
 
@@ -122,6 +123,13 @@ fn parse(rest: &[u8]) -> Parsed<Vec<(String, Option<String>)>> {
 mod tests {
     use super::*;
     use crate::imap::command::script::play;
+
+    #[test]
+    fn of_too_many_fields_none_is_left_out_in_silence() {
+        let fields = |fields: usize| format!("({})", "\"a\" NIL ".repeat(fields));
+        assert_eq!(parse(fields(100).as_bytes()).unwrap().len(), 100);
+        assert!(parse(fields(101).as_bytes()).is_err());
+    }
 
     #[test]
     fn names_and_values_are_quoted_and_those_of_the_server_come_back() {

@@ -253,10 +253,27 @@ impl<'a> Address<'a> {
         self.spans[3].text(self.frame)
     }
 
-    /// `mailbox@host`, if it is an address and not a mark of a group.
+    /// `mailbox@host`, if it is an address and not a mark of a group. Gmail swaps names and addresses
+    /// that it cannot read, and knows no host then: the address is found in the name.
     pub fn to_addr_spec(&self) -> Option<String> {
-        Some(format!("{}@{}", self.mailbox()?.to_str_lossy(), self.host()?.to_str_lossy()))
+        let mailbox = self.mailbox()?;
+        match self.host() {
+            Some(host) => Some(format!("{}@{}", mailbox.to_str_lossy(), host.to_str_lossy())),
+            None => swapped(&self.name()?.to_str_lossy()).map(str::to_owned),
+        }
     }
+}
+
+/// The address that stands in the place of a name: `("Calendar <calendar@example.com>" NIL "Google"
+/// NIL)` (Gmail, MailKit#263 and #1319). The marks of groups have no name.
+fn swapped(name: &str) -> Option<&str> {
+    let address = match name.rsplit_once('<') {
+        Some((_, behind)) => behind.trim_end().strip_suffix('>')?,
+        None => name.trim(),
+    };
+    let (mailbox, host) = address.rsplit_once('@')?;
+    let is_address = !mailbox.is_empty() && !host.is_empty() && !address.contains(' ');
+    is_address.then_some(address)
 }
 
 impl fmt::Debug for Address<'_> {
@@ -334,6 +351,20 @@ mod tests {
 
     fn specs(addresses: Addresses<'_>) -> Vec<String> {
         addresses.iter().map(|address| address.to_addr_spec().unwrap()).collect()
+    }
+
+    #[test]
+    fn gmail_puts_an_address_that_it_cannot_read_where_the_name_belongs() {
+        let envelope = parse(
+            b"(NIL NIL ((\"Calendar <calendar@example.com>\" NIL \"Google\" NIL)) \
+            ((\"<ann@example.com>\" NIL \"=?UTF-8?Q?Ann?=\" NIL)(\"bob@example.com\" NIL \"Bob\" NIL)) \
+            NIL ((NIL NIL \"friends@home\" NIL)(\"Ann\" NIL \"x\" NIL)(NIL NIL NIL NIL)) \
+            NIL NIL NIL NIL)",
+        );
+        assert_eq!(specs(envelope.from()), ["calendar@example.com"]);
+        assert_eq!(specs(envelope.sender()), ["ann@example.com", "bob@example.com"]);
+        // The marks of a group are none.
+        assert!(envelope.to().iter().all(|mark| mark.to_addr_spec().is_none()));
     }
 
     #[test]

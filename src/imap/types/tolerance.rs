@@ -67,6 +67,12 @@ const ROWS: &[Row] = &[
         "uid=5 :multipart/MIXED;BOUNDARY=x 1:multipart/RELATED<ATTACHMENT> 2:TEXT/PLAIN,7BIT,1,1",
     ),
     (
+        "Gmail, parts within each other with the same boundary lose their children, MailKit#205, \
+        MailKit#777, MailKit#1841",
+        "(BODYSTRUCTURE (((\"ALTERNATIVE\" (\"BOUNDARY\" \"b\") NIL NIL) \"RELATED\" (\"BOUNDARY\" \"b\") NIL NIL)(\"TEXT\" \"HTML\" NIL NIL NIL \"7BIT\" 1 1 NIL NIL NIL) \"MIXED\" (\"BOUNDARY\" \"b\") NIL NIL) UID 5)",
+        "uid=5 :multipart/MIXED;BOUNDARY=b 1:multipart/RELATED;BOUNDARY=b 1.1:multipart/ALTERNATIVE;BOUNDARY=b 2:TEXT/HTML,7BIT,1,1",
+    ),
+    (
         "QQ and Yandex, MailKit#1861",
         "(BODYSTRUCTURE (\"ALTERNATIVE\" (\"BOUNDARY\" \"b\") NIL NIL) UID 5)",
         "uid=5 :multipart/ALTERNATIVE;BOUNDARY=b",
@@ -132,7 +138,7 @@ const ROWS: &[Row] = &[
         "uid=5 subject=s from=a@x",
     ),
     (
-        "no In-Reply-To and no Message-ID, MailKit#669",
+        "no In-Reply-To and no Message-ID, MailKit#669, MailKit#932",
         "(ENVELOPE (NIL \"s\" ((NIL NIL \"a\" \"x\")) NIL NIL NIL NIL NIL) UID 5)",
         "uid=5 subject=s from=a@x",
     ),
@@ -171,7 +177,7 @@ const ROWS: &[Row] = &[
         "uid=5 date= 1-Jan-2020 00:00:00 +0000",
     ),
     (
-        "flags quoted and NIL, MailKit#771, MailKit#953",
+        "flags quoted and NIL, MailKit#771, MailKit#953, MailKit#1042",
         "(FLAGS (\"\\Seen\" NIL) UID 5)",
         "uid=5 flags=\\Seen",
     ),
@@ -181,7 +187,7 @@ const ROWS: &[Row] = &[
         "uid=5 unparsed=BODY[HEADER])",
     ),
     (
-        "a literal too short for what is announced, MailKit#1369",
+        "a literal too short for what is announced, MailKit#1369, MailKit#954",
         "(UID 5 BODY[] {9}\r\nabc)",
         "uid=5 unparsed=BODY[] {9}\\r\\nabc)",
     ),
