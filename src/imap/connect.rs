@@ -162,7 +162,8 @@ async fn granted(session: &mut Session, tag: Tag, inline: bool) -> Result<(), Er
 /// What is still to be said and asked behind a login, in one flight, and compression.
 async fn settle_in(session: &mut Session, settings: &Settings, told: bool) -> Result<(), Error> {
     let offered = session.core().capabilities();
-    let (may_id, may_namespace) = (offered.has("ID"), offered.has("NAMESPACE"));
+    let may_id = offered.has("ID");
+    let may_namespace = offered.has("NAMESPACE") && !session.core().habits().ends_at_namespace;
     let demanded = settings.endpoint.profile().demands_id();
     let capability = if told { None } else { Some(session.send(&Capability)?) };
     let namespace =
@@ -351,6 +352,40 @@ mod tests {
             open(&script).await.unwrap(),
             "IMAP4 IMAP4rev1 UIDPLUS MOVE ID NAMESPACE LITERAL+"
         );
+    }
+
+    #[tokio::test]
+    async fn exchange_2003_is_not_asked_for_its_namespaces_which_would_end_the_connection() {
+        // MailKit#1512.
+        let known = open(
+            "
+            S: * OK Microsoft Exchange Server 2003 IMAP4rev1 server version 6.5.7638.1 ready.
+            C: A1 CAPABILITY
+            S: * CAPABILITY IMAP4 IMAP4rev1 IDLE NAMESPACE SASL-IR AUTH=XOAUTH2
+            S: A1 OK CAPABILITY completed.
+            C: A2 INLINE
+            S: A2 OK AUTHENTICATE completed.
+            C: A3 CAPABILITY
+            S: * CAPABILITY IMAP4 IMAP4rev1 IDLE NAMESPACE
+            S: A3 OK CAPABILITY completed.
+            ",
+        );
+        assert_eq!(known.await.unwrap(), "IMAP4 IMAP4rev1 IDLE NAMESPACE");
+    }
+
+    #[tokio::test]
+    async fn a_user_with_slashes_of_either_kind_logs_in_by_login() {
+        // Exchange names a shared mailbox so, and takes no such name with PLAIN (ImapFlow).
+        let known = log_in(
+            "CONTOSO\\ann/billing",
+            "pw",
+            r#"
+            S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hi
+            C: A1 LOGIN "CONTOSO\\ann/billing" "pw"
+            S: A1 OK [CAPABILITY IMAP4rev1] in
+            "#,
+        );
+        assert_eq!(known.await.unwrap(), "IMAP4rev1");
     }
 
     #[tokio::test]

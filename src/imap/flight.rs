@@ -24,10 +24,18 @@ pub(crate) struct Flight {
     first: Tag,
     commands: u32,
     left: u32,
+    /// What they are, for errors.
+    stage: Stage,
 }
 
 impl Flight {
-    pub(crate) const NONE: Self = Self { first: Tag::NONE, commands: 0, left: 0 };
+    pub(crate) const fn none(stage: Stage) -> Self {
+        Self { first: Tag::NONE, commands: 0, left: 0, stage }
+    }
+
+    pub(crate) const fn stage(&self) -> Stage {
+        self.stage
+    }
 
     /// Whether all of them were answered.
     pub(crate) const fn is_over(&self) -> bool {
@@ -49,6 +57,11 @@ impl Flight {
         }
         self.commands += 1;
         self.left += 1;
+    }
+
+    /// No more of them is looked for.
+    pub(crate) const fn end(&mut self) {
+        *self = Self::none(self.stage);
     }
 
     /// One of them was answered.
@@ -83,7 +96,7 @@ impl Session {
                     // Of several that ask for the same, each gets an answer; the first of those
                     // that have none is the last of the highest from behind.
                     let best = fits.rev().max_by_key(|(fit, command)| (*fit, !command.is_served()));
-                    match best.filter(|(fit, _)| flight.has(tag) && *fit > Fit::No) {
+                    match best.filter(|(fit, _)| flight.has(tag) && *fit >= Fit::Loose) {
                         Some((_, command)) => self.hand(command, frame),
                         None => self.core_mut().unclaimed(&response, &frame),
                     }
@@ -118,15 +131,15 @@ impl Session {
         let lines = commands.iter().map(|command| self.encode(command));
         let lines = lines.collect::<Result<Vec<_>, _>>()?;
         self.settle(stage).await?;
-        let mut flight = Flight::NONE;
+        let mut flight = Flight::none(stage);
         for (line, command) in lines.into_iter().zip(commands) {
             flight.add(self.start(line, command)?);
         }
         Ok(flight)
     }
 
-    /// Sends SELECT, and behind it commands that change nothing, whatever mailbox they reach. Comes
-    /// back when SELECT is answered.
+    /// Sends SELECT, and behind it commands that change nothing, whatever mailbox they reach, and of
+    /// which errors say `stage`. Comes back when SELECT is answered.
     ///
     /// # Errors
     /// SELECT failed. The commands behind it have been answered, or were not sent.
@@ -134,13 +147,14 @@ impl Session {
         &mut self,
         select: Select,
         commands: &[C],
+        stage: Stage,
     ) -> Result<Flight, Error> {
         const STAGE: Stage = Stage::Command(Select::NAME);
         self.rest(STAGE).await?;
         let lines = commands.iter().map(|command| self.encode(command));
         let lines = lines.collect::<Result<Vec<_>, _>>()?;
         let first = self.launch(&[select], STAGE).await?;
-        let mut flight = Flight::NONE;
+        let mut flight = Flight::none(stage);
         for (line, command) in lines.into_iter().zip(commands) {
             flight.add(self.start(line, command)?);
         }
@@ -196,10 +210,11 @@ impl Session {
         &self,
         command: &C,
     ) -> Result<Option<(usize, usize)>, Error> {
-        // Yahoo takes no more (MailKit knows it by the same word).
+        // Yahoo takes no more (MailKit knows it by the same word), nor does UW IMAP.
         let yahoo = self.core().capabilities().has("XYMHIGHESTMODSEQ");
         let most = self.settings.endpoint.profile().command_line();
-        let limit = if yahoo { most.min(1000) } else { most };
+        let short = yahoo || self.core().habits().short_lines;
+        let limit = if short { most.min(1000) } else { most };
         let octets = self.octets(command)?;
         Ok((octets > limit).then_some((octets, limit)))
     }

@@ -1,4 +1,4 @@
-//! The answer to a UID FETCH, message by message.
+//! The answer to FETCH and UID FETCH, message by message.
 
 use std::fmt;
 use std::mem;
@@ -9,13 +9,13 @@ use futures_core::Stream;
 
 use crate::BoxFuture;
 
-use super::command::fetch::STAGE;
 use super::flight::Flight;
 use super::parts::Parts;
 use super::proto::Step;
 use super::{Error, Event, Mailbox, Message};
 
-/// The messages of a [`uid_fetch`](Mailbox::uid_fetch), one by one as they arrive.
+/// The messages of a [`uid_fetch`](Mailbox::uid_fetch) or a [`fetch`](Mailbox::fetch), one by one as
+/// they arrive.
 ///
 /// It may be dropped at any time; the next command then reads and throws away what is left of the
 /// answer. Beyond [`Limits::settle`](crate::Limits::settle) that costs the connection.
@@ -98,12 +98,13 @@ impl fmt::Debug for Messages<'_> {
 }
 
 impl Mailbox {
-    /// The next step that belongs to a flight of UID FETCH. After an error the flight is over.
+    /// The next step that belongs to a flight of FETCH or UID FETCH. After an error the flight is over.
     pub(crate) async fn next_step(&mut self, flight: &mut Flight) -> Result<Option<Step>, Error> {
-        let step = match self.session.step(STAGE).await {
+        let stage = flight.stage();
+        let step = match self.session.step(stage).await {
             Ok(Step::Done { tag, reply }) if flight.has(tag) => {
                 flight.landed();
-                self.session.judge(reply, STAGE).map(|_| None)
+                self.session.judge(reply, stage).map(|_| None)
             }
             Ok(step @ (Step::Fetched { tag } | Step::Parts { tag })) if flight.has(tag) => {
                 Ok(Some(step))
@@ -112,7 +113,7 @@ impl Mailbox {
             Err(error) => Err(error),
         };
         if step.is_err() {
-            *flight = Flight::NONE;
+            flight.end();
         }
         step
     }

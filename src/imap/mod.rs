@@ -46,7 +46,7 @@
 //! | CREATE, DELETE, RENAME | [`create`](ImapClient::create), [`delete`](ImapClient::delete), [`rename`](ImapClient::rename) |
 //! | SUBSCRIBE, UNSUBSCRIBE | [`subscribe`](ImapClient::subscribe), [`unsubscribe`](ImapClient::unsubscribe) |
 //! | APPEND | [`append`](ImapClient::append) |
-//! | FETCH | [`uid_fetch`](Mailbox::uid_fetch), [`select_fetch`](ImapClient::select_fetch) |
+//! | FETCH | [`uid_fetch`](Mailbox::uid_fetch), [`fetch`](Mailbox::fetch), [`select_fetch`](ImapClient::select_fetch), [`select_fetch_if`](ImapClient::select_fetch_if) |
 //! | COMPRESS | `compress` (feature `compress`) |
 //! | IDLE | [`idle`](Mailbox::idle) |
 //! | NOTIFY | [`notify`](ImapClient::notify), [`notifications`](ImapClient::notifications) |

@@ -1,4 +1,4 @@
-//! The answer to a UID FETCH, piece by piece.
+//! The answer to FETCH and UID FETCH, piece by piece.
 
 use std::fmt;
 
@@ -51,14 +51,18 @@ pub struct Copied {
     /// How many octets were written; `None` if the server sent nothing to be written, which some
     /// do with messages that they cannot read themselves.
     pub octets: Option<u64>,
+    /// Whether all that the server said of the message could be read. If not, it may have miscounted
+    /// the octets of the message: what was written may lack some, or have some too many. What could
+    /// not be read is found among the events.
+    pub whole: bool,
     /// All items but the sections, such as the flags: those that came in responses of their own
     /// before the message, those before the first section, those behind it, and so on.
     pub items: Vec<Message>,
 }
 
 impl Copied {
-    fn new(seq: u32, octets: Option<u64>, items: Vec<Message>) -> Self {
-        Self { seq, uid: items.iter().find_map(Message::uid), octets, items }
+    fn new(seq: u32, octets: Option<u64>, whole: bool, items: Vec<Message>) -> Self {
+        Self { seq, uid: items.iter().find_map(Message::uid), octets, whole, items }
     }
 }
 
@@ -125,7 +129,8 @@ impl<'a> Parts<'a> {
     ///
     /// # Errors
     /// As for [`next`](Self::next), and [`Error::Copy`] if the writer fails. Part of the message may
-    /// have been written.
+    /// have been written. That a server has miscounted its octets is no error, and told by
+    /// [`Copied::whole`].
     ///
     /// # Cancel safety
     /// If the future is dropped, part of the message may have been written; the next call goes on
@@ -158,7 +163,7 @@ impl<'a> Parts<'a> {
                 break;
             }
         }
-        let (mut items, mut octets) = (Vec::new(), None);
+        let (mut items, mut octets, mut whole) = (Vec::new(), None, true);
         let (mut written, mut of) = (0, 0);
         while let Some(part) = self.next().await? {
             match part {
@@ -174,21 +179,22 @@ impl<'a> Parts<'a> {
                     *octets.get_or_insert(0) += chunk.len() as u64;
                     progress(written, of);
                 }
+                Part::Unreadable { .. } => whole = false,
                 Part::End { seq } => {
                     let core = self.mailbox.session.core_mut();
                     let items = std::mem::take(&mut items);
-                    if octets.is_none() && !items.iter().any(names_section) {
+                    if octets.is_none() && whole && !items.iter().any(names_section) {
                         core.put_aside(seq, items);
                         continue;
                     }
                     let mut all = core.take_aside(seq, &items);
                     all.extend(items);
-                    return Ok(Some(Copied::new(seq, octets, all)));
+                    return Ok(Some(Copied::new(seq, octets, whole, all)));
                 }
             }
         }
         let left = self.mailbox.session.core_mut().next_aside();
-        Ok(left.map(|Aside { seq, items }| Copied::new(seq, None, items)))
+        Ok(left.map(|Aside { seq, items }| Copied::new(seq, None, true, items)))
     }
 }
 

@@ -29,6 +29,7 @@ mod real_cyrus;
 mod real_dropped;
 mod real_envelope;
 mod real_extensions;
+mod real_fall_backs;
 mod real_finding;
 mod real_login;
 mod real_mailbox;

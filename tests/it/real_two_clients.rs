@@ -177,6 +177,13 @@ async fn a_mailbox_made_anew_under_its_name_is_not_the_one_whose_uids_were_kept(
     assert_eq!(*expected, kept);
     assert!(found.is_some_and(|found| found != kept), "{error}");
     assert!(error.connection_usable());
+    // Nor are the messages that are fetched in the same flight.
+    let fetched = one.select_fetch_if("Projects", kept, UidSet::all(), Fetch::flags()).await;
+    assert!(matches!(fetched, Err(Error::Changed { .. })));
+    let fresh = found.expect("it told one");
+    let fetched = one.select_fetch_if("Projects", fresh, UidSet::all(), Fetch::flags()).await;
+    let fetched = fetched.expect("it is this one").collect().await.expect("UID FETCH");
+    assert_eq!(fetched.len(), 1);
     // It is open, for one who begins anew.
     let anew = mailbox(&mut one);
     assert_eq!((anew.exists(), anew.uid_validity()), (1, *found));

@@ -179,7 +179,37 @@ const ROWS: &[Row] = &[
         "CAPABILITY completed.",
         "unparsed CAPABILITY completed.",
     ),
-    ("a line without a star", "noop", "Server Unavailable.", "unparsed Server Unavailable."),
+    (
+        "Exchange: no star before the news that it is down",
+        "noop",
+        "Server Unavailable. 15",
+        "notice BAD Server Unavailable. 15",
+    ),
+    (
+        "Exchange: a name that ends in braces, without quotes",
+        "list \"\" * => Rechnungen {2024} / | b /",
+        "* LIST () \"/\" Rechnungen {2024}\n* LIST () \"/\" b",
+        "",
+    ),
+    ("two spaces before a status", "noop", "*  OK text {5}", "notice OK text {5}"),
+    (
+        "STATUS of a mailbox that nobody asked about",
+        "status INBOX MESSAGES => MESSAGES=2",
+        "* STATUS other (MESSAGES 1)\n* STATUS inbox (MESSAGES 2)",
+        "status other {\"MESSAGES\": \"1\"}",
+    ),
+    (
+        "STATUS under a name that cannot be decoded",
+        "status R&D MESSAGES => MESSAGES=2",
+        "* STATUS R&D/ (MESSAGES 2)",
+        "",
+    ),
+    (
+        "COPYUID that does not say which is whose",
+        "uid_copy 3,9 x => 1:",
+        "* OK [COPYUID 1 3,9 20:22] done",
+        "",
+    ),
     (
         "Gmail: a warning with an address",
         "noop",
@@ -194,7 +224,7 @@ const ROWS: &[Row] = &[
     ),
     (
         "Exchange: a name with a tab and a space, without quotes",
-        "list \"\" * => a\tb c / ",
+        "list \"\" * => a\u{fffd}b c / ",
         "* LIST () \"/\" a\tb c",
         "",
     ),

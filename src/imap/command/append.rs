@@ -278,6 +278,11 @@ impl Command for Append {
                 line.raw(" ").flags(&options.flags)?;
             }
             if let Some(date) = &options.date {
+                // RFC 9051 section 9, date-year: four digits.
+                if date.year() > 9999 {
+                    let why = format!("the year {} has more than four digits", date.year());
+                    return Err(Misuse::Argument { what: "the date of a message", why });
+                }
                 line.raw(format_args!(" \"{date}\""));
             }
             match data {
@@ -389,6 +394,18 @@ mod tests {
                 assert_eq!(result.uid_validity().map(NonZeroU32::get), Some(38505));
             },
         );
+    }
+
+    #[test]
+    fn a_year_of_five_digits_is_refused_before_anything_is_written() {
+        for (year, taken) in [("9999", true), ("10000", false)] {
+            let date = format!("17-Feb-{year} 21:52:25 -0800");
+            let date = DateTime::parse(date.as_bytes()).unwrap();
+            let append = append("x", AppendOptions::new().date(date));
+            let mut line = Line::new(Default::default());
+            let encoded = append.encode(&mut line, &Capabilities::default());
+            assert_eq!(encoded.is_ok(), taken, "{year}");
+        }
     }
 
     #[test]

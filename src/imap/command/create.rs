@@ -20,8 +20,8 @@ use crate::imap::{Capabilities, Code, Error, ImapClient, MailboxName, Reply};
 impl ImapClient {
     /// Makes a mailbox. Levels of the name are parted by the delimiter that [`list`](Self::list)
     /// and [`namespace`](Self::namespace) tell; those that do not exist yet are made too, by most
-    /// servers. A delimiter at the end declares that the mailbox is to hold others; leave it out
-    /// at Gmail, which takes it for a part of the name.
+    /// servers. A delimiter at the end declares that the mailbox is to hold others; it is left out
+    /// at Gmail, which would take it for a part of the name.
     ///
     /// # Errors
     /// [`Error::Refused`] if the mailbox exists already ([`Code::AlreadyExists`](crate::imap::Code))
@@ -59,8 +59,12 @@ impl Command for Create {
     /// Its identifier, if the server tells one.
     type Output = Option<String>;
 
-    fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
-        line.raw("CREATE ").mailbox(&self.name)?;
+    fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
+        let stem = self.name.as_wire().strip_suffix(b"/").filter(|stem| !stem.is_empty());
+        match stem.filter(|_| offered.has("X-GM-EXT-1")) {
+            Some(stem) => line.raw("CREATE ").mailbox(&MailboxName::from_wire(stem))?,
+            None => line.raw("CREATE ").mailbox(&self.name)?,
+        };
         Ok(())
     }
 
@@ -76,6 +80,25 @@ impl Command for Create {
 mod tests {
     use super::*;
     use crate::imap::command::script::play;
+
+    #[test]
+    fn at_gmail_no_delimiter_ends_the_name() {
+        for (offered, name, sent) in [
+            ("IMAP4rev1 X-GM-EXT-1", "a/b/", "a/b"),
+            ("IMAP4rev1 X-GM-EXT-1", "/", "/"),
+            ("IMAP4rev1", "a/b/", "a/b/"),
+        ] {
+            let script = format!(
+                "
+                S: * PREAUTH [CAPABILITY {offered}] hi
+                C: A1 CREATE {sent}
+                S: A1 OK Success
+                "
+            );
+            let create = || Create { name: name.into() };
+            play(create, &script, |played| assert_eq!(played.output, Ok(None)));
+        }
+    }
 
     fn create() -> Create {
         Create { name: "owatagusiam/bl\u{fc}rdybloop".into() }

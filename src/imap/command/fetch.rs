@@ -1,4 +1,4 @@
-//! UID FETCH, RFC 9051 section 6.4.5.
+//! FETCH and UID FETCH, RFC 9051 sections 6.4.5 and 6.4.9.
 //!
 //! ```text
 //! C: A7 UID FETCH 87:90 (FLAGS ENVELOPE BODY.PEEK[])
@@ -7,7 +7,10 @@
 //! S: A7 OK FETCH completed
 //! ```
 
+use std::num::NonZeroU32;
+
 use super::Command;
+use super::copy::Which;
 use super::fetch_items::FetchItems;
 use super::modifier::Need;
 use super::select::Select;
@@ -16,7 +19,8 @@ use crate::imap::proto::encode::{Line, no_longer_kept};
 use crate::imap::proto::{Claims, Effect};
 use crate::imap::session::Session;
 use crate::imap::{
-    Capabilities, Error, ImapClient, Mailbox, MailboxName, Message, Messages, Reply, Uid, UidSet,
+    Capabilities, Error, ImapClient, Mailbox, MailboxName, Message, Messages, Reply, SeqSet, Uid,
+    UidSet,
 };
 use crate::{Misuse, Stage};
 
@@ -55,9 +59,35 @@ impl Mailbox {
         self.session.rest(STAGE).await?;
         let commands = fetches(&self.session, &uids, &items)?;
         if commands.is_empty() {
-            return Ok(Messages::new(self, Flight::NONE));
+            return Ok(Messages::new(self, Flight::none(STAGE)));
         }
         let flight = self.session.launch(&commands, STAGE).await?;
+        Ok(Messages::new(self, flight))
+    }
+
+    /// The same by sequence numbers. They move whenever a message is expunged: see
+    /// [`uid_fetch`](Self::uid_fetch), which is nearly always the one to use. The UID of each message
+    /// is asked for, too. The set must fit into one line.
+    ///
+    /// # Errors
+    /// As for [`uid_fetch`](Self::uid_fetch), and [`Error::Renumbered`] if messages have gone of which
+    /// the caller has not taken the events; that there is no message of one of these numbers is an
+    /// error at some servers.
+    ///
+    /// # Cancel safety
+    /// See [`ImapClient`](crate::ImapClient).
+    pub async fn fetch(
+        &mut self,
+        set: impl Into<SeqSet>,
+        items: FetchItems,
+    ) -> Result<Messages<'_>, Error> {
+        const STAGE: Stage = Stage::Command("FETCH");
+        let numbers = set.into();
+        if numbers.is_empty() {
+            return Ok(Messages::new(self, Flight::none(STAGE)));
+        }
+        let fetch = MessageFetch { which: Which::Numbers(numbers), items: items.and_uid() };
+        let flight = self.session.launch(&[fetch], STAGE).await?;
         Ok(Messages::new(self, flight))
     }
 }
@@ -95,11 +125,47 @@ impl ImapClient {
         set: impl Into<UidSet>,
         items: FetchItems,
     ) -> Result<Messages<'_>, Error> {
+        let flight = self.launch_select_fetch(name.into(), set.into(), items).await?;
+        Ok(Messages::new(&mut self.mailbox, flight))
+    }
+
+    /// [`select_fetch`](Self::select_fetch) for a program that has kept UIDs: gives messages only if
+    /// the UIDs of the mailbox are still those of `uid_validity`, as
+    /// [`select_if`](Self::select_if) does.
+    ///
+    /// # Errors
+    /// [`Error::Changed`] if the UIDVALIDITY is another one, or the server tells none: what the server
+    /// says to the fetch is then about other messages, and is read and thrown away by the next command.
+    /// The mailbox is open, and [`selected`](Self::selected) has it. Otherwise as for
+    /// [`select_fetch`](Self::select_fetch).
+    ///
+    /// # Cancel safety
+    /// As for [`select`](Self::select).
+    pub async fn select_fetch_if(
+        &mut self,
+        name: impl Into<MailboxName>,
+        uid_validity: NonZeroU32,
+        set: impl Into<UidSet>,
+        items: FetchItems,
+    ) -> Result<Messages<'_>, Error> {
+        let flight = self.launch_select_fetch(name.into(), set.into(), items).await?;
+        match self.mailbox.uid_validity() {
+            Some(found) if found == uid_validity => Ok(Messages::new(&mut self.mailbox, flight)),
+            found => Err(Error::Changed { expected: uid_validity, found }),
+        }
+    }
+
+    async fn launch_select_fetch(
+        &mut self,
+        name: MailboxName,
+        uids: UidSet,
+        items: FetchItems,
+    ) -> Result<Flight, Error> {
         if items.mark_seen() {
             let why = "it marks messages as read; select first, then fetch".to_owned();
             return Err(Misuse::Argument { what: "an item to fetch", why }.into());
         }
-        let (uids, select) = (set.into(), Select::new(name.into()));
+        let select = Select::new(name);
         // SELECT empties it (RFC 5182 section 2.1).
         if !uids.saved().is_none() {
             return Err(no_longer_kept().into());
@@ -107,8 +173,7 @@ impl ImapClient {
         let session = &mut self.mailbox.session;
         session.rest(STAGE).await?;
         let fetches = fetches(session, &uids, &items)?;
-        let flight = session.launch_behind(select, &fetches).await?;
-        Ok(Messages::new(&mut self.mailbox, flight))
+        session.launch_behind(select, &fetches, STAGE).await
     }
 }
 
@@ -145,8 +210,13 @@ impl Mailbox {
 }
 
 /// One command, or several if the set is too long for one line.
-fn fetches(session: &Session, uids: &UidSet, items: &FetchItems) -> Result<Vec<UidFetch>, Error> {
-    let commands = session.split(uids, |uids| UidFetch { uids, items: items.clone() })?;
+fn fetches(
+    session: &Session,
+    uids: &UidSet,
+    items: &FetchItems,
+) -> Result<Vec<MessageFetch>, Error> {
+    let fetch = |uids| MessageFetch { which: Which::Uids(uids), items: items.clone() };
+    let commands = session.split(uids, fetch)?;
     // RFC 9394 section 3.3: each command has a page of its own.
     if commands.len() > 1 && items.are_paged() {
         let why = "the set is too long for a page of it".to_owned();
@@ -155,20 +225,20 @@ fn fetches(session: &Session, uids: &UidSet, items: &FetchItems) -> Result<Vec<U
     Ok(commands)
 }
 
-pub(crate) const STAGE: Stage = Stage::Command(UidFetch::NAME);
+pub(crate) const STAGE: Stage = Stage::Command("UID FETCH");
 
-struct UidFetch {
-    uids: UidSet,
+struct MessageFetch {
+    which: Which,
     items: FetchItems,
 }
 
-impl Command for UidFetch {
-    const NAME: &'static str = "UID FETCH";
+impl Command for MessageFetch {
+    const NAME: &'static str = "FETCH";
 
     type Output = ();
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
-        self.items.encode(line.raw("UID FETCH ").uids(&self.uids)?.raw(" "))
+        self.items.encode(self.which.encode(line, "FETCH")?.raw(" "))
     }
 
     fn needs(&self) -> &[Need] {
@@ -176,7 +246,10 @@ impl Command for UidFetch {
     }
 
     fn claims(&self) -> Claims {
-        Claims::Messages(self.uids.clone())
+        match &self.which {
+            Which::Uids(set) => Claims::Messages(set.clone()),
+            Which::Numbers(set) => Claims::Numbers(set.clone()),
+        }
     }
 
     fn effect(&self) -> Effect {
@@ -195,7 +268,8 @@ mod tests {
     #[test]
     fn uids_and_items_are_one_command() {
         let mut line = Line::new(Default::default());
-        let request = UidFetch { uids: UidSet::parse("4:2").unwrap(), items: Fetch::flags() };
+        let which = Which::Uids(UidSet::parse("4:2").unwrap());
+        let request = MessageFetch { which, items: Fetch::flags() };
         request.encode(&mut line, &Capabilities::default()).unwrap();
         assert_eq!(line.finish(), [Piece::Line(b"UID FETCH 2:4 (FLAGS)".to_vec())]);
     }

@@ -251,6 +251,12 @@ impl FetchItems {
         })
     }
 
+    /// The same and the UID, for a command that does not bring it by itself.
+    pub(super) fn and_uid(mut self) -> Self {
+        self.items.insert(0, FetchItem::Named("UID"));
+        self
+    }
+
     pub(super) fn encode(&self, line: &mut Line) -> Result<(), Misuse> {
         // RFC 7162 section 3.2.6.
         if self.has_modifier("VANISHED") && !self.has_modifier("CHANGEDSINCE") {
@@ -292,6 +298,7 @@ impl FetchItems {
                 }
                 FetchItem::Section { section, peek } => {
                     check("section", section.fault())?;
+                    check_partial(section, line)?;
                     for name in section.field_names() {
                         check_atom("the name of a header field", name)?;
                     }
@@ -299,6 +306,7 @@ impl FetchItems {
                 }
                 FetchItem::Binary { part, peek } => {
                     check("part", part.binary_fault())?;
+                    check_partial(part, line)?;
                     line.raw(if *peek { "BINARY.PEEK" } else { "BINARY" }).raw(part.bracketed())
                 }
                 FetchItem::BinarySize(part) => {
@@ -310,6 +318,16 @@ impl FetchItems {
         }
         Ok(())
     }
+}
+
+/// RFC 9051 section 9 has numbers of 63 bits there, RFC 3501 of 32.
+fn check_partial(section: &Section, line: &Line) -> Result<(), Misuse> {
+    let (largest, most) = (section.largest_number(), line.most_octets());
+    if largest > most {
+        let why = format!("{largest} octets, and the server takes numbers up to {most}");
+        return Err(Misuse::Argument { what: "a partial fetch", why });
+    }
+    Ok(())
 }
 
 fn check(what: &'static str, fault: Option<&'static str>) -> Result<(), Misuse> {
@@ -327,6 +345,24 @@ mod tests {
         match &line.finish()[..] {
             [Piece::Line(line)] => Ok(String::from_utf8_lossy(line).into_owned()),
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_partial_fetch_beyond_the_numbers_of_the_server_is_refused() {
+        let (rev1, rev2) = (u64::from(u32::MAX), i64::MAX as u64);
+        for (offset, length, wide, taken) in [
+            (rev1, rev1, false, true),
+            (rev1 + 1, 1, false, false),
+            (0, rev1 + 1, false, false),
+            (rev2, rev2, true, true),
+            (rev2 + 1, 1, true, false),
+            (0, u64::MAX, true, false),
+        ] {
+            let section = Section::full().partial(offset, length);
+            let mut line = Line::new(Default::default()).wide(wide);
+            let encoded = Fetch::section(section).encode(&mut line);
+            assert_eq!(encoded.is_ok(), taken, "{offset}.{length}");
         }
     }
 

@@ -170,6 +170,8 @@ pub(crate) trait Command {
 pub(crate) enum Fit {
     /// It is about something else.
     No,
+    /// It cannot be told what it is about.
+    Perhaps,
     /// It is about what this server may take for the same.
     Loose,
     /// It is about the same.
@@ -177,21 +179,51 @@ pub(crate) enum Fit {
 }
 
 /// How well a name fits that the server tells. It may spell the same name in UTF-8 or encode it
-/// otherwise, and may not care about case.
+/// otherwise, and may not care about case or about how letters are composed. What cannot be decoded
+/// may be any name.
 fn fit_of(wanted: &MailboxName, name: &[u8], utf8: bool) -> Fit {
     let told = MailboxName::heard(name.to_vec(), utf8);
     if told == *wanted {
         return Fit::Exact;
     }
-    let Some(wanted) = wanted.decoded() else { return Fit::No };
     let spelt = [told.decoded(), std::str::from_utf8(name).ok().map(Cow::Borrowed)];
+    let Some(wanted) = wanted.decoded() else { return Fit::Perhaps };
     if spelt.iter().flatten().any(|told| *told == wanted) {
         Fit::Exact
-    } else if spelt.iter().flatten().any(|told| told.to_lowercase() == wanted.to_lowercase()) {
+    } else if spelt.iter().flatten().any(|told| are_spelt_alike(told, &wanted)) {
         Fit::Loose
+    } else if spelt[0].is_none() {
+        Fit::Perhaps
     } else {
         Fit::No
     }
+}
+
+/// Whether two names differ in no more than the case of letters, and in whether an accent is part of
+/// its letter or a character behind it.
+fn are_spelt_alike(one: &str, other: &str) -> bool {
+    let (one, other) = (letters(one), letters(other));
+    one.len() == other.len()
+        && one.iter().zip(&other).all(|(one, other)| {
+            let (simple, composed) =
+                if one.len() <= other.len() { (one, other) } else { (other, one) };
+            one == other
+                || simple.chars().count() == 1 && !simple.is_ascii() && composed.chars().count() > 1
+        })
+}
+
+/// Letters in lower case with the accents behind them.
+fn letters(name: &str) -> Vec<String> {
+    let mut letters: Vec<String> = Vec::new();
+    for c in name.chars().flat_map(char::to_lowercase) {
+        match letters.last_mut() {
+            Some(letter) if matches!(c, '\u{300}'..='\u{36f}' | '\u{3099}' | '\u{309a}') => {
+                letter.push(c);
+            }
+            _ => letters.push(c.into()),
+        }
+    }
+    letters
 }
 
 /// A command about a set of messages that may be too long for one line.

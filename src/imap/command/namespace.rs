@@ -9,12 +9,12 @@
 use bytes::Bytes;
 
 use super::{Command, is_data};
-use crate::Misuse;
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Tag};
 use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
+use crate::{Misuse, Stage};
 
 /// Where mailboxes are: the user's own, those of other users, and those shared by all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,11 +71,17 @@ impl ImapClient {
     /// Where mailboxes are.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the server does not know the command.
+    /// [`Error::Refused`] if the server does not know the command; [`Error::Unsupported`] at Exchange
+    /// 2003, which would end the connection.
     ///
     /// # Cancel safety
     /// See [`ImapClient`].
     pub async fn namespace(&mut self) -> Result<Namespaces, Error> {
+        let core = self.mailbox.session.core();
+        if core.habits().ends_at_namespace {
+            let stage = Stage::Command(Namespace::NAME);
+            return Err(Error::lacks(core.capabilities(), stage, "NAMESPACE"));
+        }
         self.run(Namespace::default()).await
     }
 }

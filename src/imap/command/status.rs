@@ -301,9 +301,13 @@ impl Command for Status {
     fn fit(&self, response: &Response<'_>) -> Fit {
         match response {
             Response::Data { rest, .. } => name(&mut Cursor::new(rest))
-                .map_or(Fit::No, |name| fit_of(&self.name, &name, self.utf8)),
+                .map_or(Fit::Perhaps, |name| fit_of(&self.name, &name, self.utf8)),
             _ => Fit::No,
         }
+    }
+
+    fn is_about(&self, response: &Response<'_>) -> bool {
+        self.fit(response) > Fit::No
     }
 
     fn is_served(&self) -> bool {
@@ -313,8 +317,6 @@ impl Command for Status {
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         if let Response::Data { rest, .. } = response {
             let (name, status, whole) = parse_front(rest)?;
-            // Servers may spell a name in ways that nobody foresees, so that where one mailbox was
-            // asked about one of another name will do, but not in place of one of this name.
             match (fit_of(&self.name, &name, self.utf8), &mut self.found) {
                 // One of them may tell of a change, and of less than was asked (RFC 5465).
                 (Fit::Exact, Some((Fit::Exact, found))) => found.renew(status),
@@ -370,9 +372,10 @@ fn read_items(cursor: &mut Cursor<'_>, items: &mut Vec<(String, Vec<u8>)>) -> Pa
         let item = String::from_utf8_lossy(cursor.atom()?).to_ascii_uppercase();
         cursor.spaces();
         let value = cursor.value()?.to_vec();
-        if items.len() < MOST {
-            items.push((item, value));
+        if items.len() == MOST {
+            return Err(Malformed("at most 100 items of STATUS"));
         }
+        items.push((item, value));
     }
 }
 
@@ -452,6 +455,9 @@ mod tests {
         let (_, status) = read("x (MESSAGES -1 UNSEEN NIL X-NEW \"a b\" DELETED 4)");
         assert_eq!((status.messages(), status.unseen(), status.deleted()), (None, None, Some(4)));
         assert_eq!(status.items().count(), 4);
+        let many = |items: usize| format!("x ({})", "A 1 ".repeat(items));
+        assert_eq!(read(&many(100)).1.items().count(), 100);
+        assert!(parse(many(101).as_bytes()).is_err());
         for bad in ["", "x", "x MESSAGES 1", "x (MESSAGES", "x (MESSAGES)"] {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
         }
@@ -484,6 +490,24 @@ mod tests {
             assert_eq!((told.messages(), told.uid_next()), (Some(232), Uid::new(44292)));
             assert!(matches!(played.core.take_event(), Some(Event::Unparsed { .. })));
         });
+    }
+
+    #[test]
+    fn names_may_be_spelt_otherwise_and_still_be_the_same_or_another() {
+        let fit = |asked: &str, told: &str| fit_of(&asked.into(), told.as_bytes(), false);
+        for same in ["Entw&APw-rfe", "Entw\u{fc}rfe"] {
+            assert_eq!(fit("Entw\u{fc}rfe", same), Fit::Exact, "{same}");
+        }
+        for loose in ["entw&APw-rfe", "Entwu\u{308}rfe", "ENTW\u{dc}RFE"] {
+            assert_eq!(fit("Entw\u{fc}rfe", loose), Fit::Loose, "{loose}");
+        }
+        // The first three are no modified UTF-7.
+        for perhaps in ["Entw&rfe", "&", "&AP", "Entw&APw-&"] {
+            assert_eq!(fit("Entw\u{fc}rfe", perhaps), Fit::Perhaps, "{perhaps}");
+        }
+        for other in ["Entwurfe", "Entw\u{e9}rfe", "Entw\u{fc}rf", "Sent", ""] {
+            assert_eq!(fit("Entw\u{fc}rfe", other), Fit::No, "{other}");
+        }
     }
 
     #[test]

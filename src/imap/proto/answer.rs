@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::decode::{Cursor, Malformed, Parsed};
 use super::encode::Piece;
+use super::habits::Habits;
 use super::response::{Condition, Response};
 use super::selected::Selected;
 use super::{Claims, Core, Effect, Notifying, Pending, Saved, Step, Tag, parts};
@@ -86,6 +87,7 @@ impl Core {
             _ => return Err(Fault::unexpected("an IMAP greeting", &line)),
         };
         let reply = Reply::new(&condition, &self.scrubber);
+        self.habits = Habits::of(reply.text());
         self.heed(&reply);
         Ok(Step::Greeting(reply))
     }
@@ -383,7 +385,10 @@ impl Core {
     /// Whether a command has asked about this message. A response without a UID answers no UID
     /// command (RFC 9051 section 6.4.9).
     fn asked_about(&self, pending: &Pending, message: &Message) -> bool {
-        if message.uid().is_none() && pending.effect == Effect::Parts {
+        if message.uid().is_none()
+            && pending.effect == Effect::Parts
+            && matches!(pending.claims, Claims::Messages(_))
+        {
             // The UID may stand behind what was handed on already.
             return parts::holds_section(message);
         }

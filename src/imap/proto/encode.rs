@@ -86,6 +86,8 @@ pub(crate) struct Line {
     binary: Literals,
     /// The server takes UTF-8 in quotes, and names in UTF-8 (RFC 6855).
     utf8: bool,
+    /// The server takes numbers of 63 bits where others take 32 (RFC 9051).
+    wide: bool,
     /// What the server keeps of a search.
     saved: Saved,
     /// It names that.
@@ -103,6 +105,7 @@ impl Line {
             literals,
             binary: Literals::Synchronizing,
             utf8: false,
+            wide: false,
             saved: Saved::NONE,
             names_saved: false,
             names_uids: false,
@@ -122,6 +125,17 @@ impl Line {
     pub(crate) const fn utf8(mut self, utf8: bool) -> Self {
         self.utf8 = utf8;
         self
+    }
+
+    /// For a server that speaks IMAP4rev2.
+    pub(crate) const fn wide(mut self, wide: bool) -> Self {
+        self.wide = wide;
+        self
+    }
+
+    /// The largest number of octets that can be named.
+    pub(crate) const fn most_octets(&self) -> u64 {
+        if self.wide { i64::MAX as u64 } else { u32::MAX as u64 }
     }
 
     /// For a server that keeps this of a search.

@@ -19,6 +19,7 @@ pub(crate) mod answer;
 pub(crate) mod code;
 pub(crate) mod decode;
 pub(crate) mod encode;
+pub(crate) mod habits;
 pub(crate) mod parts;
 pub(crate) mod response;
 pub(crate) mod scan;
@@ -34,6 +35,7 @@ use memchr::memchr3;
 
 use self::decode::Malformed;
 use self::encode::{Line, Literals, Piece, quoted};
+use self::habits::Habits;
 use self::parts::{Aside, Open, Part};
 use self::response::Response;
 use self::selected::Selected;
@@ -234,6 +236,7 @@ pub(crate) struct Core {
     pieces: VecDeque<(Tag, Piece)>,
     queue: VecDeque<Pending>,
     greeting_expected: bool,
+    habits: Habits,
     session: Option<sasl::Session>,
     scrubber: Scrubber,
     capabilities: Capabilities,
@@ -309,6 +312,7 @@ impl Core {
             pieces: VecDeque::new(),
             queue: VecDeque::new(),
             greeting_expected: false,
+            habits: Habits::default(),
             session: None,
             scrubber: Scrubber::default(),
             capabilities: Capabilities::default(),
@@ -347,6 +351,7 @@ impl Core {
         Line::new(Literals::of(&self.capabilities))
             .binary(Literals::of_binary(&self.capabilities))
             .utf8(self.takes_utf8())
+            .wide(self.capabilities.has("IMAP4rev2"))
             .saved(self.saved)
     }
 
@@ -558,6 +563,11 @@ impl Core {
 
     pub(crate) const fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    /// What the server is known to do wrong.
+    pub(crate) const fn habits(&self) -> Habits {
+        self.habits
     }
 
     /// How often the server has named its capabilities.

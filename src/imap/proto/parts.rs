@@ -33,6 +33,13 @@ pub enum Part {
     Section(SectionPart),
     /// The next octets of the section.
     Chunk(Bytes),
+    /// The rest of this response could not be read; it is found among the events. A server that has
+    /// miscounted the octets of a section says as much: the section may lack some, or have some too
+    /// many (MailKit#954).
+    Unreadable {
+        /// The sequence number of the message.
+        seq: u32,
+    },
     /// All of this response has come. A server may say more of the same message in another.
     End {
         /// The sequence number of the message.
@@ -349,6 +356,7 @@ impl Core {
             Ok(ended) => ended,
             Err(why) => {
                 self.keep_unparsed(frame.clone(), why);
+                self.parts.push_back(Part::Unreadable { seq });
                 false
             }
         };

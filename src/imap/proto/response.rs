@@ -85,9 +85,17 @@ impl<'a> Response<'a> {
             }
             // Exchange 2013 leaves out `* OK` before COPYUID (net-imap#250).
             Some(b'[') => Self::Status(Condition::parse(Status::Ok, line)),
+            // Exchange leaves out `* BAD`, too, when what is behind it is down (ImapFlow).
+            _ if begins_with(line, b"Server Unavailable") => {
+                Self::Status(Condition { status: Status::Bad, code: None, text: line })
+            }
             _ => tagged(line).unwrap_or_else(Self::Unparsed),
         }
     }
+}
+
+fn begins_with(line: &[u8], words: &[u8]) -> bool {
+    line.get(..words.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(words))
 }
 
 impl<'a> Condition<'a> {

@@ -79,7 +79,9 @@ impl Section {
         self
     }
 
-    /// At most `length` octets of it, from the octet `offset` on.
+    /// At most `length` octets of it, from the octet `offset` on. Both are at most 4,294,967,295, and
+    /// at servers that offer `IMAP4rev2` at most 2^63 - 1; larger ones are refused when the command is
+    /// made.
     pub const fn partial(mut self, offset: u64, length: u64) -> Self {
         self.partial = Some((offset, length));
         self
@@ -106,6 +108,11 @@ impl Section {
             }
             _ => None,
         }
+    }
+
+    /// The larger of the two numbers of a partial fetch.
+    pub(crate) fn largest_number(&self) -> u64 {
+        self.partial.map_or(0, |(offset, length)| offset.max(length))
     }
 
     /// What BINARY cannot bring (RFC 3516), if it is that: it knows only parts.

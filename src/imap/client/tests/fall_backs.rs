@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use super::client_of;
 use crate::imap::{
-    Error, Extension, Fetch, MoveWay, QuotaResource, RawCommand, Right, Search, SearchReturn,
-    SeqSet, SetRights, StatusItem, Uid, UidSet,
+    Error, Event, Extension, Fetch, MoveWay, QuotaResource, RawCommand, Right, Search,
+    SearchReturn, SeqSet, SetRights, StatusItem, Uid, UidSet,
 };
 use crate::{Failure, Retry};
 
@@ -308,6 +308,32 @@ async fn a_refused_charset_is_left_out_once_and_no_more() {
 }
 
 #[tokio::test]
+async fn what_was_found_without_a_charset_says_so() {
+    let script = "
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID SEARCH CHARSET UTF-8 SUBJECT {2+}
+        C: \u{fc}
+        S: A2 NO [BADCHARSET (US-ASCII)] no
+        C: A3 UID SEARCH SUBJECT {2+}
+        C: \u{fc}
+        S: * SEARCH 7
+        S: A3 OK done
+        C: A4 UID SEARCH SUBJECT \"u\"
+        S: * SEARCH 7
+        S: A4 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 LITERAL+", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let found = inbox.uid_search(Search::all().subject("\u{fc}")).await.unwrap();
+    assert!(found.is_without_charset() && found.count() == 1);
+    let found = inbox.uid_search(Search::all().subject("u")).await.unwrap();
+    assert!(!found.is_without_charset());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_search_that_is_refused_for_another_reason_is_not_sent_again() {
     for (search, refusal) in [
         ("\u{fc}", "NO [UNAVAILABLE] later"),
@@ -397,6 +423,8 @@ async fn after_utf8_accept_names_go_and_come_in_utf_8_and_are_the_same_names() {
     client.select(&name).await.unwrap();
     let status = client.status(name, [StatusItem::Messages]).await.unwrap();
     assert_eq!(status.messages(), Some(2));
+    let others = std::iter::from_fn(|| client.take_event());
+    assert_eq!(others.filter(|event| matches!(event, Event::Status { .. })).count(), 2);
     drop(client);
     server.await.unwrap();
 }

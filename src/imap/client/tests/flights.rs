@@ -39,6 +39,92 @@ async fn select_and_fetch_go_out_together() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_a_mailbox_with_another_uidvalidity_no_messages_are_given() {
+    let (mut client, server) = client(
+        r"
+        C: A1 SELECT INBOX
+        C: A2 UID FETCH 5 (FLAGS)
+        S: * 1 EXISTS
+        S: * OK [UIDVALIDITY 8] ok
+        S: A1 OK done
+        S: * 1 FETCH (UID 5 FLAGS ())
+        S: A2 OK done
+        C: A3 SELECT INBOX
+        C: A4 UID FETCH 5 (FLAGS)
+        S: * 1 EXISTS
+        S: * OK [UIDVALIDITY 8] ok
+        S: A3 OK done
+        S: * 1 FETCH (UID 5 FLAGS (\Seen))
+        S: A4 OK done
+        ",
+    )
+    .await;
+    let validity = |number| std::num::NonZeroU32::new(number).unwrap();
+    let uid = Uid::new(5).unwrap();
+    let fetched = client.select_fetch_if("INBOX", validity(7), uid, Fetch::flags()).await;
+    let Err(Error::Changed { expected, found }) = fetched else { panic!() };
+    assert_eq!((expected, found), (validity(7), Some(validity(8))));
+    assert_eq!(client.selected().unwrap().exists(), 1);
+    // What was said to the fetch is nobody's.
+    let fetched = client.select_fetch_if("INBOX", validity(8), uid, Fetch::flags()).await.unwrap();
+    let fetched = fetched.collect().await.unwrap();
+    assert_eq!(fetched.iter().map(|message| message.flags().count()).collect::<Vec<_>>(), [1]);
+    assert!(client.take_event().is_none());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_are_fetched_by_number_and_news_of_others_are_events() {
+    let (mut client, server) = client(
+        r"
+        C: A1 SELECT INBOX
+        S: * 9 EXISTS
+        S: A1 OK done
+        C: A2 FETCH 2,8:* (UID FLAGS)
+        S: * 2 FETCH (FLAGS (\Seen))
+        S: * 3 FETCH (FLAGS ())
+        S: * 9 FETCH (FLAGS ())
+        S: A2 OK done
+        C: A3 FETCH 2 (UID BODY.PEEK[])
+        S: * 2 FETCH (FLAGS (\Seen))
+        S: * 2 FETCH (BODY[] {1}
+        S: x)
+        S: A3 OK done
+        C: A4 FETCH 7 (UID FLAGS)
+        S: A4 NO [CLIENTBUG] what
+        ",
+    )
+    .await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let numbers = |set: &str| SeqSet::parse(set).unwrap();
+    let messages = inbox.fetch(numbers("2,8:*"), Fetch::flags()).await.unwrap();
+    let messages = messages.collect().await.unwrap();
+    assert_eq!(messages.iter().map(Message::seq).collect::<Vec<_>>(), [2, 9]);
+    assert!(matches!(inbox.take_event(), Some(Event::Fetch(message)) if message.seq() == 3));
+    let mut file = Vec::new();
+    let mut parts = inbox.fetch(numbers("2"), Fetch::body()).await.unwrap().parts();
+    let copied = parts.copy_body(&mut file).await.unwrap().unwrap();
+    assert_eq!((copied.seq, copied.octets, copied.items.len()), (2, Some(1), 1));
+    assert!(parts.copy_body(&mut file).await.unwrap().is_none());
+    let messages = inbox.fetch(numbers("7"), Fetch::flags()).await.unwrap();
+    let error = messages.collect().await.unwrap_err();
+    assert_eq!(error.to_string(), "FETCH refused: NO [CLIENTBUG] what");
+    assert!(
+        inbox
+            .fetch(SeqSet::default(), Fetch::flags())
+            .await
+            .unwrap()
+            .next()
+            .await
+            .unwrap()
+            .is_none()
+    );
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn if_select_fails_the_answer_to_the_fetch_is_read_and_the_error_is_that_of_select() {
     for fetch in ["A3 BAD No mailbox selected", "A3 NO what", "A3 OK nothing"] {
         let script = format!(

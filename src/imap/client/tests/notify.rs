@@ -179,12 +179,12 @@ async fn a_list_gets_the_rows_that_it_asks_for_and_no_others() {
 }
 
 #[tokio::test]
-async fn without_notify_a_name_in_another_spelling_still_answers() {
+async fn without_notify_a_name_that_cannot_be_decoded_still_answers() {
     let (mut client, server) = client_of(
         NOTIFIES,
         "
         C: A1 STATUS a (MESSAGES)
-        S: * STATUS odd-a (MESSAGES 7)
+        S: * STATUS odd&a (MESSAGES 7)
         S: A1 OK done
         ",
     )
@@ -283,7 +283,7 @@ async fn that_nothing_more_is_told_is_an_event_and_ends_what_was_asked_for() {
         S: * OK [NOTIFICATIONOVERFLOW] I am tired
         S: A2 OK done
         C: A3 STATUS a (MESSAGES)
-        S: * STATUS odd-a (MESSAGES 7)
+        S: * STATUS odd&a (MESSAGES 7)
         S: A3 OK done
         ",
     )

@@ -25,6 +25,7 @@ fn tell(parts: &[Part]) -> Vec<String> {
             Part::Chunk(octets) => {
                 told.last_mut().unwrap().push_str(&octets.escape_ascii().to_string());
             }
+            Part::Unreadable { seq } => told.push(format!("unreadable {seq}")),
             Part::End { seq } => told.push(format!("end {seq}")),
         }
     }
@@ -127,7 +128,7 @@ async fn what_cannot_be_read_is_an_event_and_the_message_ends_all_the_same() {
         ",
     )
     .await;
-    assert_eq!(told, ["1 UID", "BODY[] 3: abc", "end 1"]);
+    assert_eq!(told, ["1 UID", "BODY[] 3: abc", "unreadable 1", "end 1"]);
     let [Event::Unparsed { frame: rest, .. }, Event::Unparsed { .. }, Event::Fetch(foreign)] =
         &events[..]
     else {
@@ -254,6 +255,41 @@ async fn bodies_are_copied_one_by_one_with_what_else_was_said() {
     assert!(parts.copy_body(&mut file).await.unwrap().is_none());
     drop(client);
     server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_whose_octets_were_miscounted_is_not_copied_in_silence() {
+    // What is sent has 10 octets, or 10 and a line end.
+    for (counted, sent, whole) in [
+        (10, r"0123456789", true),
+        (8, r"0123456789", false),
+        (9, r"0123456789", false),
+        (11, r"0123456789", false),
+        (12, r"0123456789", false),
+        (10, r"0123456789\r\n", false),
+        (11, r"0123456789\r\n", false),
+    ] {
+        let script = format!(
+            r"{FETCHED}
+            S~ * 1 FETCH (UID 11 BODY[] {{{counted}}}\r\n{sent})\r\n
+            S~ * 2 FETCH (UID 12 BODY[] {{1}}\r\nx)\r\n
+            S: A2 OK done"
+        );
+        let (mut client, server) = client(&script).await;
+        let inbox = client.select("INBOX").await.unwrap();
+        let items = Fetch::flags().body();
+        let mut parts = inbox.uid_fetch(UidSet::all(), items).await.unwrap().parts();
+        let mut file = Vec::new();
+        let first = parts.copy_body(&mut file).await.unwrap().unwrap();
+        assert_eq!((first.uid, first.octets), (Uid::new(11), Some(counted)), "{counted} {sent}");
+        assert_eq!(first.whole, whole, "{counted} {sent}");
+        let second = parts.copy_body(&mut file).await.unwrap().unwrap();
+        assert!(second.whole && second.uid == Uid::new(12), "{counted} {sent}");
+        assert!(parts.copy_body(&mut file).await.unwrap().is_none());
+        assert_eq!(inbox.take_event().is_none(), whole, "{counted} {sent}");
+        drop(client);
+        server.await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
