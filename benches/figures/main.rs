@@ -145,7 +145,7 @@ fn search_growth() -> Measured {
 /// field: the rest are core, driver and client.
 fn client_over_parser() -> Measured {
     const PARSER: [&str; 3] =
-        ["*::response::Response::parse", "*::message::Message::parse", "*::imap::look_at"];
+        ["*::response::Response::parse", "*::message::read::Index::read", "*::imap::look_at"];
     let all = instructions::each(&imap::METADATA, 640)?;
     Ok(all / instructions::each_within(&imap::METADATA, 640, &PARSER)?)
 }

@@ -17,9 +17,9 @@ use crate::machine::Wait;
 pub(crate) struct Clock {
     timeouts: Timeouts,
     waiting_for: Wait,
-    /// Waited for it before the current future began.
+    /// Waited for it before the current wait began.
     waited: Duration,
-    /// Since when the current future waits.
+    /// Since when somebody waits, if somebody does. What has come already needs no clock.
     since: Option<Instant>,
     /// Octets that had moved when the window of a transfer began.
     moved: u64,
@@ -42,24 +42,14 @@ impl Clock {
         &self.timeouts
     }
 
-    /// A future begins to wait.
-    pub(crate) fn start(&mut self) {
-        self.since = Some(Instant::now());
-    }
-
-    /// Somebody waits, and may have waited before.
-    pub(crate) fn resume(&mut self) {
-        self.since.get_or_insert_with(Instant::now);
-    }
-
-    /// It ended or was dropped.
+    /// Nobody waits any longer: the wait came to its end, or its future was dropped.
     pub(crate) fn stop(&mut self) {
         if let Some(since) = self.since.take() {
             self.waited += since.elapsed();
         }
     }
 
-    /// Ready with the limit that passed. `moved` counts octets in both directions.
+    /// Waits. Ready with the limit that passed. `moved` counts octets in both directions.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,

@@ -185,11 +185,7 @@ impl<M: Machine> Driver<M> {
 
     /// The core's next event; meanwhile what it has to say is written.
     pub(crate) async fn event(&mut self) -> Result<M::Event, Broken> {
-        // What has come already needs no clock.
-        if let Some(event) = self.poll_core()? {
-            return Ok(event);
-        }
-        let waiting = Waiting::new(self);
+        let waiting = Waiting { driver: self };
         poll_fn(|cx| waiting.driver.poll_event(cx, &mut Until::Event)).await.and_then(|event| {
             // Nothing else ends the wait.
             event.ok_or(Broken::Net(Error::Closed))
@@ -199,7 +195,6 @@ impl<M: Machine> Driver<M> {
     /// The core's next event, for what is polled and is no future. Waiting counts from a poll that
     /// finds nothing to the one that finds something.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<M::Event, Broken>> {
-        self.clock.resume();
         let polled = self.poll_event(cx, &mut Until::Event);
         if polled.is_ready() {
             self.clock.stop();
@@ -213,7 +208,7 @@ impl<M: Machine> Driver<M> {
         &mut self,
         mut other: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Result<Either<M::Event, T>, Broken> {
-        let waiting = Waiting::new(self);
+        let waiting = Waiting { driver: self };
         poll_fn(|cx| match other(cx) {
             Poll::Ready(other) => Poll::Ready(Ok(Either::Other(other))),
             Poll::Pending => waiting.driver.poll_event(cx, &mut Until::Event).map(|event| {
@@ -226,10 +221,7 @@ impl<M: Machine> Driver<M> {
 
     /// Writes until at most `low` octets are left, or the core has an event.
     pub(crate) async fn drain(&mut self, low: usize) -> Result<Option<M::Event>, Broken> {
-        if let Some(event) = self.poll_core()? {
-            return Ok(Some(event));
-        }
-        let waiting = Waiting::new(self);
+        let waiting = Waiting { driver: self };
         poll_fn(|cx| waiting.driver.poll_event(cx, &mut Until::Left(low))).await
     }
 
@@ -238,7 +230,7 @@ impl<M: Machine> Driver<M> {
     #[cfg(feature = "smtp")]
     pub(crate) async fn pass(&mut self, octets: &[u8]) -> Result<Either<M::Event, usize>, Broken> {
         let mut taken = 0;
-        let waiting = Waiting::new(self);
+        let waiting = Waiting { driver: self };
         let mut until = Until::Passed(octets, &mut taken);
         let event = poll_fn(|cx| waiting.driver.poll_event(cx, &mut until)).await?;
         Ok(event.map_or(Either::Other(taken), Either::Event))
@@ -519,16 +511,9 @@ const fn is_tls(octets: &[u8]) -> bool {
     matches!(octets, [21 | 22, 3, 0..=4, ..])
 }
 
-/// Counts the time of one future, however it ends.
+/// Stops the clock when one future has ended, however it ends.
 struct Waiting<'a, M> {
     driver: &'a mut Driver<M>,
-}
-
-impl<'a, M> Waiting<'a, M> {
-    fn new(driver: &'a mut Driver<M>) -> Self {
-        driver.clock.start();
-        Self { driver }
-    }
 }
 
 impl<M> Drop for Waiting<'_, M> {

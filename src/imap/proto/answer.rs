@@ -32,7 +32,7 @@ impl Core {
                 }
                 self.keep_unparsed(frame, Malformed("the tag of a command in flight"));
             }
-            Response::Status(condition) => return Ok(self.status(&condition, &response, &frame)),
+            Response::Status(condition) => return self.status(&condition, &response, &frame),
             Response::Numbered { number, name, .. } => {
                 let counts =
                     [&b"EXISTS"[..], b"RECENT"].iter().any(|n| name.eq_ignore_ascii_case(n));
@@ -49,7 +49,7 @@ impl Core {
                         self.events.count(number);
                     }
                 } else if !name.eq_ignore_ascii_case(b"RECENT") {
-                    return Ok(self.data(&response, &frame));
+                    return self.data(&response, &frame);
                 }
             }
             Response::Data { name, rest } => {
@@ -63,11 +63,11 @@ impl Core {
                 } else if name.eq_ignore_ascii_case(b"VANISHED") && self.lingering {
                     return Ok(None);
                 } else if name.eq_ignore_ascii_case(b"VANISHED") {
-                    return Ok(self.vanished(rest, &response, &frame));
+                    return self.vanished(rest, &response, &frame);
                 } else if name.eq_ignore_ascii_case(b"ESEARCH") && self.updated(rest, &frame) {
                     return Ok(None);
                 } else {
-                    return Ok(self.data(&response, &frame));
+                    return self.data(&response, &frame);
                 }
             }
             Response::Unparsed(why) => self.keep_unparsed(frame, why),
@@ -120,7 +120,7 @@ impl Core {
         condition: &Condition<'_>,
         response: &Response<'_>,
         frame: &Bytes,
-    ) -> Option<Step> {
+    ) -> Result<Option<Step>, Fault> {
         let reply = Reply::new(condition, &self.scrubber);
         let stateful = self.heed(&reply);
         if reply.code() == Some(&Code::Closed) && reply.status() != Status::Bye {
@@ -136,34 +136,39 @@ impl Core {
             // Who idles waits for nothing that could still come, and so does who listens.
             let idles = self.queue.iter().any(|pending| pending.effect == Effect::Idle);
             let listens = self.watched && self.queue.is_empty();
-            return (self.goodbyes > 1 || idles || listens).then_some(Step::Gone);
+            return Ok((self.goodbyes > 1 || idles || listens).then_some(Step::Gone));
         }
         if reply.code() == Some(&Code::NotificationOverflow) {
             // As if NOTIFY NONE had been said (RFC 5465 section 5.8).
             self.notifying = Notifying::default();
             self.keep(Event::NotificationOverflow(reply));
-            return None;
+            return Ok(None);
         }
         if stateful {
-            return None;
+            return Ok(None);
         }
         // COPYUID and its like belong to a command, wherever they stand.
         if self.queue.iter().any(|pending| pending.claims.may_claim(response)) {
             return self.claim(response, frame);
         }
         self.keep(Event::Notice(reply));
-        None
+        Ok(None)
     }
 
     /// The step for the command that claims a response; none if there is none.
-    fn claim(&mut self, response: &Response<'_>, frame: &Bytes) -> Option<Step> {
+    fn claim(&mut self, response: &Response<'_>, frame: &Bytes) -> Result<Option<Step>, Fault> {
         let claimant = self.queue.iter().position(|pending| pending.claims.may_claim(response));
-        self.claimed(claimant, |tag| Step::Data { tag, frame: frame.clone() })
+        self.collected(claimant, frame.len(), |tag| Step::Data { tag, frame: frame.clone() })
     }
 
     /// Messages are gone, by their UIDs (RFC 7162 section 3.2.10). What had gone before the mailbox
     /// was opened has not been counted.
-    fn vanished(&mut self, rest: &[u8], response: &Response<'_>, frame: &Bytes) -> Option<Step> {
+    fn vanished(
+        &mut self,
+        rest: &[u8],
+        response: &Response<'_>,
+        frame: &Bytes,
+    ) -> Result<Option<Step>, Fault> {
         let read = vanished(rest);
         if let Ok((uids, false)) = &read
             && let Some(state) = self.state()
@@ -177,7 +182,7 @@ impl Core {
             Ok((uids, earlier)) => self.keep(Event::Vanished { uids, earlier }),
             Err(why) => self.keep_unparsed(frame.clone(), why),
         }
-        None
+        Ok(None)
     }
 
     /// Takes what tells how a search that is kept up to date has changed (RFC 5267 section 4.3.2).
@@ -270,12 +275,12 @@ impl Core {
     }
 
     /// Hands data to the command that claims them, or keeps them for the user.
-    fn data(&mut self, response: &Response<'_>, frame: &Bytes) -> Option<Step> {
+    fn data(&mut self, response: &Response<'_>, frame: &Bytes) -> Result<Option<Step>, Fault> {
         let claimant = self.queue.iter().position(|pending| pending.claims.may_claim(response));
         let pending = claimant.and_then(|at| self.queue.get(at));
         match *response {
-            Response::Numbered { number, name, rest }
-                if name.eq_ignore_ascii_case(b"FETCH")
+            Response::Numbered { number, rest, .. }
+                if response.is_fetch()
                     && !matches!(pending, Some(Pending { claims: Claims::Data(_), .. })) =>
             {
                 self.fetched(number, rest, frame)
@@ -293,11 +298,14 @@ impl Core {
                 } else if abandoned && self.notifying().tells {
                     self.rescue(response, frame);
                 }
-                self.claimed(claimant, |tag| Step::Data { tag, frame: frame.clone() })
+                self.collected(claimant, frame.len(), |tag| Step::Data {
+                    tag,
+                    frame: frame.clone(),
+                })
             }
             _ => {
                 self.unclaimed(response, frame);
-                None
+                Ok(None)
             }
         }
     }
@@ -342,13 +350,12 @@ impl Core {
     }
 
     /// What the server says of a message goes to the command that has asked about it.
-    fn fetched(&mut self, seq: u32, rest: &[u8], frame: &Bytes) -> Option<Step> {
-        let items = frame.slice_ref(rest);
-        let message = match Message::parse(seq, items.clone()) {
+    fn fetched(&mut self, seq: u32, items: &[u8], frame: &Bytes) -> Result<Option<Step>, Fault> {
+        let message = match Message::parse(seq, frame.slice_ref(items)) {
             Ok(message) => message,
             Err(why) => {
                 self.keep_unparsed(frame.clone(), why);
-                return None;
+                return Ok(None);
             }
         };
         if let Some(state) = self.state() {
@@ -357,17 +364,23 @@ impl Core {
         let claimant = self.queue.iter().position(|pending| self.asked_about(pending, &message));
         let Some(pending) = claimant.and_then(|at| self.queue.get(at)) else {
             self.keep(Event::Fetch(message));
-            return None;
+            return Ok(None);
         };
         if pending.abandoned {
-            return Some(Step::Discarded);
+            return Ok(Some(Step::Discarded));
         }
         if pending.effect == Effect::Parts {
-            self.take_rest(seq, &items.slice(1..), frame);
-            return self.claimed(claimant, |tag| Step::Parts { tag });
+            self.take_rest(seq, &frame.slice_ref(items).slice(1..), frame);
+            return Ok(self.claimed(claimant, |tag| Step::Parts { tag }));
         }
+        // Messages that are handed on one by one are collected by nobody here.
+        let octets = (pending.effect != Effect::Stream).then(|| message.octets());
         self.fetched = Some(message);
-        self.claimed(claimant, |tag| Step::Fetched { tag })
+        let step = |tag| Step::Fetched { tag };
+        match octets {
+            Some(octets) => self.collected(claimant, octets, step),
+            None => Ok(self.claimed(claimant, step)),
+        }
     }
 
     /// The step for the command that claims something.
@@ -380,6 +393,29 @@ impl Core {
             self.turn = self.turn.wrapping_add(1);
         }
         Some(step(pending.tag))
+    }
+
+    /// The same if the command may keep it, with so many octets, until it is answered.
+    ///
+    /// # Errors
+    /// What it has been handed takes more memory than one response may with its literals.
+    fn collected(
+        &mut self,
+        claimant: Option<usize>,
+        octets: usize,
+        step: impl FnOnce(Tag) -> Step,
+    ) -> Result<Option<Step>, Fault> {
+        /// What a response costs at least, however short it is.
+        const LEAST: usize = 64;
+        let limit = self.most_collected();
+        let pending = claimant.and_then(|at| self.queue.get_mut(at));
+        if let Some(pending) = pending.filter(|pending| !pending.abandoned) {
+            pending.handed = pending.handed.saturating_add(octets.max(LEAST) as u64);
+            if pending.handed > limit {
+                return Err(Fault::ResponseTooLong { limit, unit: "octets" });
+            }
+        }
+        Ok(self.claimed(claimant, step))
     }
 
     /// Whether a command has asked about this message. A response without a UID answers no UID

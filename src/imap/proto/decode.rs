@@ -183,16 +183,15 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(crate) fn plain_string(&self) -> Option<(Range<usize>, usize)> {
         let ahead: &[u8; 1 + LOOKED_AT] = self.frame.get(self.at..)?.first_chunk()?;
-        match ahead {
-            [b'"', text @ ..] => match plain_end(text) {
-                Some((length, whole)) => {
-                    let start = self.at + 1;
-                    Some((start..start + length, start + whole?))
-                }
-                None => plain_long_string(self.frame, self.at + 1),
-            },
-            [b'N', ..] => Some((0..0, self.at + plain_nil(ahead)?)),
-            _ => None,
+        let [b'"', text @ ..] = ahead else {
+            return Some((0..0, self.at + plain_nil(ahead)?));
+        };
+        match plain_end(text) {
+            Some((length, whole)) => {
+                let start = self.at + 1;
+                Some((start..start + length, start + whole?))
+            }
+            None => plain_long_string(self.frame, self.at + 1),
         }
     }
 

@@ -218,10 +218,7 @@ impl Claims {
         match self {
             Self::Nothing => false,
             Self::Data(claims) => claims(response),
-            Self::Messages(_) | Self::Numbers(_) => {
-                matches!(response, Response::Numbered { name, .. }
-                if name.eq_ignore_ascii_case(b"FETCH"))
-            }
+            Self::Messages(_) | Self::Numbers(_) => response.is_fetch(),
         }
     }
 }
@@ -674,29 +671,8 @@ impl Core {
         })
     }
 
-    /// Sees to it that the responses that one command collects take no more memory together than
-    /// one response may with its literals.
-    fn within_bounds(&mut self, step: Step) -> Result<Step, Fault> {
-        /// What a response costs at least, however short it is.
-        const LEAST: usize = 64;
-        let (tag, octets) = match &step {
-            Step::Data { tag, frame } => (*tag, frame.len()),
-            Step::Fetched { tag } => (*tag, self.fetched.as_ref().map_or(0, Message::octets)),
-            _ => return Ok(step),
-        };
-        let limit = self.most_collected();
-        let streams = matches!(step, Step::Fetched { .. });
-        let pending = self.queue.iter_mut().find(|pending| pending.tag == tag);
-        // Messages that are handed on one by one are collected by nobody here.
-        if let Some(pending) = pending.filter(|p| !(streams && p.effect == Effect::Stream)) {
-            pending.handed = pending.handed.saturating_add(octets.max(LEAST) as u64);
-            if pending.handed > limit {
-                return Err(Fault::ResponseTooLong { limit, unit: "octets" });
-            }
-        }
-        Ok(step)
-    }
-
+    /// So much memory the responses that one command collects may take together: what one response
+    /// may with its literals.
     const fn most_collected(&self) -> u64 {
         self.frame_limits.literal.saturating_add(self.frame_limits.text as u64)
     }
@@ -831,8 +807,8 @@ impl Machine for Core {
                 Cut::Frame(frame) if self.open.is_none() => self.take(frame)?,
                 cut => self.piece(cut),
             };
-            if let Some(step) = step {
-                return self.within_bounds(step).map(Some);
+            if step.is_some() {
+                return Ok(step);
             }
             if self.watched && self.events.is_waiting() {
                 return Ok(Some(Step::Told));

@@ -109,14 +109,10 @@ pub(super) fn ends_in_section(text: &[u8], is_rest: bool) -> bool {
     let items = if is_rest {
         text
     } else {
-        match Response::parse(text) {
-            Response::Numbered { name, .. } if name.eq_ignore_ascii_case(b"FETCH") => {
-                match memchr::memchr(b'(', text).and_then(|at| text.get(at + 1..)) {
-                    Some(items) => items,
-                    None => return false,
-                }
-            }
-            _ => return false,
+        let behind = memchr::memchr(b'(', text).and_then(|at| text.get(at + 1..));
+        match behind.filter(|_| Response::parse(text).is_fetch()) {
+            Some(items) => items,
+            None => return false,
         }
     };
     let mut cursor = Cursor::new(items);

@@ -92,6 +92,16 @@ impl<'a> Response<'a> {
             _ => tagged(line).unwrap_or_else(Self::Unparsed),
         }
     }
+
+    /// Whether it describes a message.
+    pub(crate) fn is_fetch(&self) -> bool {
+        match self {
+            // Nearly all servers write it so, and nearly all responses are this.
+            Self::Numbered { name: b"FETCH", .. } => true,
+            Self::Numbered { name, .. } => name.eq_ignore_ascii_case(b"FETCH"),
+            _ => false,
+        }
+    }
 }
 
 fn begins_with(line: &[u8], words: &[u8]) -> bool {

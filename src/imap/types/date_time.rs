@@ -32,20 +32,22 @@ impl DateTime {
 
     /// As the RFC has it, and nearly every server.
     fn of_fixed_width(text: &[u8; 26]) -> Option<Self> {
-        let marks = [2, 6, 11, 14, 17, 20].map(|at| text[at]);
-        let two_digits = |at: usize| {
-            let [tens, ones] = [text[at], text[at + 1]].map(|octet| octet.wrapping_sub(b'0'));
-            (marks == *b"-- :: " && tens <= 9 && ones <= 9).then(|| 10 * tens + ones)
+        #[rustfmt::skip]
+        let [
+            d0, d1, b'-', m0, m1, m2, b'-', y0, y1, y2, y3, b' ',
+            h0, h1, b':', n0, n1, b':', s0, s1, b' ', sign, z0, z1, z2, z3,
+        ] = *text else {
+            return None;
         };
-        let minutes = i16::from(two_digits(22)?) * 60 + i16::from(two_digits(24)?);
+        let minutes = i16::from(number([z0, z1])?) * 60 + i16::from(number([z2, z3])?);
         Some(Self {
-            year: u16::from(two_digits(7)?) * 100 + u16::from(two_digits(9)?),
-            month: month(&text[3..6])?,
-            day: two_digits(0)?,
-            hour: two_digits(12)?,
-            minute: two_digits(15)?,
-            second: two_digits(18)?,
-            offset: match text[21] {
+            year: u16::from(number([y0, y1])?) * 100 + u16::from(number([y2, y3])?),
+            month: month(&[m0, m1, m2])?,
+            day: number([d0, d1])?,
+            hour: number([h0, h1])?,
+            minute: number([n0, n1])?,
+            second: number([s0, s1])?,
+            offset: match sign {
                 b'+' => minutes,
                 b'-' => -minutes,
                 _ => return None,
@@ -180,6 +182,12 @@ fn digits(cursor: &mut Cursor<'_>) -> Option<u16> {
 
 fn two_digits(cursor: &mut Cursor<'_>) -> Option<u8> {
     u8::try_from(digits(cursor)?).ok()
+}
+
+/// The number that two digits are.
+const fn number([tens, ones]: [u8; 2]) -> Option<u8> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    if tens <= 9 && ones <= 9 { Some(10 * tens + ones) } else { None }
 }
 
 /// Which month has this name of three letters, in any case.

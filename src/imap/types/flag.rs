@@ -173,7 +173,13 @@ impl<'a> Iterator for Flags<'a> {
             // Some servers send NIL among flags, some quote them, and home.pl sends a lone
             // backslash (MailKit#953, #771, Mailspring#967).
             let flag = match self.list.peek()? {
-                b'\\' | b'$' => Text::plain(self.list.atom().ok()?),
+                b'\\' | b'$' => {
+                    let name = self.list.atom().ok()?;
+                    match Flag::system(name) {
+                        None => Text::plain(name),
+                        known => return known,
+                    }
+                }
                 b')' => return None,
                 _ => match self.list.nstring().ok()? {
                     Some(flag) => flag,
@@ -183,10 +189,7 @@ impl<'a> Iterator for Flags<'a> {
             match flag.borrowed() {
                 Some(b"" | b"\\") => {}
                 None if flag == "\\" => {}
-                name => {
-                    let known = name.and_then(Flag::system);
-                    return Some(known.unwrap_or_else(|| Flag::from(flag.to_str_lossy())));
-                }
+                _ => return Some(Flag::from(flag.to_str_lossy())),
             }
         }
     }

@@ -3,15 +3,16 @@
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u64};
 use crate::imap::types::Text;
 
-/// A run of octets in a frame of less than 4 GiB, or none.
+/// A run of octets in a frame of less than 2 GiB, or none.
 ///
 /// It has eight octets, so that it is passed on in a register: reading the strings of a response is
-/// mostly that. So there is no room to say that a string has escapes in it, and it is told by the
-/// order of its ends: a text with escapes begins behind its end.
+/// mostly that. So there is no room to say that a string has escapes in it but the topmost bit of its
+/// length. With it no string ends within its frame, so that whoever looks for its octets comes upon
+/// it without asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Span {
     start: u32,
-    end: u32,
+    length: u32,
 }
 
 /// The items of a FETCH response that [`Message`](crate::imap::Message) has methods for.
@@ -36,17 +37,20 @@ pub(crate) enum Kind {
 
 impl Span {
     /// `NIL`, or nothing at all: no string begins where the frame does, which is a list.
-    pub(crate) const NONE: Self = Self { start: 0, end: 0 };
+    pub(crate) const NONE: Self = Self { start: 0, length: 0 };
+
+    /// In the length of a string with escapes.
+    const ESCAPED: u32 = 1 << 31;
 
     /// The octets between two places of a frame.
     #[inline]
     pub(crate) const fn between(start: usize, end: usize) -> Self {
-        Self { start: narrow(start), end: narrow(end) }
+        Self { start: narrow(start), length: narrow(end - start) }
     }
 
-    /// The inside of a quoted string with escapes in it, and so not without octets.
+    /// The inside of a quoted string with escapes in it.
     const fn escaped(start: usize, end: usize) -> Self {
-        Self::between(end, start)
+        Self { start: narrow(start), length: narrow(end - start) | Self::ESCAPED }
     }
 
     /// Whether it is `NIL`, or nothing at all.
@@ -61,17 +65,25 @@ impl Span {
         if self.is_none() {
             return None;
         }
-        let (start, end) = (self.start(), self.end());
-        match frame.get(start..end) {
-            Some(octets) => Some(Text::plain(octets)),
-            None => Some(Text::quoted(frame.get(end..start).unwrap_or_default(), true)),
-        }
+        Some(match self.plain(frame) {
+            Some(octets) => Text::plain(octets),
+            None => Text::quoted(self.without_mark().octets(frame), true),
+        })
     }
 
     /// Its octets, if it is no string with escapes.
     #[inline]
     pub(crate) fn octets(self, frame: &[u8]) -> &[u8] {
-        frame.get(self.start as usize..self.end as usize).unwrap_or_default()
+        self.plain(frame).unwrap_or_default()
+    }
+
+    #[inline]
+    fn plain(self, frame: &[u8]) -> Option<&[u8]> {
+        frame.get(self.start()..self.end())
+    }
+
+    const fn without_mark(self) -> Self {
+        Self { length: self.length & !Self::ESCAPED, ..self }
     }
 
     /// Where it begins.
@@ -79,9 +91,9 @@ impl Span {
         self.start as usize
     }
 
-    /// Where it ends.
+    /// Where it ends; of a string with escapes, beyond its frame.
     pub(crate) const fn end(self) -> usize {
-        self.end as usize
+        self.start().saturating_add(self.length as usize)
     }
 }
 
@@ -117,13 +129,13 @@ impl Run {
 impl From<Run> for Span {
     /// To be kept in an index itself.
     fn from(run: Run) -> Self {
-        Self { start: run.first, end: run.end }
+        Self { start: run.first, length: run.end }
     }
 }
 
 impl From<Span> for Run {
     fn from(span: Span) -> Self {
-        Self { first: span.start, end: span.end }
+        Self { first: span.start, end: span.length }
     }
 }
 
@@ -151,10 +163,10 @@ impl<'f> Reader<'f> {
     /// With room for so many spans before more must be made.
     ///
     /// # Errors
-    /// The frame has 4 GiB or more: spans could not tell its places apart.
+    /// The frame has 2 GiB or more: spans could not tell its places apart.
     pub(crate) fn new(frame: &'f [u8], room: usize) -> Parsed<Self> {
-        if u32::try_from(frame.len()).is_err() {
-            return Err(Malformed("a response of less than 4 GiB"));
+        if i32::try_from(frame.len()).is_err() {
+            return Err(Malformed("a response of less than 2 GiB"));
         }
         Ok(Self { cursor: Cursor::new(frame), spans: Vec::with_capacity(room) })
     }
@@ -272,10 +284,10 @@ fn odd_number(mut cursor: Cursor<'_>) -> Parsed<(Option<u64>, usize)> {
     Ok((number, cursor.at()))
 }
 
-/// A place in a frame, or in an index. Both have less than 2^32 of them: see [`Reader`].
+/// A place in a frame, or in an index. Both have less than 2^31 of them: see [`Reader`].
 #[inline]
 const fn narrow(place: usize) -> u32 {
-    debug_assert!(place <= u32::MAX as usize);
+    debug_assert!(place <= i32::MAX as usize);
     place as u32
 }
 

@@ -34,13 +34,7 @@ impl<'a> Text<'a> {
     /// Its octets.
     #[inline]
     pub fn to_bytes(&self) -> Cow<'a, [u8]> {
-        if self.escaped { Cow::Owned(self.unescaped()) } else { Cow::Borrowed(self.raw) }
-    }
-
-    fn unescaped(&self) -> Vec<u8> {
-        let mut octets = Vec::with_capacity(self.raw.len());
-        self.octets().for_each(|octet| octets.push(octet));
-        octets
+        if self.escaped { Cow::Owned(unescaped(self.raw)) } else { Cow::Borrowed(self.raw) }
     }
 
     /// Its octets as on the wire.
@@ -86,6 +80,24 @@ impl<'a> Text<'a> {
             }
         })
     }
+}
+
+/// The octets of a quoted string with escapes. A backslash before anything else than a quotation
+/// mark or a backslash is an octet like any other.
+fn unescaped(raw: &[u8]) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.iter().position(|octet| *octet == b'\\') {
+        let (before, escape) = rest.split_at(at);
+        octets.extend_from_slice(before);
+        let ([_, octet @ (b'"' | b'\\'), behind @ ..] | [octet, behind @ ..]) = escape else {
+            break;
+        };
+        octets.push(*octet);
+        rest = behind;
+    }
+    octets.extend_from_slice(rest);
+    octets
 }
 
 impl fmt::Debug for Text<'_> {

@@ -9,6 +9,7 @@ use crate::imap::types::body_structure::{self, Structure};
 use crate::imap::types::envelope::Fields;
 use crate::imap::types::item::{self, UnparsedReason};
 use crate::imap::types::span::{Kind, Reader, Span};
+
 /// What a FETCH response holds, by where in its frame that lies.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Index {
