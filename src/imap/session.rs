@@ -210,6 +210,7 @@ impl Session {
     }
 
     /// What it means that the driver reports this.
+    #[inline]
     pub(crate) fn heard(&self, event: Result<Step, Broken>, stage: Stage) -> Result<Step, Error> {
         match event {
             Ok(Step::Gone) => Err(Error::closed(self.core(), stage).or_unknown(self.core())),

@@ -5,7 +5,6 @@
 //! string, and a string ends where something can follow a string.
 
 use std::fmt;
-use std::ops::Range;
 
 use super::scan::{Row, either, either_in};
 use crate::imap::types::Text;
@@ -32,6 +31,14 @@ const NIL_CLOSE: u32 = u32::from_le_bytes(*b"NIL)");
 
 /// A row, and a quotation mark at its end with what is behind it.
 const LOOKED_AT: usize = size_of::<Row>() + 2;
+
+/// Where the text of a string lies, and the place behind the string and a space.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) start: usize,
+    pub(crate) length: usize,
+    pub(crate) behind: usize,
+}
 
 /// A place in a frame. Literals lie inline, as on the wire: `{5}` CRLF and five octets.
 #[derive(Debug, Clone, Copy)]
@@ -176,22 +183,19 @@ impl<'a> Cursor<'a> {
         Ok(Text::quoted(text.get(..length).unwrap_or_default(), escaped))
     }
 
-    /// A string that nothing is odd about, or `NIL`: where its text lies, and the place behind it
-    /// and a space. `NIL` lies nowhere. Nothing if the next is anything else: a string with escapes
-    /// in it, or with something else than a space or a parenthesis behind it, or at the end of the
-    /// frame.
+    /// A string that nothing is odd about, or `NIL`, which lies nowhere. Nothing if the next is
+    /// anything else: a string with escapes in it, or with something else than a space or a
+    /// parenthesis behind it, or at the end of the frame.
     #[inline(always)]
-    pub(crate) fn plain_string(&self) -> Option<(Range<usize>, usize)> {
+    pub(crate) fn plain_string(&self) -> Option<Found> {
         let ahead: &[u8; 1 + LOOKED_AT] = self.frame.get(self.at..)?.first_chunk()?;
         let [b'"', text @ ..] = ahead else {
-            return Some((0..0, self.at + plain_nil(ahead)?));
+            return Some(Found { start: 0, length: 0, behind: self.at + plain_nil(ahead)? });
         };
+        let start = self.at + 1;
         match plain_end(text) {
-            Some((length, whole)) => {
-                let start = self.at + 1;
-                Some((start..start + length, start + whole?))
-            }
-            None => plain_long_string(self.frame, self.at + 1),
+            Some((length, whole)) => Some(Found { start, length, behind: start + whole? }),
+            None => plain_long_string(self.frame, start),
         }
     }
 
@@ -325,12 +329,14 @@ fn plain_end(ahead: &[u8; LOOKED_AT]) -> Option<(usize, Option<usize>)> {
     Some((length, whole))
 }
 
-/// See [`Cursor::plain_string`], for a text that begins here and is longer than a row.
-fn plain_long_string(frame: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
-    let mut row = start;
+/// See [`Cursor::plain_string`], for a text that begins here and does not end within a row.
+fn plain_long_string(frame: &[u8], start: usize) -> Option<Found> {
+    let mut row = start + size_of::<Row>();
     loop {
         match plain_end(frame.get(row..)?.first_chunk()?) {
-            Some((length, whole)) => return Some((start..row + length, row + whole?)),
+            Some((length, whole)) => {
+                return Some(Found { start, length: row + length - start, behind: row + whole? });
+            }
             None => row += size_of::<Row>(),
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::imap::proto::decode::{Malformed, Parsed};
 use crate::imap::types::Text;
-use crate::imap::types::span::{Reader, Run, Source, Span};
+use crate::imap::types::span::{Reader, Source, Span};
 
 /// Date, subject and addresses of a message, as the server read them from its header.
 ///
@@ -14,8 +14,8 @@ use crate::imap::types::span::{Reader, Run, Source, Span};
 #[derive(Debug, Clone, Copy)]
 pub struct Envelope<'a> {
     source: Source<'a>,
-    /// Where in the index its fields are.
-    fields: &'a [Span],
+    /// Where its fields are, and the whole if it is not complete.
+    fields: &'a [Span; Fields::COUNT + 1],
 }
 
 /// Where in an index the fields of an envelope are, one span each: strings, and runs of addresses,
@@ -71,19 +71,18 @@ impl Fields {
 
 impl<'a> Envelope<'a> {
     pub(crate) fn new(source: Source<'a>, Fields(first): Fields) -> Self {
-        let fields = source.spans.get(first as usize..).unwrap_or_default();
-        Self { source, fields }
+        let fields = source.spans.get(first as usize..).and_then(<[Span]>::first_chunk);
+        Self { source, fields: fields.unwrap_or(const { &[Span::NONE; Fields::COUNT + 1] }) }
     }
 
     #[inline]
     fn string(&self, field: usize) -> Option<Text<'a>> {
-        self.fields.get(field)?.text(self.source.frame)
+        self.fields[field].text(self.source.frame)
     }
 
     #[inline]
     fn addresses(&self, field: usize) -> Addresses<'a> {
-        let run = self.fields.get(field).map_or(Run::NONE, |span| (*span).into());
-        Addresses { source: self.source.run(run) }
+        Addresses { source: self.source.run(self.fields[field].into()) }
     }
 
     /// The `Date` field.
@@ -149,7 +148,7 @@ impl<'a> Envelope<'a> {
     /// Whether the whole envelope could be read. Fields that some servers leave out at its end
     /// are not a fault.
     pub fn is_complete(&self) -> bool {
-        self.fields.get(Fields::COUNT) == Some(&Span::NONE)
+        self.fields[Fields::COUNT] == Span::NONE
     }
 }
 

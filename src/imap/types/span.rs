@@ -6,9 +6,8 @@ use crate::imap::types::Text;
 /// A run of octets in a frame of less than 2 GiB, or none.
 ///
 /// It has eight octets, so that it is passed on in a register: reading the strings of a response is
-/// mostly that. So there is no room to say that a string has escapes in it but the topmost bit of its
-/// length. With it no string ends within its frame, so that whoever looks for its octets comes upon
-/// it without asking.
+/// mostly that. So the topmost bit of its length says that a string has escapes in it. With that bit
+/// it ends beyond its frame, so that one comparison finds both out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Span {
     start: u32,
@@ -39,18 +38,32 @@ impl Span {
     /// `NIL`, or nothing at all: no string begins where the frame does, which is a list.
     pub(crate) const NONE: Self = Self { start: 0, length: 0 };
 
+    /// All of a frame that is the inside of a quoted string with escapes.
+    pub(crate) const ESCAPED: Self = Self { start: 0, length: u32::MAX };
+
     /// In the length of a string with escapes.
-    const ESCAPED: u32 = 1 << 31;
+    const MARK: u32 = 1 << 31;
+
+    /// So many octets of a frame from this place on.
+    #[inline]
+    pub(crate) const fn new(start: usize, length: usize) -> Self {
+        Self { start: narrow(start), length: narrow(length) }
+    }
 
     /// The octets between two places of a frame.
     #[inline]
     pub(crate) const fn between(start: usize, end: usize) -> Self {
-        Self { start: narrow(start), length: narrow(end - start) }
+        Self::new(start, end - start)
     }
 
-    /// The inside of a quoted string with escapes in it.
-    const fn escaped(start: usize, end: usize) -> Self {
-        Self { start: narrow(start), length: narrow(end - start) | Self::ESCAPED }
+    /// The same, of a quoted string with escapes in it.
+    const fn marked(self) -> Self {
+        Self { length: self.length | Self::MARK, ..self }
+    }
+
+    /// The same without what says that there are escapes.
+    pub(crate) const fn unmarked(self) -> Self {
+        Self { length: self.length & !Self::MARK, ..self }
     }
 
     /// Whether it is `NIL`, or nothing at all.
@@ -62,28 +75,19 @@ impl Span {
     /// The string it is.
     #[inline]
     pub(crate) fn text(self, frame: &[u8]) -> Option<Text<'_>> {
-        if self.is_none() {
-            return None;
-        }
-        Some(match self.plain(frame) {
-            Some(octets) => Text::plain(octets),
-            None => Text::quoted(self.without_mark().octets(frame), true),
-        })
+        if self.is_none() { None } else { Some(Text::at(self, frame)) }
     }
 
-    /// Its octets, if it is no string with escapes.
+    /// Its octets; none if it is a string with escapes.
     #[inline]
     pub(crate) fn octets(self, frame: &[u8]) -> &[u8] {
         self.plain(frame).unwrap_or_default()
     }
 
+    /// Its octets, if it is no string with escapes.
     #[inline]
-    fn plain(self, frame: &[u8]) -> Option<&[u8]> {
+    pub(crate) fn plain(self, frame: &[u8]) -> Option<&[u8]> {
         frame.get(self.start()..self.end())
-    }
-
-    const fn without_mark(self) -> Self {
-        Self { length: self.length & !Self::ESCAPED, ..self }
     }
 
     /// Where it begins.
@@ -208,7 +212,7 @@ impl<'f> Reader<'f> {
     #[inline(always)]
     pub(crate) fn string(&mut self) -> Parsed<Span> {
         let (span, behind) = match self.cursor.plain_string() {
-            Some((text, behind)) => (Span::between(text.start, text.end), behind),
+            Some(found) => (Span::new(found.start, found.length), found.behind),
             None => odd_string(self.cursor)?,
         };
         self.cursor.go_to(behind);
@@ -258,8 +262,8 @@ fn odd_string(mut cursor: Cursor<'_>) -> Parsed<(Span, usize)> {
         Some(b'"') => {
             let start = cursor.at() + 1;
             let (length, escaped) = cursor.skip_quoted()?;
-            let of_ends = if escaped { Span::escaped } else { Span::between };
-            of_ends(start, start + length)
+            let span = Span::new(start, length);
+            if escaped { span.marked() } else { span }
         }
         Some(b')') => Span::NONE,
         Some(b'(') => cursor.value().map(|_| Span::NONE)?,
@@ -303,20 +307,21 @@ impl Kind {
     }
 
     /// The item whose name this is, as the RFC spells it and without brackets.
+    // A name is compared as a whole, and as a pattern it would be octet by octet.
     #[inline]
     pub(crate) fn plain(name: &[u8]) -> Option<Self> {
-        Some(match name {
-            b"UID" => Self::Uid,
-            b"FLAGS" => Self::Flags,
-            b"INTERNALDATE" => Self::InternalDate,
-            b"RFC822.SIZE" => Self::Size,
-            b"ENVELOPE" => Self::Envelope,
-            b"BODYSTRUCTURE" => Self::BodyStructure,
-            b"BODY" => Self::Body,
-            b"MODSEQ" => Self::ModSeq,
-            b"RFC822" => Self::Rfc822,
-            b"RFC822.HEADER" => Self::Rfc822Header,
-            b"RFC822.TEXT" => Self::Rfc822Text,
+        Some(match name.len() {
+            3 if name == b"UID" => Self::Uid,
+            4 if name == b"BODY" => Self::Body,
+            5 if name == b"FLAGS" => Self::Flags,
+            6 if name == b"MODSEQ" => Self::ModSeq,
+            6 if name == b"RFC822" => Self::Rfc822,
+            8 if name == b"ENVELOPE" => Self::Envelope,
+            11 if name == b"RFC822.SIZE" => Self::Size,
+            11 if name == b"RFC822.TEXT" => Self::Rfc822Text,
+            12 if name == b"INTERNALDATE" => Self::InternalDate,
+            13 if name == b"BODYSTRUCTURE" => Self::BodyStructure,
+            13 if name == b"RFC822.HEADER" => Self::Rfc822Header,
             _ => return None,
         })
     }
@@ -372,8 +377,8 @@ mod tests {
             for value in [format!("\"{text}\""), "NIL".into(), text] {
                 let frame = format!("{value}{behind}{}", " NIL".repeat(nils));
                 let cursor = Cursor::new(frame.as_bytes());
-                if let Some((text, behind)) = cursor.plain_string() {
-                    let found = (Span::between(text.start, text.end), behind);
+                if let Some(found) = cursor.plain_string() {
+                    let found = (Span::new(found.start, found.length), found.behind);
                     prop_assert_eq!(odd_string(cursor), Ok(found), "{}", frame);
                 }
             }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::span::Span;
+
 /// A string in a response, as octets: mostly ASCII, at times UTF-8, at times neither. Header
 /// strings still carry the encoded words of RFC 2047.
 ///
@@ -10,41 +12,58 @@ use std::fmt;
 /// mark or a backslash that had to be escaped on the wire.
 #[derive(Clone, Copy)]
 pub struct Text<'a> {
-    raw: &'a [u8],
-    escaped: bool,
+    /// The response it lies in, or its octets on the wire alone.
+    frame: &'a [u8],
+    /// Where it lies in the response. It is looked up when somebody asks for the octets, of which
+    /// many want no more than one or two strings.
+    place: Span,
 }
 
 impl<'a> Text<'a> {
+    /// All of `raw`.
     #[inline]
     pub(crate) const fn plain(raw: &'a [u8]) -> Self {
-        Self { raw, escaped: false }
+        Self { frame: raw, place: Span::NONE }
     }
 
     /// The inside of a quoted string; `escaped` if it holds `\"` or `\\`.
     #[inline]
     pub(crate) const fn quoted(raw: &'a [u8], escaped: bool) -> Self {
-        Self { raw, escaped }
+        Self { frame: raw, place: if escaped { Span::ESCAPED } else { Span::NONE } }
+    }
+
+    /// What lies somewhere in a response.
+    #[inline]
+    pub(crate) const fn at(place: Span, frame: &'a [u8]) -> Self {
+        Self { frame, place }
     }
 
     /// Whether it has no octets.
-    pub const fn is_empty(&self) -> bool {
-        self.raw.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.raw().is_empty()
     }
 
     /// Its octets.
     #[inline]
     pub fn to_bytes(&self) -> Cow<'a, [u8]> {
-        if self.escaped { Cow::Owned(unescaped(self.raw)) } else { Cow::Borrowed(self.raw) }
+        match self.borrowed() {
+            Some(octets) => Cow::Borrowed(octets),
+            None => Cow::Owned(unescaped(self.raw())),
+        }
     }
 
     /// Its octets as on the wire.
-    pub(crate) const fn raw(&self) -> &'a [u8] {
-        self.raw
+    pub(crate) fn raw(&self) -> &'a [u8] {
+        if self.place.is_none() { self.frame } else { self.place.unmarked().octets(self.frame) }
     }
 
     /// Its octets, if they lie on the wire as they are.
-    pub(crate) const fn borrowed(&self) -> Option<&'a [u8]> {
-        if self.escaped { None } else { Some(self.raw) }
+    #[inline]
+    pub(crate) fn borrowed(&self) -> Option<&'a [u8]> {
+        if self.place.is_none() {
+            return (self.place == Span::NONE).then_some(self.frame);
+        }
+        self.place.plain(self.frame)
     }
 
     /// Its octets as UTF-8, with U+FFFD where they are not.
@@ -67,7 +86,7 @@ impl<'a> Text<'a> {
 
     /// The octets one by one, unescaped.
     fn octets(&self) -> impl Iterator<Item = u8> + use<'a> {
-        let Self { mut raw, escaped } = *self;
+        let (mut raw, escaped) = (self.raw(), self.borrowed().is_none());
         std::iter::from_fn(move || {
             let (octet, behind) = raw.split_first()?;
             raw = behind;
@@ -87,16 +106,10 @@ impl<'a> Text<'a> {
 fn unescaped(raw: &[u8]) -> Vec<u8> {
     let mut octets = Vec::with_capacity(raw.len());
     let mut rest = raw;
-    while let Some(at) = rest.iter().position(|octet| *octet == b'\\') {
-        let (before, escape) = rest.split_at(at);
-        octets.extend_from_slice(before);
-        let ([_, octet @ (b'"' | b'\\'), behind @ ..] | [octet, behind @ ..]) = escape else {
-            break;
-        };
+    while let [b'\\', octet @ (b'"' | b'\\'), behind @ ..] | [octet, behind @ ..] = rest {
         octets.push(*octet);
         rest = behind;
     }
-    octets.extend_from_slice(rest);
     octets
 }
 

@@ -28,6 +28,8 @@ pub struct Message {
 impl Message {
     /// Reads what follows `* n FETCH`. What cannot be read is kept with its reason; an answer in
     /// which not even one item can be found is malformed.
+    // A figure counts what it costs by its name.
+    #[inline(never)]
     pub(crate) fn parse(seq: u32, frame: Bytes) -> Parsed<Self> {
         let index = Index::read(&frame)?;
         Ok(Self { frame, seq, index })
