@@ -350,7 +350,7 @@ impl<M: Machine> Driver<M> {
         let most = self.core.input().received().saturating_add(Self::AT_ONCE);
         loop {
             // Ahead of the core: the last octet of an alert may be an LF.
-            if self.core.wait() == Wait::Greeting && is_tls(self.core.input().unread()) {
+            if is_tls(self.core.input().unread()) && self.core.wait() == Wait::Greeting {
                 return Poll::Ready(Err(self.faulty(Fault::TlsFromTheStart)));
             }
             if let Some(event) = self.poll_core()? {

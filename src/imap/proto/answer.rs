@@ -33,6 +33,10 @@ impl Core {
                 self.keep_unparsed(frame, Malformed("the tag of a command in flight"));
             }
             Response::Status(condition) => return self.status(&condition, &response, &frame),
+            // Nearly all responses, and they count nothing.
+            Response::Numbered { .. } if response.is_fetch() && !self.lingering => {
+                return self.data(&response, &frame);
+            }
             Response::Numbered { number, name, .. } => {
                 let counts =
                     [&b"EXISTS"[..], b"RECENT"].iter().any(|n| name.eq_ignore_ascii_case(n));
@@ -369,12 +373,13 @@ impl Core {
         if pending.abandoned {
             return Ok(Some(Step::Discarded));
         }
-        if pending.effect == Effect::Parts {
+        if matches!(pending.effect, Effect::Parts) {
             self.take_rest(seq, &frame.slice_ref(items).slice(1..), frame);
             return Ok(self.claimed(claimant, |tag| Step::Parts { tag }));
         }
         // Messages that are handed on one by one are collected by nobody here.
-        let octets = (pending.effect != Effect::Stream).then(|| message.octets());
+        let streams = matches!(pending.effect, Effect::Stream);
+        let octets = (!streams).then(|| message.octets());
         self.fetched = Some(message);
         let step = |tag| Step::Fetched { tag };
         match octets {

@@ -315,7 +315,9 @@ fn address(reader: &mut Reader<'_>) -> Parsed<()> {
     let address: [Span; SPANS] =
         [reader.string()?, reader.string()?, reader.string()?, reader.string()?];
     reader.note_all(address)?;
-    if reader.closes() { Ok(()) } else { Err(Malformed("the end of an address")) }
+    // Mostly it ends without a space, and so does the list.
+    let closes = reader.cursor.eat(b')') || reader.closes();
+    if closes { Ok(()) } else { Err(Malformed("the end of an address")) }
 }
 
 #[cfg(test)]
