@@ -39,7 +39,7 @@ main() {
     cargo run --locked --example quickstart
 
     step 'Figures'
-    cargo bench --locked --bench figures
+    cargo bench --locked --bench figures --features compress
 
     step 'Examples and tests with dependencies of their own'
     apart examples/with-reqwest cargo test --locked

@@ -32,6 +32,9 @@ pub(crate) enum Unit {
     TimesFloor,
     /// Instructions over those of a part of the same work.
     TimesPart,
+    /// Octets on the wire over those without compression.
+    #[cfg(feature = "compress")]
+    Share,
     MessagesPerSecond,
 }
 
@@ -86,6 +89,8 @@ impl Unit {
             Self::Growth | Self::TimesFloor | Self::TimesPart | Self::Allocations => {
                 format!("{value:.2}")
             }
+            #[cfg(feature = "compress")]
+            Self::Share => format!("{value:.3}"),
             _ => format!("{value:.0}"),
         }
     }
@@ -105,6 +110,8 @@ impl fmt::Display for Unit {
             Self::Growth => "growth",
             Self::TimesFloor => "times-floor",
             Self::TimesPart => "times-part",
+            #[cfg(feature = "compress")]
+            Self::Share => "share",
             Self::MessagesPerSecond => "messages-per-second",
         })
     }

@@ -5,10 +5,14 @@
 //! fails if one is missed or could not be measured. Times depend on the machine: they are given
 //! only for information, and only as a ratio to a hand-written floor measured in the same run.
 //!
+//! With `--features compress` it measures what compression saves, too.
+//!
 //! Words behind `--` choose figures: `cargo bench --bench figures -- smtp/ token/`.
 
 mod allocations;
 mod build;
+#[cfg(feature = "compress")]
+mod compressed;
 mod figure;
 mod instructions;
 mod link;
@@ -25,6 +29,8 @@ use std::process::ExitCode;
 use figure::Limit::{AtMost, Goal};
 #[cfg(feature = "oauth")]
 use figure::Unit::Requests;
+#[cfg(feature = "compress")]
+use figure::Unit::Share;
 use figure::Unit::{
     Allocations, Crates, Growth, Instructions, MessagesPerSecond, Octets, RoundTrips, TimesFloor,
     TimesPart, Writes,
@@ -88,6 +94,8 @@ const FIGURES: &[Figure] = &[
     figure("imap/copy_100_mib_heap", Octets, AtMost(KIB * KIB), allocations::imap_copied),
     figure("imap/literal_growth", Growth, AtMost(1.2), || growth(&imap::LITERAL_10_KIB_BY_OCTETS, &imap::LITERAL_1_MIB_BY_OCTETS)),
     figure("imap/line_growth", Growth, AtMost(1.2), || growth(&imap::LINE_10_KIB_BY_OCTETS, &imap::LINE_1_MIB_BY_OCTETS)),
+    #[cfg(feature = "compress")]
+    figure("imap/compress_metadata_10_000", Share, AtMost(0.2), compressed::metadata_of_10_000),
     // Core and driver.
     figure("imap/one_octet_read_instructions", Instructions, AtMost(250.0), one_octet_read),
     figure("imap/search_growth", Growth, AtMost(1.2), search_growth),

@@ -75,7 +75,7 @@ fn dots(octets: usize) -> Vec<u8> {
 }
 
 /// Goes to a server of clear text on this machine: what TLS costs is not ours.
-fn connector<C: Client>(
+pub(crate) fn connector<C: Client>(
     builder: fn(Endpoint) -> Connector<C>,
     protocol: Protocol,
     replay: Replay,

@@ -1,13 +1,7 @@
 //! COMPRESS=DEFLATE.
 
-use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
-
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::*;
 use crate::net::deflate::{Deflated, Growth};
@@ -216,104 +210,4 @@ async fn where_the_connection_passes_on_compression_ends_with_the_answer_and_may
         };
         tokio::join!(user, server);
     }
-}
-
-/// Counts what is written.
-struct Counted(DuplexStream, Arc<AtomicU64>);
-
-impl AsyncRead for Counted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, into)
-    }
-}
-
-impl AsyncWrite for Counted {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.0).poll_write(cx, octets);
-        if let Poll::Ready(Ok(octets)) = written {
-            self.1.fetch_add(octets as u64, Ordering::Relaxed);
-        }
-        written
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-}
-
-/// What a server says of one message to somebody who draws a list: all of it differs from message to
-/// message, and pseudo-randomly what does so in life.
-fn metadata(number: u32) -> String {
-    let mut state = number.wrapping_mul(2_654_435_761);
-    let mut pick = |of: u32| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) % of
-    };
-    let words = ["invoice", "meeting", "report", "order", "ticket", "review", "release", "offer"];
-    let people = ["ann", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"];
-    let (word, about) = (words[pick(8) as usize], words[pick(8) as usize]);
-    let (from, to) = (people[pick(8) as usize], people[pick(8) as usize]);
-    let (day, hour, minute, size) = (pick(28) + 1, pick(24), pick(60), pick(100_000));
-    let (id, seen) = ((pick(1 << 24) as u64) << 24 | pick(1 << 24) as u64, pick(2));
-    let flags = if seen == 1 { "\\Seen" } else { "" };
-    format!(
-        "* {number} FETCH (UID {uid} FLAGS ({flags}) RFC822.SIZE {size} ENVELOPE (\"{day:02} Nov \
-         2026 {hour:02}:{minute:02}:00 +0000\" \"Re: {word} {size} about the {about}\" ((\"{from}\" \
-         NIL \"{from}\" \"example.com\")) ((\"{from}\" NIL \"{from}\" \"example.com\")) ((\"{from}\" \
-         NIL \"{from}\" \"example.com\")) ((NIL NIL \"{to}\" \"example.net\")) NIL NIL NIL \
-         \"<{id:x}@mail.example.com>\") BODYSTRUCTURE ((\"TEXT\" \"PLAIN\" (\"CHARSET\" \"utf-8\") NIL \
-         NIL \"QUOTED-PRINTABLE\" {plain} {lines} NIL NIL NIL)(\"TEXT\" \"HTML\" (\"CHARSET\" \
-         \"utf-8\") NIL NIL \"QUOTED-PRINTABLE\" {size} {lines} NIL NIL NIL) \"ALTERNATIVE\" \
-         (\"BOUNDARY\" \"{id:x}\") NIL NIL))\r\n",
-        uid = number + 4711,
-        plain = size / 3,
-        lines = size / 70,
-    )
-}
-
-#[tokio::test]
-async fn the_metadata_of_10_000_messages_take_a_fifth_of_the_octets_at_most() {
-    const MESSAGES: u32 = 10_000;
-    let (mut client, far) = compressed(Limits::default()).await;
-    let on_the_wire = Arc::new(AtomicU64::new(0));
-    let mut far = deflated(Counted(far, Arc::clone(&on_the_wire)));
-    let mut plain = 0;
-    let server = async {
-        hear(&mut far, "A2 SELECT INBOX", "* 10000 EXISTS\r\nA2 OK done\r\n").await;
-        let question = "A3 UID FETCH 1:* (FLAGS RFC822.SIZE ENVELOPE BODYSTRUCTURE)";
-        hear(&mut far, question, "").await;
-        for number in 1..=MESSAGES {
-            let line = metadata(number);
-            plain += line.len() as u64;
-            far.write_all(line.as_bytes()).await.unwrap();
-        }
-        far.write_all(b"A3 OK done\r\n").await.unwrap();
-        far.flush().await.unwrap();
-    };
-    let reader = async {
-        let inbox = client.select("INBOX").await.unwrap();
-        let items = Fetch::flags().size().envelope().body_structure();
-        let mut messages = inbox.uid_fetch(UidSet::all(), items).await.unwrap();
-        let mut read = 0;
-        while let Some(message) = messages.next().await.unwrap() {
-            read += u32::from(message.envelope().is_some() && message.body_structure().is_some());
-        }
-        read
-    };
-    let (read, ()) = tokio::join!(reader, server);
-    assert_eq!(read, MESSAGES);
-    let wire = on_the_wire.load(Ordering::Relaxed);
-    assert!(wire * 5 <= plain, "{wire} octets for {plain}");
 }
