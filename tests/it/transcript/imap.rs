@@ -473,7 +473,6 @@ fn tell(event: &Event) -> String {
         Event::Fetch(message) => format!("fetch {}", describe(message)),
         Event::Vanished { uids, earlier: false } => format!("vanished {uids}"),
         Event::Vanished { uids, earlier: true } => format!("vanished earlier {uids}"),
-        Event::Status { mailbox, status } => format!("status {mailbox} {status:?}"),
         Event::Notice(reply) => format!("notice {reply}"),
         Event::Data(data) => {
             format!("data {} {}", data.name(), String::from_utf8_lossy(data.rest()))
