@@ -43,8 +43,6 @@ pub(crate) enum Unit {
 pub(crate) enum Limit {
     /// More is a failure. Only for what is the same on every machine.
     AtMost(f64),
-    /// The goal of a feature that does not exist yet.
-    Goal(f64),
     /// Nothing: it depends on the machine.
     None,
 }
@@ -62,7 +60,7 @@ impl Figure {
     pub(crate) fn run(&self) -> Verdict {
         let measured = (self.measure)();
         let verdict = match (&measured, self.limit) {
-            (_, Limit::Goal(_) | Limit::None) => Verdict::Info,
+            (_, Limit::None) => Verdict::Info,
             (Ok(value), Limit::AtMost(limit)) if *value <= limit => Verdict::Ok,
             _ => Verdict::Miss,
         };
@@ -74,7 +72,7 @@ impl Figure {
             }
         };
         let limit = match self.limit {
-            Limit::AtMost(limit) | Limit::Goal(limit) => self.unit.show(limit),
+            Limit::AtMost(limit) => self.unit.show(limit),
             Limit::None => "-".to_owned(),
         };
         println!("figure {} {value} {} {limit} {verdict}", self.name, self.unit);
