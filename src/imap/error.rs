@@ -13,7 +13,7 @@ use crate::token::{Rejection, TokenError};
 use crate::{AuthError, Failure, Fault, Misuse, Retry, Stage, net};
 
 use super::proto::Core;
-use super::{AppendResult, Capabilities, Code, CopyResult, Reply, UidSet};
+use super::{AppendResult, Capabilities, Code, CopyResult, Expunged, Reply, UidSet};
 
 /// A failure of an [`ImapClient`](super::ImapClient) or a [`Mailbox`](super::Mailbox).
 #[derive(Debug, thiserror::Error)]
@@ -49,8 +49,8 @@ pub enum Error {
         done: UidSet,
         /// Where they went, as far as the server tells.
         copied: CopyResult,
-        /// The sequence numbers that were freed, in their order.
-        expunged: Vec<u32>,
+        /// The messages that are gone from this mailbox, as far as the server tells.
+        expunged: Box<Expunged>,
         /// Why it went no further.
         #[source]
         cause: Box<Self>,

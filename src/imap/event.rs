@@ -25,7 +25,7 @@ pub enum Event {
     Expunge(u32),
     /// The messages of these UIDs are gone (RFC 7162). After
     /// [`Extension::QResync`](super::Extension::QResync) the server tells so in place of
-    /// [`Expunge`](Self::Expunge), in answer to expunging and moving, too.
+    /// [`Expunge`](Self::Expunge).
     Vanished {
         /// Their UIDs, as ranges.
         uids: UidSet,

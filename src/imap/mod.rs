@@ -104,6 +104,7 @@ pub use command::condstore::ConditionalStore;
 pub use command::context::{SearchChange, SearchContext, SearchUpdate, UpdateOptions, Updating};
 pub use command::copy::CopyResult;
 pub use command::enable::Extension;
+pub use command::expunge::Expunged;
 pub use command::fetch_items::{Fetch, FetchItems};
 pub use command::gmail::GmailId;
 pub use command::list::{Attribute, ListQuery, ListedMailbox, Mailboxes, Role};

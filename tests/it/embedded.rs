@@ -92,7 +92,7 @@ async fn what_goes_out_comes_back_and_is_changed_and_removed() {
     let fetched = fetched.collect().await.unwrap();
     assert_eq!(fetched[0].body(), Some(MESSAGE.as_bytes()));
     inbox.uid_store(UidSet::all(), StoreFlags::add([Flag::Deleted])).await.unwrap();
-    assert_eq!(inbox.expunge().await.unwrap(), [1]);
+    assert_eq!(inbox.expunge().await.unwrap().numbers(), [1]);
     let draft = AppendOptions::new().flags([Flag::Draft]);
     client.append("Drafts", MESSAGE, draft).await.unwrap();
     assert_eq!(server.messages_in(SHARED, "Drafts").len(), 1);

@@ -181,7 +181,7 @@ async fn messages_are_copied_and_moved_and_the_server_tells_where() {
     let copied = inbox.copy(SeqSet::parse("3").expect("a set"), "Archive").await.expect("COPY");
     assert_eq!(copied.pairs().count(), 1);
     let moved = inbox.uid_move(uids[1], "Archive").await.expect("UID MOVE");
-    assert_eq!((moved.way(), moved.expunged()), (MoveWay::Move, &[2][..]));
+    assert_eq!((moved.way(), moved.expunged().numbers()), (MoveWay::Move, &[2][..]));
     assert_eq!(moved.pairs().map(|(from, _)| from).collect::<Vec<_>>(), [uids[1]]);
     let moved = inbox.move_numbers(SeqSet::parse("1:2").expect("a set"), "Archive").await;
     assert_eq!(moved.expect("MOVE").pairs().count(), 2);

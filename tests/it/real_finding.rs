@@ -74,7 +74,7 @@ async fn what_was_found_stays_at_the_server_for_the_next_commands() {
     let apples = inbox.uid_search_saving(Search::all()).await.expect("SAVE");
     assert!(matches!(inbox.uid_fetch(&pears, Fetch::flags()).await, Err(Error::Misuse(_))));
     inbox.uid_store(&apples, StoreFlags::add([Flag::Deleted])).await.expect("UID STORE $");
-    assert_eq!(inbox.uid_expunge(&apples).await.expect("UID EXPUNGE $"), [1]);
+    assert_eq!(inbox.uid_expunge(&apples).await.expect("UID EXPUNGE $").numbers(), [1]);
     imap.logout().await.expect("LOGOUT");
 }
 

@@ -57,11 +57,11 @@ async fn messages_are_appended_described_marked_and_expunged() {
     // Marked by us and marked by somebody else: UID EXPUNGE takes only what it was told to.
     let marked = inbox.uid_store(UidSet::all(), StoreFlags::add([Flag::Deleted])).await;
     assert_eq!(marked.expect("UID STORE").len(), 3);
-    assert_eq!(inbox.uid_expunge(uids[1]).await.expect("UID EXPUNGE"), [2]);
+    assert_eq!(inbox.uid_expunge(uids[1]).await.expect("UID EXPUNGE").numbers(), [2]);
     assert_eq!(inbox.exists(), 2);
     let unmarked = StoreFlags::remove([Flag::Deleted]).silent();
     inbox.uid_store(uids[2], unmarked).await.expect("UID STORE");
-    assert_eq!(inbox.expunge().await.expect("EXPUNGE"), [1]);
+    assert_eq!(inbox.expunge().await.expect("EXPUNGE").numbers(), [1]);
     let left = inbox.uid_fetch(UidSet::all(), Fetch::flags()).await.expect("UID FETCH");
     let left: Vec<_> = left.collect().await.expect("UID FETCH").iter().map(|m| m.uid()).collect();
     assert_eq!(left, [Some(uids[2])]);

@@ -163,7 +163,7 @@ async fn a_session_from_select_to_logout() {
     let uid = first.uid().unwrap();
     let changed = inbox.uid_store(uid, StoreFlags::add([Flag::Deleted])).await.unwrap();
     assert!(changed[0].flags().contains(&Flag::Deleted));
-    assert_eq!(inbox.uid_expunge(uid).await.unwrap(), [1]);
+    assert_eq!(inbox.uid_expunge(uid).await.unwrap().numbers(), [1]);
     assert_eq!(inbox.exists(), 2);
     let stored = client.append("Sent", "ab", AppendOptions::new()).await.unwrap();
     assert_eq!(stored.uid(), Uid::new(77));

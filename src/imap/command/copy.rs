@@ -11,6 +11,7 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
+use super::expunge::Expunged;
 use super::{Command, Piecewise, is_coded, untagged_code};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
@@ -63,7 +64,7 @@ pub(super) struct Tally {
     /// The messages that the other mailbox has now, as far as commands were granted.
     granted: UidSet,
     pub(super) copied: CopyResult,
-    pub(super) expunged: Vec<u32>,
+    pub(super) expunged: Expunged,
 }
 
 impl Tally {
@@ -87,7 +88,7 @@ impl Tally {
             return error;
         }
         let Self { copied, expunged, .. } = self;
-        Error::Halfway { done, copied, expunged, cause: Box::new(error) }
+        Error::Halfway { done, copied, expunged: Box::new(expunged), cause: Box::new(error) }
     }
 }
 
@@ -153,6 +154,14 @@ pub(super) enum Which {
 }
 
 impl Which {
+    /// The UIDs, if they are named by UID.
+    pub(super) const fn uids(&self) -> Option<&UidSet> {
+        match self {
+            Self::Uids(uids) => Some(uids),
+            Self::Numbers(_) => None,
+        }
+    }
+
     /// Begins a command with this verb.
     pub(super) fn encode<'a>(
         &self,

@@ -7,67 +7,169 @@
 //! S: * 3 EXPUNGE
 //! S: A5 OK UID EXPUNGE completed
 //! ```
+//!
+//! After ENABLE QRESYNC, RFC 7162 section 3.2.10, UIDs are told instead, and others' may be among
+//! them:
+//!
+//! ```text
+//! C: A6 UID EXPUNGE 3000:3002
+//! S: * VANISHED 405,3000:3002
+//! S: A6 OK UID EXPUNGE completed
+//! ```
 
 use bytes::Bytes;
 
-use super::{Command, Piecewise, is_numbered};
+use super::{Command, Piecewise, is_data, is_numbered};
+use crate::imap::proto::answer::vanished;
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Core};
+use crate::imap::types::NumberSet;
 use crate::imap::{Capabilities, Error, Event, Mailbox, Reply, UidSet};
 use crate::{Misuse, Stage};
 
+/// The messages that were removed: by sequence number, or by UID after
+/// [`Extension::QResync`](crate::imap::Extension::QResync).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expunged {
+    numbers: Vec<u32>,
+    uids: UidSet,
+}
+
+impl Expunged {
+    /// The sequence numbers that were freed, in their order: each is that of its message after the
+    /// removals before it. None where the server tells UIDs.
+    pub fn numbers(&self) -> &[u32] {
+        &self.numbers
+    }
+
+    /// The UIDs of the messages. None where the server tells sequence numbers.
+    pub const fn uids(&self) -> &UidSet {
+        &self.uids
+    }
+
+    /// How many messages were removed.
+    pub fn len(&self) -> usize {
+        self.numbers.len() + self.uids.count() as usize
+    }
+
+    /// Whether none was.
+    pub const fn is_empty(&self) -> bool {
+        self.numbers.is_empty() && self.uids.is_empty()
+    }
+
+    /// Tells of them as events.
+    pub(super) fn tell(self, core: &mut Core) {
+        self.numbers.into_iter().for_each(|number| core.keep(Event::Expunge(number)));
+        if !self.uids.is_empty() {
+            core.keep(Event::Vanished { uids: self.uids, earlier: false });
+        }
+    }
+}
+
 impl Mailbox {
-    /// Removes every message that is marked `\Deleted`, whoever marked it. Gives the sequence
-    /// numbers in the order in which they were freed: each is that of its message after the
-    /// removals before it. After [`Extension::QResync`](crate::imap::Extension::QResync) there are
-    /// none: the server tells UIDs, found among the events as [`Event::Vanished`].
+    /// Removes every message that is marked `\Deleted`, whoever marked it.
     ///
     /// # Errors
     /// [`Error::Refused`] if the mailbox is read-only.
     ///
     /// # Cancel safety
-    /// See [`ImapClient`](crate::ImapClient). The server expunges all the same.
-    pub async fn expunge(&mut self) -> Result<Vec<u32>, Error> {
-        self.run(Expunge { uids: None, expunged: Vec::new() }).await
+    /// See [`ImapClient`](crate::ImapClient). The server expunges all the same. What it has told of
+    /// before the future was dropped is not told again.
+    pub async fn expunge(&mut self) -> Result<Expunged, Error> {
+        self.run(Expunge::of(None)).await
     }
 
     /// Removes those of the given messages that are marked `\Deleted`, and no others. An empty set
     /// removes nothing and asks nothing of the server; one too long for a line goes in several
     /// commands, of which those behind a refused one are not sent; what was expunged before is found
-    /// among the events. After `QRESYNC` as for [`expunge`](Self::expunge).
+    /// among the events. So is [`Event::Vanished`] of messages that are gone and not in the set.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the server does not offer `UIDPLUS`; [`Error::Refused`] if the
     /// mailbox is read-only.
     ///
     /// # Cancel safety
-    /// See [`ImapClient`](crate::ImapClient). The server expunges all the same.
-    pub async fn uid_expunge(&mut self, set: impl Into<UidSet>) -> Result<Vec<u32>, Error> {
+    /// See [`ImapClient`](crate::ImapClient). The server expunges all the same. What it has told of
+    /// before the future was dropped is not told again.
+    pub async fn uid_expunge(&mut self, set: impl Into<UidSet>) -> Result<Expunged, Error> {
         let uids = set.into();
         if uids.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Expunged::default());
         }
         let offered = self.session.core().capabilities();
         if !offered.has("UIDPLUS") && !offered.has("IMAP4rev2") {
             return Err(Error::lacks(offered, Stage::Command("UID EXPUNGE"), "UIDPLUS"));
         }
-        let expunge = |uids| Expunge { uids: Some(uids), expunged: Vec::new() };
+        let expunge = |uids| Expunge::of(Some(uids));
         let stage = Stage::Command("UID EXPUNGE");
         Ok(self.session.run_split(&uids, stage, expunge).await?.unwrap_or_default())
     }
 }
 
+/// What a command is told of messages that it removes.
+#[derive(Default)]
+pub(super) struct Removals {
+    numbers: Vec<u32>,
+    vanished: Vec<(u32, u32)>,
+}
+
+impl Removals {
+    /// Whether a response tells of messages that are gone, and not of those that had gone before.
+    pub(super) fn are_told_by(response: &Response<'_>) -> bool {
+        match *response {
+            Response::Data { rest, .. } if is_data(response, "VANISHED") => {
+                matches!(vanished(rest), Ok((_, false)))
+            }
+            _ => is_numbered(response, "EXPUNGE"),
+        }
+    }
+
+    pub(super) fn take(&mut self, response: &Response<'_>) -> Parsed<()> {
+        match *response {
+            Response::Numbered { number, .. } => self.numbers.push(number),
+            Response::Data { rest, .. } => self.vanished.extend(vanished(rest)?.0.closed()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Leaves those of a set, or all if there is none, and tells of the others as an event.
+    pub(super) fn give_back(&mut self, set: Option<&UidSet>, core: &mut Core) {
+        let Some(set) = set else { return };
+        let all = UidSet::of(NumberSet::of_ranges(std::mem::take(&mut self.vanished)));
+        let (named, uids) = all.parted_by(set);
+        self.vanished.extend(named.closed());
+        if !uids.is_empty() {
+            core.keep(Event::Vanished { uids, earlier: false });
+        }
+    }
+
+    /// Those of the commands before, and these.
+    pub(super) fn behind(self, mut before: Expunged) -> Expunged {
+        before.numbers.extend(self.numbers);
+        before.uids.add(&UidSet::of(NumberSet::of_ranges(self.vanished)));
+        before
+    }
+}
+
 struct Expunge {
     uids: Option<UidSet>,
-    expunged: Vec<u32>,
+    before: Expunged,
+    removals: Removals,
+}
+
+impl Expunge {
+    fn of(uids: Option<UidSet>) -> Self {
+        Self { uids, before: Expunged::default(), removals: Removals::default() }
+    }
 }
 
 impl Command for Expunge {
     const NAME: &'static str = "EXPUNGE";
 
-    type Output = Vec<u32>;
+    type Output = Expunged;
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         match &self.uids {
@@ -78,30 +180,31 @@ impl Command for Expunge {
     }
 
     fn claims(&self) -> Claims {
-        Claims::Data(|response| is_numbered(response, "EXPUNGE"))
+        Claims::Data(Removals::are_told_by)
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
-        if let Response::Numbered { number, .. } = response {
-            self.expunged.push(*number);
-        }
-        Ok(())
+        self.removals.take(response)
     }
 
-    fn finish(self, _: Reply) -> Vec<u32> {
-        self.expunged
+    fn give_back(&mut self, core: &mut Core) {
+        self.removals.give_back(self.uids.as_ref(), core);
+    }
+
+    fn finish(self, _: Reply) -> Expunged {
+        self.removals.behind(self.before)
     }
 
     /// What is gone is told as an event.
     fn failed(self, error: Error, core: &mut Core) -> Error {
-        self.expunged.into_iter().for_each(|number| core.keep(Event::Expunge(number)));
+        self.removals.behind(self.before).tell(core);
         error
     }
 }
 
 impl Piecewise for Expunge {
-    fn go_on_from(&mut self, before: Vec<u32>) {
-        self.expunged = before;
+    fn go_on_from(&mut self, before: Expunged) {
+        self.before = before;
     }
 }
 
@@ -122,11 +225,15 @@ mod tests {
             S: * 8 EXPUNGE
             S: A1 OK EXPUNGE completed
         ";
-        let expunge = || Expunge { uids: None, expunged: Vec::new() };
-        play(expunge, script, |mut played| {
-            assert_eq!(played.output, Ok(vec![3, 3, 5, 8]));
-            assert!(played.core.take_event().is_none());
-        });
+        play(
+            || Expunge::of(None),
+            script,
+            |mut played| {
+                let expunged = played.output.unwrap();
+                assert_eq!((expunged.numbers(), expunged.len()), (&[3, 3, 5, 8][..], 4));
+                assert!(played.core.take_event().is_none());
+            },
+        );
     }
 
     #[test]
@@ -137,7 +244,34 @@ mod tests {
             S: A1 OK done
         ";
         let uids = || UidSet::parse("3007,3002:3000").ok();
-        let expunge = || Expunge { uids: uids(), expunged: Vec::new() };
-        play(expunge, script, |played| assert_eq!(played.output, Ok(vec![])));
+        play(|| Expunge::of(uids()), script, |played| assert!(played.output.unwrap().is_empty()));
+    }
+
+    #[test]
+    fn uids_that_were_not_named_stay_events() {
+        let script = "
+            S: * PREAUTH hi
+            C: A1 UID EXPUNGE 3000:3002,4000:*
+            S: * VANISHED 405,2999:3000,4711
+            S: * VANISHED (EARLIER) 3001
+            S: * VANISHED 3002:3003
+            S: A1 OK done
+        ";
+        let uids = || UidSet::parse("3000:3002,4000:*").ok();
+        play(
+            || Expunge::of(uids()),
+            script,
+            |mut played| {
+                let expunged = played.output.unwrap();
+                assert_eq!(expunged.uids().to_string(), "3000,3002,4711");
+                assert_eq!((expunged.len(), expunged.numbers()), (3, &[][..]));
+                let mut told = Vec::new();
+                while let Some(event) = played.core.take_event() {
+                    let Event::Vanished { uids, earlier } = event else { panic!("{event:?}") };
+                    told.push(format!("{uids} {earlier}"));
+                }
+                assert_eq!(told, ["3001 true", "405,2999,3003 false"]);
+            },
+        );
     }
 }

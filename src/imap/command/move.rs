@@ -29,7 +29,8 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 
 use super::copy::{CopyResult, Tally, Which};
-use super::{Command, Piecewise, is_coded, is_numbered, untagged_code};
+use super::expunge::{Expunged, Removals};
+use super::{Command, Piecewise, is_coded, untagged_code};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
@@ -43,7 +44,7 @@ use crate::{Misuse, Stage};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MoveResult {
     copied: CopyResult,
-    expunged: Vec<u32>,
+    expunged: Expunged,
     way: MoveWay,
 }
 
@@ -68,10 +69,8 @@ impl MoveResult {
         self.copied.pairs()
     }
 
-    /// The sequence numbers that were freed, in their order: each is that of its message after the
-    /// removals before it. None after [`Extension::QResync`](crate::imap::Extension::QResync): the
-    /// server then tells UIDs, as [`Event::Vanished`](crate::imap::Event::Vanished).
-    pub fn expunged(&self) -> &[u32] {
+    /// The messages that are gone from the mailbox they were in.
+    pub const fn expunged(&self) -> &Expunged {
         &self.expunged
     }
 
@@ -193,7 +192,7 @@ impl Mailbox {
         }
     }
 
-    async fn remove(&mut self, uids: UidSet) -> Result<Vec<u32>, Error> {
+    async fn remove(&mut self, uids: UidSet) -> Result<Expunged, Error> {
         let deleted = StoreFlags::add([Flag::Deleted]).silent();
         self.uid_store(&uids, deleted).await?;
         self.uid_expunge(uids).await
@@ -215,11 +214,12 @@ struct Move {
     which: Which,
     to: MailboxName,
     tally: Tally,
+    removals: Removals,
 }
 
 impl Move {
     fn new(which: Which, to: MailboxName) -> Self {
-        Self { which, to, tally: Tally::default() }
+        Self { which, to, tally: Tally::default(), removals: Removals::default() }
     }
 }
 
@@ -234,23 +234,27 @@ impl Command for Move {
     }
 
     fn claims(&self) -> Claims {
-        Claims::Data(|response| is_numbered(response, "EXPUNGE") || is_coded(response, "COPYUID"))
+        Claims::Data(|response| Removals::are_told_by(response) || is_coded(response, "COPYUID"))
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
-        match response {
-            Response::Numbered { number, .. } => self.tally.expunged.push(*number),
-            _ => self.tally.copied.take(untagged_code(response).as_ref()),
-        }
-        Ok(())
+        self.tally.copied.take(untagged_code(response).as_ref());
+        self.removals.take(response)
     }
 
-    fn finish(self, reply: Reply) -> Tally {
+    fn give_back(&mut self, core: &mut Core) {
+        self.removals.give_back(self.which.uids(), core);
+    }
+
+    fn finish(mut self, reply: Reply) -> Tally {
+        self.tally.expunged = self.removals.behind(self.tally.expunged);
         self.tally.grant(self.which, &reply)
     }
 
     /// What was moved before stays moved (RFC 6851 section 3.3).
-    fn failed(self, error: Error, _: &mut Core) -> Error {
+    fn failed(mut self, error: Error, core: &mut Core) -> Error {
+        self.give_back(core);
+        self.tally.expunged = self.removals.behind(self.tally.expunged);
         self.tally.stopped(error)
     }
 }
@@ -279,7 +283,7 @@ mod tests {
         let uids = || Move::new(Which::Uids(UidSet::parse("42:69").unwrap()), "foo".into());
         play(uids, script, |mut played| {
             let result = MoveResult::new(played.output.unwrap(), MoveWay::Move);
-            assert_eq!((result.way(), result.expunged()), (MoveWay::Move, &[22, 22][..]));
+            assert_eq!((result.way(), result.expunged().numbers()), (MoveWay::Move, &[22, 22][..]));
             assert_eq!(result.pairs().next(), Uid::new(42).zip(Uid::new(1202)));
             assert_eq!(result.pairs().count(), 28);
             assert!(played.core.take_event().is_none());

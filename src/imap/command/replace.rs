@@ -33,9 +33,7 @@ use std::num::NonZeroU32;
 
 use super::append::{Append, AppendOptions, AppendResult, Content, Data};
 use super::modifier::Need;
-use crate::imap::{
-    Error, Event, Flag, Mailbox, MailboxName, Search, SeqSet, StoreFlags, Uid, Upload,
-};
+use crate::imap::{Error, Flag, Mailbox, MailboxName, Search, SeqSet, StoreFlags, Uid, Upload};
 use crate::{Misuse, Stage};
 
 const REPLACE: Need = Need::offered(&["REPLACE"]);
@@ -156,9 +154,7 @@ impl Mailbox {
         self.uid_store(old, deleted).await?;
         let expunged = self.uid_expunge(old).await?;
         // As if by REPLACE.
-        for number in expunged {
-            self.session.core_mut().keep(Event::Expunge(number));
-        }
+        expunged.tell(self.session.core_mut());
         Ok(())
     }
 }
@@ -166,6 +162,7 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imap::Event;
     use crate::imap::command::script::play;
 
     #[test]

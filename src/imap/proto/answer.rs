@@ -179,7 +179,10 @@ impl Core {
         {
             state.exists = state.exists.saturating_sub(uids.count());
         }
-        if self.queue.iter().any(|pending| pending.claims.may_claim(response)) {
+        let claimant = self.queue.iter().find(|pending| pending.claims.may_claim(response));
+        // What nobody waits for is gone all the same; SELECT tells of another mailbox.
+        let told = |pending: &Pending| !pending.abandoned || pending.effect != Effect::None;
+        if claimant.is_some_and(told) {
             return self.claim(response, frame);
         }
         match read {

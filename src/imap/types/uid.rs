@@ -157,6 +157,23 @@ impl UidSet {
         self.0.add(&other.0);
     }
 
+    /// Its closed ranges.
+    pub(crate) fn closed(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.0.closed.iter().copied()
+    }
+
+    /// Of its closed ranges what a set names, and the rest. All of them where the set does not tell:
+    /// a server keeps it, or it is `*` alone.
+    pub(crate) fn parted_by(&self, set: &Self) -> (Self, Self) {
+        if !set.0.saved.is_none() || set.0.open == Some(0) {
+            return (self.clone(), Self::default());
+        }
+        let open = set.0.open.map(|first| (first, u32::MAX));
+        let named = NumberSet::of_ranges(set.0.closed.iter().copied().chain(open).collect());
+        let within = |set: &NumberSet| Self(NumberSet::of_ranges(self.0.common(set)));
+        (within(&named), within(&named.others()))
+    }
+
     /// The same messages in sets whose texts have at most `octets` each, but at least one range.
     pub(crate) fn split(&self, octets: usize) -> Vec<Self> {
         let mut sets: Vec<Self> = Vec::new();

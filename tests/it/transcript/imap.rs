@@ -4,7 +4,9 @@ use std::num::NonZeroU32;
 
 use mailbearer::imap::{self, AppendOptions, Event, Fetch, Flag, Mailbox, Message, StoreFlags};
 use mailbearer::imap::{BodyPart, Date, Extension, FetchItems, ListedMailbox, Mailboxes, Messages};
-use mailbearer::imap::{MailboxStatus, Part, Parts, Role, Search, SearchResult, SearchReturn};
+use mailbearer::imap::{
+    Expunged, MailboxStatus, Part, Parts, Role, Search, SearchResult, SearchReturn,
+};
 use mailbearer::imap::{Section, SeqSet, StatusItem, Text, Uid, UidSet, Upload};
 use mailbearer::{Auth, Challenge, Connector, Endpoint, Failure, ImapClient};
 
@@ -262,7 +264,7 @@ async fn in_mailbox(
         "uid_move" => {
             let result = selected.uid_move(uids(), call.argument(1)).await?;
             let places = moved(result.uid_validity(), result.pairs());
-            format!("{:?} {places} expunged={}", result.way(), numbers(result.expunged()))
+            format!("{:?} {places} expunged={}", result.way(), removed(result.expunged()))
         }
         "search" => {
             let result = selected.search(search(&call.arguments)).await?;
@@ -274,8 +276,8 @@ async fn in_mailbox(
             let result = selected.uid_search_returning(search(&call.arguments), wanted).await?;
             format!("{} up to {}", result.count(), result.max().map_or(0, Uid::get))
         }
-        "expunge" => numbers(&selected.expunge().await?),
-        "uid_expunge" => numbers(&selected.uid_expunge(uids()).await?),
+        "expunge" => removed(&selected.expunge().await?),
+        "uid_expunge" => removed(&selected.uid_expunge(uids()).await?),
         "follow" => unasked::follow(selected, call).await?,
         verb => extensions::in_mailbox(selected, verb, call).await?,
     })
@@ -489,6 +491,7 @@ fn flags(flags: &[Flag<'static>]) -> String {
     flags.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
-fn numbers(numbers: &[u32]) -> String {
-    numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
+fn removed(expunged: &Expunged) -> String {
+    let numbers = expunged.numbers().iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
+    if expunged.uids().is_empty() { numbers } else { format!("uids {}", expunged.uids()) }
 }

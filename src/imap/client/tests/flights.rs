@@ -409,7 +409,7 @@ async fn a_move_that_stops_on_its_way_says_what_was_moved() {
     let inbox = client.select("INBOX").await.unwrap();
     let error = inbox.uid_move(uids(1, 3), "Kept").await.unwrap_err();
     let Error::Halfway { done, copied, expunged, .. } = &error else { panic!("{error:?}") };
-    assert_eq!((done.to_string().as_str(), &expunged[..]), ("1", &[1][..]));
+    assert_eq!((done.to_string().as_str(), expunged.numbers()), ("1", &[1][..]));
     assert!(copied.pairs().eq(Uid::new(1).zip(Uid::new(11))));
     assert_eq!((inbox.exists(), error.connection_usable()), (8, true));
     let error = inbox.uid_move(uids(3, 5), "Kept").await.unwrap_err();
@@ -491,6 +491,7 @@ async fn what_was_told_before_a_piece_is_refused_is_told_by_events() {
         S: A3 NO read-only
         C: A4 EXPUNGE
         S: * 1 EXPUNGE
+        S: * VANISHED 9
         S: A4 NO [EXPUNGEISSUED] half of it
         ",
     )
@@ -501,6 +502,9 @@ async fn what_was_told_before_a_piece_is_refused_is_told_by_events() {
     assert!(matches!(inbox.take_event(), Some(Event::Fetch(told)) if told.uid() == Uid::new(1)));
     assert!(inbox.expunge().await.is_err());
     assert!(matches!(inbox.take_event(), Some(Event::Expunge(1))));
+    assert!(
+        matches!(inbox.take_event(), Some(Event::Vanished { uids, .. }) if uids.to_string() == "9")
+    );
     assert!(inbox.take_event().is_none());
     drop(client);
     server.await.unwrap();

@@ -73,6 +73,30 @@ async fn what_a_dropped_command_has_expunged_is_told_and_moves_the_numbers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_vanishes_by_a_dropped_command_is_told() {
+    let (mut client, server) = client(
+        "
+        C: A1 SELECT INBOX
+        S: * 3 EXISTS
+        S: A1 OK done
+        C: A2 EXPUNGE
+        S: * VANISHED 7
+        S: A2 OK done
+        C: A3 NOOP
+        S: A3 OK done
+        ",
+    )
+    .await;
+    let inbox = client.select("INBOX").await.unwrap();
+    cut(inbox.expunge()).await;
+    inbox.noop().await.unwrap();
+    let Some(Event::Vanished { uids, .. }) = inbox.take_event() else { panic!() };
+    assert_eq!((uids.to_string().as_str(), inbox.exists()), ("7", 2));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_expunged_before_the_mailbox_was_opened_moves_no_number() {
     let (mut client, server) = client(
         r"
