@@ -4,6 +4,7 @@
 //! S: * ESEARCH (TAG "A4") UID ADDTO (1 2731:2733) REMOVEFROM (7 2745)
 //! ```
 
+use std::collections::BinaryHeap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -76,6 +77,11 @@ impl SearchUpdate {
 }
 
 impl Told {
+    /// The tag of what could not be read.
+    pub(crate) fn tag(rest: &[u8]) -> Option<Tag> {
+        correlator(rest).ok().and_then(|(tag, _)| tag)
+    }
+
     /// Reads what follows `* ESEARCH`. Nothing if it tells of no changes: then it answers a search.
     pub(crate) fn parse(rest: &[u8]) -> Parsed<Option<Self>> {
         /// No update has more; each takes more room than its text.
@@ -169,25 +175,60 @@ impl SearchResult<Uid> {
     /// Makes of what was found what would be found now. See that the update is about this search:
     /// [`SearchUpdate::context`].
     pub fn update(&mut self, update: &SearchUpdate) {
-        for change in &update.changes {
-            let these = change.numbers();
-            match change.added {
-                true => self.numbers_mut().add(&these),
-                false => {
-                    let rest = self.numbers_mut().common(&these.others());
-                    *self.numbers_mut() = NumberSet::of_ranges(rest);
-                }
-            }
+        let (added, removed) = sum(&update.changes);
+        let rest = self.numbers_mut().common(&removed.others());
+        *self.numbers_mut() = NumberSet::of_ranges(rest);
+        self.numbers_mut().add(&added);
+    }
+}
+
+/// What all changes come to: which numbers have joined and which have left, for the last change of
+/// a number decides. One pass over the ranges in their order, since each change by itself would go
+/// through all that was found.
+fn sum(changes: &[SearchChange]) -> (NumberSet, NumberSet) {
+    let ranges = changes.iter().enumerate().flat_map(|(at, change)| {
+        change.ranges.iter().map(move |(first, last)| (u64::from(*first), *last, at, change.added))
+    });
+    let mut ranges: Vec<_> = ranges.collect();
+    ranges.sort_unstable_by_key(|(first, ..)| *first);
+    // Between two of these the same changes are about all numbers.
+    let ends = ranges.iter().flat_map(|(first, last, ..)| [*first, u64::from(*last) + 1]);
+    let mut ends: Vec<_> = ends.collect();
+    ends.sort_unstable();
+    ends.dedup();
+    let (mut added, mut removed) = (Vec::new(), Vec::new());
+    let mut begun = BinaryHeap::new();
+    let mut ahead = ranges.into_iter().peekable();
+    for (first, end) in ends.iter().zip(ends.iter().skip(1)) {
+        while let Some((_, last, at, joins)) = ahead.next_if(|(begin, ..)| begin <= first) {
+            begun.push((at, last, joins));
+        }
+        while begun.peek().is_some_and(|(_, last, _)| u64::from(*last) < *first) {
+            begun.pop();
+        }
+        if let Some((.., joins)) = begun.peek()
+            && let (Ok(first), Ok(last)) = (u32::try_from(*first), u32::try_from(*end - 1))
+        {
+            if *joins { &mut added } else { &mut removed }.push((first, last));
         }
     }
+    (NumberSet::of_ranges(added), NumberSet::of_ranges(removed))
 }
 
 impl Sorted<Uid> {
     /// Makes of what was found what would be found now, in its order. See that the update is about
     /// this search: [`SearchUpdate::context`]. False if it does not fit: an update is missing, or the
-    /// server contradicts itself. Then sort anew.
+    /// server contradicts itself. Nor does an update of so many changes to so long a result that to
+    /// find their places costs more than to have it sorted. Then sort anew.
     #[must_use = "what does not fit is to be sorted anew"]
     pub fn update(&mut self, update: &SearchUpdate) -> bool {
+        /// Ranges that are looked at: below a second.
+        const MOST: usize = 100_000_000;
+        let joining = update.changes.iter().map(|change| change.ranges.len()).sum::<usize>();
+        let longest = self.ranges_mut().len().saturating_add(joining);
+        if longest.saturating_mul(update.changes.len()) > MOST {
+            return false;
+        }
         update.changes.iter().all(|change| {
             let ranges = self.ranges_mut();
             match (change.position(), change.added) {
@@ -362,6 +403,19 @@ mod tests {
         assert!(Told::parse(many.as_bytes()).is_err());
     }
 
+    /// A thousand changes of a long result, each of which would go through all of it.
+    #[test]
+    fn many_changes_of_a_long_result_cost_one_pass_and_of_an_order_are_refused() {
+        let ranges: Vec<_> = (1..400_000_u32).map(|uid| (2 * uid, 2 * uid)).collect();
+        let changes = "REMOVEFROM (0 4) ADDTO (0 5) ".repeat(1_000);
+        let update = update(&format!("(TAG A1) UID {changes}"));
+        let finding = || Finding { ranges: ranges.clone(), ..Finding::default() };
+        let mut found = SearchResult::<Uid>::new(finding(), &[]);
+        found.update(&update);
+        assert_eq!((found.count(), found.iter().nth(1)), (399_999, Uid::new(5)));
+        assert!(!Sorted::<Uid>::new(finding(), &[]).update(&update));
+    }
+
     #[test]
     fn the_whole_range_takes_no_more_room_than_its_text() {
         let mut found = SearchResult::<Uid>::new(Finding::default(), &[]);
@@ -370,6 +424,28 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn all_changes_at_once_come_to_what_they_do_one_after_another(
+            steps in proptest::collection::vec((any::<bool>(), 1_u32..30, 0_u32..6), 0..20),
+        ) {
+            let mut set: std::collections::BTreeSet<u32> = (10..=19).collect();
+            let mut found = SearchResult::<Uid>::new(
+                Finding { ranges: vec![(10, 19)], ..Finding::default() }, &[],
+            );
+            let change = |&(added, first, more): &(bool, u32, u32)| {
+                SearchChange { added, position: 0, ranges: vec![(first, first + more)] }
+            };
+            let changes: Vec<_> = steps.iter().map(change).collect();
+            for (adds, first, more) in steps {
+                for uid in first..=first + more {
+                    if adds { set.insert(uid) } else { set.remove(&uid) };
+                }
+            }
+            found.update(&SearchUpdate::new(SearchContext::new(), changes));
+            let uids: Vec<_> = found.iter().map(Uid::get).collect();
+            prop_assert_eq!(uids, set.into_iter().collect::<Vec<_>>());
+        }
+
         #[test]
         fn ranges_change_as_a_list_of_numbers_does(
             steps in proptest::collection::vec((any::<bool>(), 1_u32..12, 1_u32..30, 0_u32..4), 0..12),
