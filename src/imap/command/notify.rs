@@ -99,7 +99,7 @@ impl NotifyEvent {
 ///     .subtree(["Lists"], [MessageNew, MessageExpunge])
 ///     .personal([MailboxName, SubscriptionChange]);
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Notify {
     status: bool,
     fetch: Option<FetchItems>,
@@ -150,10 +150,16 @@ impl Of {
     }
 }
 
+impl Default for Notify {
+    fn default() -> Self {
+        Self { status: false, fetch: None, groups: Vec::new(), needs: vec![NOTIFY] }
+    }
+}
+
 impl Notify {
     /// Nothing so far.
     pub fn new() -> Self {
-        Self { needs: vec![NOTIFY], ..Self::default() }
+        Self::default()
     }
 
     /// `STATUS`: what each mailbox is like now whose messages are watched, but for the selected one:
@@ -367,7 +373,7 @@ impl ImapClient {
     /// repeated.
     pub async fn notify(&mut self, wanted: Notify) -> Result<Notified, Error> {
         wanted.check()?;
-        let command = Set { wanted, told: Notified::default(), utf8: false };
+        let command = Set::new(wanted);
         let session = &self.mailbox.session;
         if let Some((octets, limit)) = session.too_long(&command)? {
             let why = format!("names make it {octets} octets long, and a line takes {limit}");
@@ -391,8 +397,25 @@ impl ImapClient {
 
 struct Set {
     wanted: Notify,
-    told: Notified,
+    statuses: Vec<(MailboxName, MailboxStatus)>,
+    no_access: Vec<ListedMailbox>,
+    unread: usize,
+    /// Of what was taken last.
+    weight: usize,
     utf8: bool,
+}
+
+impl Set {
+    const fn new(wanted: Notify) -> Self {
+        Self {
+            wanted,
+            statuses: Vec::new(),
+            no_access: Vec::new(),
+            unread: 0,
+            weight: 0,
+            utf8: false,
+        }
+    }
 }
 
 impl Command for Set {
@@ -439,26 +462,35 @@ impl Command for Set {
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         let Response::Data { rest, .. } = response else { return Ok(()) };
         let read = match is_data(response, "LIST") {
-            true => ListedMailbox::parse(rest, self.utf8)
-                .map(|mailbox| self.told.no_access.push(mailbox.name().clone())),
+            true => ListedMailbox::parse(rest, self.utf8).map(|mailbox| {
+                self.weight = size_of::<ListedMailbox>() + mailbox.octets();
+                self.no_access.push(mailbox);
+            }),
             false => status::parse(rest).map(|(name, status)| {
                 let name = MailboxName::heard(name.into_owned(), self.utf8);
-                self.told.statuses.push((name, status));
+                self.weight = size_of::<(MailboxName, MailboxStatus)>() + status.octets();
+                self.statuses.push((name, status));
             }),
         };
-        self.told.unread += usize::from(read.is_err());
+        self.unread += usize::from(read.is_err());
         read
     }
 
+    fn weight(&self) -> usize {
+        self.weight
+    }
+
     fn finish(self, _: Reply) -> Notified {
-        self.told
+        let no_access = self.no_access.iter().map(|mailbox| mailbox.name().clone()).collect();
+        Notified { statuses: self.statuses, no_access, unread: self.unread }
     }
 
     fn failed(self, error: Error, core: &mut Core) -> Error {
         // What was asked for earlier is still told.
-        for (mailbox, status) in self.told.statuses {
+        for (mailbox, status) in self.statuses {
             core.keep(Event::Status { mailbox, status });
         }
+        self.no_access.into_iter().for_each(|mailbox| core.keep(Event::Listed(mailbox)));
         error
     }
 }
@@ -494,7 +526,7 @@ mod tests {
     use crate::imap::{Code, Fetch, Partial, Section, Uid};
 
     fn set(wanted: Notify) -> impl Fn() -> Set {
-        move || Set { wanted: wanted.clone(), told: Notified::default(), utf8: false }
+        move || Set::new(wanted.clone())
     }
 
     fn messages() -> [NotifyEvent; 2] {
@@ -625,5 +657,6 @@ mod tests {
         let wanted = Notify::new().selected(messages()).fetch(Fetch::uid().preview());
         let needs: Vec<_> = wanted.needs.iter().map(|need| need.what).collect();
         assert_eq!(needs, ["NOTIFY", "PREVIEW"]);
+        assert_eq!(Notify::default().needs.len(), 1);
     }
 }

@@ -408,3 +408,17 @@ async fn without_the_capability_nothing_is_sent() {
     assert!(client.notify(long).await.is_err());
     ended(client, server).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_refused_notify_has_told_is_not_lost() {
+    let script = r"
+        C: A1 NOTIFY SET (personal (MessageNew MessageExpunge))
+        S: * LIST (\NoAccess) NIL Secret
+        S: A1 NO [NOTIFICATIONOVERFLOW] too much
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 NOTIFY", script).await;
+    client.notify(Notify::new().personal(messages())).await.unwrap_err();
+    let Some(Event::Listed(secret)) = client.take_event() else { panic!() };
+    assert_eq!(secret.name().to_string(), "Secret");
+    ended(client, server).await;
+}
