@@ -310,7 +310,10 @@ impl Command for Esearch {
                 Fit::Exact
             }
             Ok(Correlators { tag: Some(_), .. }) => Fit::No,
-            _ => Fit::Loose,
+            // An update always has a tag: it answers, and is to be missed if it cannot be read.
+            Err(_) => Fit::Exact,
+            Ok(_) if self.alone => Fit::Exact,
+            Ok(_) => Fit::Loose,
         }
     }
 
@@ -325,6 +328,10 @@ impl Command for Esearch {
         }
         let taken = read.and_then(|correlators| self.take(correlators, &mut cursor));
         taken.inspect_err(|_| self.found.unread += 1)
+    }
+
+    fn weight(&self) -> usize {
+        self.found.weight
     }
 
     fn finish(self, reply: Reply) -> MultiSearchResult {
@@ -405,10 +412,16 @@ struct Found {
     mailboxes: Vec<(MailboxName, NonZeroU32, Finding)>,
     places: HashMap<MailboxName, usize>,
     unread: usize,
+    /// Octets of what was added last.
+    weight: usize,
 }
 
 impl Found {
     fn add(&mut self, name: MailboxName, validity: NonZeroU32, found: Finding) -> Parsed<()> {
+        const ROOM: usize =
+            size_of::<(MailboxName, NonZeroU32, Finding)>() + size_of::<(MailboxName, usize)>();
+        self.weight =
+            ROOM + 2 * name.as_wire().len() + found.ranges.len() * size_of::<(u32, u32)>();
         let place = *self.places.entry(name.clone()).or_insert(self.mailboxes.len());
         match self.mailboxes.get_mut(place) {
             Some((_, known, before)) if *known == validity => before.join(found),
