@@ -36,6 +36,11 @@ impl<'a> Messages<'a> {
         self.mailbox
     }
 
+    /// Counts what is kept of all messages, of this answer and others.
+    pub(crate) fn charge_together(&mut self, octets: usize) {
+        self.mailbox.session.core_mut().charge_together(octets);
+    }
+
     /// The oldest event that nobody has taken yet: see [`Event`]. All that it gives was said before
     /// the message that [`next`](Self::next) gave last; whoever looks for events before each
     /// message has all in the order in which the server said it.

@@ -178,18 +178,26 @@ impl ImapClient {
 }
 
 impl Mailbox {
-    /// Hands on, one by one, what is fetched of these messages, with their UIDs. They are asked for
-    /// in windows: if this future is dropped, little is left to be read.
+    /// How many messages there are, and how many have gone since it was selected.
+    pub(super) fn tally(&self) -> (u32, u64) {
+        self.session.core().selected().map_or((0, 0), |state| (state.exists, state.gone))
+    }
+
+    /// Hands on, one by one, what is fetched of these messages, with their UIDs; `take` says how many
+    /// octets it keeps by now, which are bounded as what any command collects. They are asked for in
+    /// windows: if this future is dropped, little is left to be read.
     pub(super) async fn uid_fetch_each(
         &mut self,
         set: &UidSet,
         items: &FetchItems,
-        mut take: impl FnMut(Uid, &Message),
+        mut take: impl FnMut(Uid, &Message) -> usize,
     ) -> Result<(), Error> {
         const WINDOW: u32 = 1_000;
         /// Of so many the next are asked for while one is answered.
         const WINDOWS: usize = 32;
-        let mut windows = set.windows(WINDOW);
+        // Of more UIDs than there are messages, as `1:4294967295`, most have none, and cost no window.
+        let window = if set.count() > self.tally().0 { u32::MAX } else { WINDOW };
+        let mut windows = set.windows(window);
         loop {
             let mut commands = Vec::new();
             for window in windows.by_ref().take(WINDOWS) {
@@ -202,7 +210,8 @@ impl Mailbox {
             let mut messages = Messages::new(self, flight);
             while let Some(message) = messages.next().await? {
                 if let Some(uid) = message.uid() {
-                    take(uid, &message);
+                    let kept = take(uid, &message);
+                    messages.charge_together(kept);
                 }
             }
         }

@@ -10,6 +10,16 @@ pub(crate) enum Value {
     Text(Box<str>),
 }
 
+impl Value {
+    /// Octets that it has on the heap.
+    pub(crate) const fn octets(&self) -> usize {
+        match self {
+            Self::Number(_) => 0,
+            Self::Text(text) => text.len(),
+        }
+    }
+}
+
 /// Sorts messages that are in the order of the mailbox. `reversed`: which keys descend; where all
 /// are alike, nothing is reversed.
 pub(crate) fn sort<T>(messages: &mut [(T, Box<[Value]>)], reversed: &[bool]) {

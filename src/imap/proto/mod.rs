@@ -481,8 +481,8 @@ impl Core {
                 self.events.forget_messages();
             }
             Effect::Unselect => {
+                // What is told of messages is forgotten once it is granted.
                 self.leaving = self.selected.take();
-                self.events.forget_messages();
             }
             _ => {}
         }
@@ -685,6 +685,11 @@ impl Core {
             pending.handed = pending.handed.saturating_add(octets as u64);
             self.overdrawn |= pending.handed > limit;
         }
+    }
+
+    /// Counts what is kept of the answers to many commands: the same bound holds for all of it.
+    pub(crate) fn charge_together(&mut self, octets: usize) {
+        self.overdrawn |= octets as u64 > self.most_collected();
     }
 
     /// Writes what may be written now, a message in chunks.

@@ -345,6 +345,7 @@ async fn the_client_finds_threads_where_the_server_cannot_and_says_so() {
 async fn many_messages_are_asked_for_in_windows_and_a_refusal_is_an_error() {
     let script = r"
         C: A1 SELECT INBOX
+        S: * 2996 EXISTS
         S: A1 OK done
         C: A2 UID SEARCH ALL
         S: * ESEARCH (TAG A2) UID ALL 5:1000,2000:3999
@@ -370,6 +371,106 @@ async fn many_messages_are_asked_for_in_windows_and_a_refusal_is_an_error() {
     assert_eq!(order(&sorted), [2004, 3999, 5]);
     let error = inbox.uid_sort(Sort::by(SortKey::Size), Search::all()).await.unwrap_err();
     assert!(matches!(error, Error::Refused { .. }), "{error}");
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_told_in_halves_is_whole_and_half_a_message_is_not() {
+    let script = r#"
+        C: A1 SELECT INBOX
+        S: * 3 EXISTS
+        S: A1 OK done
+        C: A2 UID SEARCH ALL
+        S: * SEARCH 1 2 3
+        S: A2 OK done
+        C: A3 UID FETCH 1:3 (ENVELOPE INTERNALDATE BODY.PEEK[HEADER.FIELDS (References)])
+        S: * 1 FETCH (UID 1 INTERNALDATE "01-Jan-2026 10:00:00 +0000" ENVELOPE (NIL "a" NIL NIL NIL NIL NIL NIL NIL "<1@x>") BODY[HEADER.FIELDS (References)] NIL)
+        S: * 2 FETCH (UID 2 ENVELOPE (NIL "b" NIL NIL NIL NIL NIL NIL NIL "<2@x>"))
+        S: * 2 FETCH (UID 2 INTERNALDATE "01-Jan-2026 11:00:00 +0000" BODY[HEADER.FIELDS (References)] "References: <1@x>")
+        S: * 3 FETCH (UID 3 ENVELOPE (NIL "c" NIL NIL NIL NIL NIL NIL NIL "<3@x>"))
+        S: A3 OK done
+        C: A4 UID SEARCH ALL
+        S: * SEARCH 1 2
+        S: A4 OK done
+        C: A5 UID FETCH 1:2 (ENVELOPE INTERNALDATE)
+        S: * 1 FETCH (UID 1 INTERNALDATE "01-Jan-2026 10:00:00 +0000")
+        S: * 1 FETCH (UID 1 ENVELOPE ("Sat, 3 Jan 2026 10:00:00 +0000" "a" NIL NIL NIL NIL NIL NIL NIL NIL))
+        S: * 2 FETCH (UID 2 ENVELOPE (NIL "b" NIL NIL NIL NIL NIL NIL NIL NIL))
+        S: * 2 FETCH (UID 2 INTERNALDATE "02-Jan-2026 10:00:00 +0000")
+        S: A5 OK done
+    "#;
+    let (mut client, server) = client_of("IMAP4rev1", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let threads = inbox.uid_thread(ThreadAlgorithm::References, Search::all()).await.unwrap();
+    let levels: Vec<_> =
+        threads.iter().flat_map(|thread| thread.messages()).map(|m| m.level()).collect();
+    assert_eq!((levels, threads.unread()), (vec![0, 0, 1], 1));
+    let sorted = inbox.uid_sort(Sort::by(SortKey::Date), Search::all()).await.unwrap();
+    assert_eq!((order(&sorted), sorted.unread()), (vec![2, 1], 0));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_found_and_is_not_told_is_counted_unless_it_has_gone() {
+    let script = r"
+        C: A1 SELECT INBOX
+        S: * 3 EXISTS
+        S: A1 OK done
+        C: A2 UID SEARCH ALL
+        S: * SEARCH 1 2 3
+        S: A2 OK done
+        C: A3 UID FETCH 1:3 (RFC822.SIZE)
+        S: * 1 FETCH (UID 1 RFC822.SIZE 4)
+        S: * 2 FETCH (UID x RFC822.SIZE 4)
+        S: * 3 EXPUNGE
+        S: A3 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let sorted = inbox.uid_sort(Sort::by(SortKey::Size), Search::all()).await.unwrap();
+    assert_eq!((order(&sorted), sorted.unread()), (vec![1], 1));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_finds_more_messages_than_there_are_is_asked_once() {
+    let script = r"
+        C: A1 SELECT INBOX
+        S: * 3 EXISTS
+        S: A1 OK done
+        C: A2 UID SEARCH ALL
+        S: * ESEARCH (TAG A2) UID ALL 1:4294967295
+        S: A2 OK done
+        C: A3 UID FETCH 1:4294967295 (RFC822.SIZE)
+        S: * 1 FETCH (UID 1 RFC822.SIZE 4)
+        S: A3 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let sorted = inbox.uid_sort(Sort::by(SortKey::Size), Search::all()).await.unwrap();
+    assert_eq!((order(&sorted), sorted.unread()), (vec![1], 2));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_server_notifies_an_answer_without_sense_is_missed_by_who_searches() {
+    let script = r#"
+        C: A1 NOTIFY SET (personal (MailboxName))
+        S: A1 OK done
+        C: A2 ESEARCH IN (personal) ALL
+        S: * ESEARCH (TAG "A2" MAILBOX INBOX UIDVALIDITY x) UID ALL 2
+        S: A2 OK done
+    "#;
+    let (mut client, server) = client_of("IMAP4rev1 MULTISEARCH NOTIFY", script).await;
+    let wanted = crate::imap::Notify::new().personal([crate::imap::NotifyEvent::MailboxName]);
+    client.notify(wanted).await.unwrap();
+    let search = MultiSearch::new(SearchSource::personal(), Search::all());
+    let found = client.multi_search(search).await.unwrap();
+    assert_eq!((found.unread(), found.is_complete()), (1, false));
     drop(client);
     server.await.unwrap();
 }

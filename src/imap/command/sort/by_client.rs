@@ -29,8 +29,9 @@ impl Mailbox {
     ///
     /// It fetches ENVELOPE, INTERNALDATE or RFC822.SIZE, whichever the keys want, of each message
     /// that matches: mostly below a kilobyte for each on the wire, in about as many round trips as
-    /// there are ten thousands, and memory for what is compared. Messages that are expunged
-    /// meanwhile are left out, and new ones do not come in.
+    /// there are ten thousands, and memory for what is compared, of which it takes no more than
+    /// [`Limits::literal`](crate::Limits::literal) and [`Limits::response`](crate::Limits::response)
+    /// together. Messages that are expunged meanwhile are left out, and new ones do not come in.
     ///
     /// Strings are compared by the numbers of their characters, without regard to case, so that `é`
     /// comes behind `z`; the first 998 octets count. Encoded words in other charsets than UTF-8,
@@ -65,14 +66,18 @@ impl Mailbox {
             true => &[SearchReturn::All, SearchReturn::Relevancy],
             false => &[],
         };
+        let (_, gone) = self.tally();
         let found = self.uid_search_returning(search, scores.iter().copied()).await?;
         let scores: HashMap<u32, u8> =
             found.relevancies().map(|(uid, score)| (uid.get(), score)).collect();
         let (fuzzy, mod_seq, missing) = (found.is_fuzzy(), found.mod_seq(), found.unread());
+        let (uids, (exists, _)) = (found.into_set(), self.tally());
         let mut rows = Rows::default();
         let take = |uid, message: &Message| rows.take(uid, &sort, message);
-        self.uid_fetch_each(&found.into_set(), &sort.items(), take).await?;
-        let unread = missing + rows.unread();
+        self.uid_fetch_each(&uids, &sort.items(), take).await?;
+        let gone = self.tally().1.saturating_sub(gone);
+        let untold = untold(uids.count().min(exists), rows.len(), gone);
+        let unread = missing + rows.unread(&sort) + untold;
         let uids = rows.sorted(&sort);
         let mut sorted = Finding { fuzzy, mod_seq, ..Finding::default() };
         sorted.scores = uids.iter().filter_map(|uid| scores.get(uid).copied()).collect();
@@ -93,34 +98,84 @@ impl Sort {
     }
 }
 
-/// The messages by their UIDs, which is the order of the mailbox: what they are sorted by, and
-/// whether all of that was told.
+/// How many of the messages that were found were not told of, and have not gone: what came of them
+/// could not be read, or not whose it was.
+pub(in crate::imap::command) fn untold(found: u32, told: usize, gone: u64) -> usize {
+    let untold = (found as usize).saturating_sub(told);
+    untold.saturating_sub(usize::try_from(gone).unwrap_or(usize::MAX))
+}
+
+/// The messages by their UIDs, which is the order of the mailbox.
 #[derive(Default)]
-struct Rows(BTreeMap<u32, (bool, Box<[Value]>)>);
+struct Rows {
+    rows: BTreeMap<u32, Row>,
+    /// Octets that all of it takes.
+    octets: usize,
+}
+
+/// What was told of a message so far.
+struct Row {
+    /// By what to sort it, key by key.
+    values: Box<[Option<Value>]>,
+    received: Option<i64>,
+    /// Its envelope was told, and has no date: that of its arrival counts.
+    undated: bool,
+}
 
 impl Rows {
-    /// Servers may tell more than once of a message, and then not of all that is wanted.
-    fn take(&mut self, uid: Uid, sort: &Sort, message: &Message) {
-        let values: Vec<_> = sort.keys.iter().map(|(key, _)| value(*key, message)).collect();
-        let complete = values.iter().all(Option::is_some);
-        let row = self.0.entry(uid.get()).or_default();
-        if complete && !row.0 || row.1.is_empty() {
-            let values = values.into_iter().zip(&sort.keys);
-            let values = values.map(|(value, (key, _))| value.unwrap_or_else(|| nothing(*key)));
-            *row = (complete, values.collect());
+    /// Servers may tell more than once of a message, and then not of all that is wanted: what they
+    /// tell belongs together. Returns how many octets are kept of all messages.
+    fn take(&mut self, uid: Uid, sort: &Sort, message: &Message) -> usize {
+        let octets = &mut self.octets;
+        let row = self.rows.entry(uid.get()).or_insert_with(|| {
+            let values: Box<[_]> = sort.keys.iter().map(|_| None).collect();
+            // Sorting takes it once more.
+            *octets += 2 * (size_of::<Row>() + size_of_val(&*values));
+            Row { values, received: None, undated: false }
+        });
+        row.received = row.received.or_else(|| received(message));
+        let complete = message.envelope().is_some_and(|envelope| envelope.is_complete());
+        row.undated |= complete && dated(message).is_none();
+        for (known, (key, _)) in row.values.iter_mut().zip(&sort.keys) {
+            if known.is_none() {
+                *known = value(*key, message);
+                *octets += known.as_ref().map_or(0, Value::octets);
+            }
         }
+        *octets
     }
 
-    fn unread(&self) -> usize {
-        self.0.values().filter(|(complete, _)| !complete).count()
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn unread(&self, sort: &Sort) -> usize {
+        let complete = |row: &Row| (0..).zip(&sort.keys).all(|(at, (key, _))| row.tells(at, *key));
+        self.rows.values().filter(|row| !complete(row)).count()
     }
 
     fn sorted(self, sort: &Sort) -> Vec<u32> {
-        let rows = self.0.into_iter().map(|(uid, (_, values))| (uid, values));
+        let rows = self.rows.into_iter().map(|(uid, row)| (uid, row.into_values(sort)));
         let mut rows: Vec<_> = rows.collect();
         let reversed: Vec<_> = sort.keys.iter().map(|(_, reversed)| *reversed).collect();
         order::sort(&mut rows, &reversed);
         rows.into_iter().map(|(uid, _)| uid).collect()
+    }
+}
+
+impl Row {
+    fn tells(&self, at: usize, key: SortKey) -> bool {
+        self.values.get(at).is_some_and(Option::is_some)
+            || key == SortKey::Date && self.undated && self.received.is_some()
+    }
+
+    fn into_values(self, sort: &Sort) -> Box<[Value]> {
+        let values = self.values.into_vec().into_iter().zip(&sort.keys);
+        let values = values.map(|(value, (key, _))| match key {
+            SortKey::Date => value.or_else(|| self.received.map(Value::Number)).ok_or(*key),
+            _ => value.ok_or(*key),
+        });
+        values.map(|value| value.unwrap_or_else(nothing)).collect()
     }
 }
 
@@ -129,7 +184,7 @@ fn value(key: SortKey, message: &Message) -> Option<Value> {
     let number = |number: u64| Value::Number(i64::try_from(number).unwrap_or(i64::MAX));
     match key {
         SortKey::Arrival => received(message).map(Value::Number),
-        SortKey::Date => sent(message).map(Value::Number),
+        SortKey::Date => dated(message).map(Value::Number),
         SortKey::Size => message.size().map(number),
         SortKey::Relevancy => None,
         SortKey::Cc => text(message, |envelope| mailbox(envelope.cc())),
@@ -156,10 +211,10 @@ pub(in crate::imap::command) fn received(message: &Message) -> Option<i64> {
     message.internal_date().and_then(DateTime::to_unix)
 }
 
-/// The same of the sent date, RFC 5256 section 2.2.
-pub(in crate::imap::command) fn sent(message: &Message) -> Option<i64> {
-    let field = message.envelope().and_then(|envelope| envelope.date());
-    field.and_then(|date| sent_date(&date.to_bytes())).or_else(|| received(message))
+/// The same of the date field, RFC 5256 section 2.2; that of the arrival stands for one that is
+/// missing or cannot be read.
+pub(in crate::imap::command) fn dated(message: &Message) -> Option<i64> {
+    message.envelope()?.date().and_then(|date| sent_date(&date.to_bytes()))
 }
 
 /// A string of the envelope; empty if the field is missing.

@@ -11,7 +11,7 @@
 
 mod by_client;
 
-pub(super) use self::by_client::sent;
+pub(super) use self::by_client::{dated, received, untold};
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
@@ -315,6 +315,7 @@ impl Mailbox {
         returns: impl IntoIterator<Item = SearchReturn>,
     ) -> Result<Sorted<Uid>, Error> {
         let returns: Vec<_> = returns.into_iter().collect();
+        self.session.rest(STAGE).await?;
         let core = self.session.core();
         let is_met = |need: &Need| need.is_met(core.capabilities(), core.enabled());
         let by_server = sort.needs.iter().all(is_met) || sort.needs.contains(&FUZZY);

@@ -13,12 +13,12 @@
 //! S: A5 OK FETCH completed
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::marker::PhantomData;
 
 use super::{Node, ThreadAlgorithm, Threads};
 use crate::Stage;
-use crate::imap::command::sort::sent;
+use crate::imap::command::sort::{dated, received, untold};
 use crate::imap::finding::base_subject::base_subject;
 use crate::imap::finding::message_id::message_ids;
 use crate::imap::finding::{Letter, collation, ordered_subject, references};
@@ -32,8 +32,11 @@ impl Mailbox {
     ///
     /// It fetches ENVELOPE, INTERNALDATE and for [`ThreadAlgorithm::References`] the References
     /// field of each message that matches: about a kilobyte for each on the wire, in about as many
-    /// round trips as there are ten thousands, and memory for subjects and Message-IDs. Messages
-    /// that are expunged meanwhile are left out, and new ones do not come in.
+    /// round trips as there are ten thousands, and memory for subjects and Message-IDs, of which it
+    /// takes no more than [`Limits::literal`](crate::Limits::literal) and
+    /// [`Limits::response`](crate::Limits::response) together. Of the messages that one refers to the
+    /// first 20 and the last 80 count. Messages that are expunged meanwhile are left out, and new
+    /// ones do not come in.
     ///
     /// Subjects are compared as [`uid_sort_by_client`](Self::uid_sort_by_client) does.
     ///
@@ -64,12 +67,16 @@ impl Mailbox {
                 return Err(Error::lacks(offered, Stage::Command("THREAD"), "THREAD=REFS"));
             }
         };
+        let (_, gone) = self.tally();
         let found = self.uid_search(search).await?;
-        let (fuzzy, missing) = (found.is_fuzzy(), found.unread());
-        let mut letters = Letters::default();
+        let (fuzzy, missing, uids) = (found.is_fuzzy(), found.unread(), found.into_set());
+        let (exists, _) = self.tally();
+        let mut letters = Letters::new(algorithm);
         let take = |uid, message: &Message| letters.take(uid, message);
-        self.uid_fetch_each(&found.into_set(), &items(algorithm), take).await?;
-        let unread = missing + letters.unread();
+        self.uid_fetch_each(&uids, &items(algorithm), take).await?;
+        let gone = self.tally().1.saturating_sub(gone);
+        let untold = untold(uids.count().min(exists), letters.len(), gone);
+        let unread = missing + letters.unread() + untold;
         let placed = threads(&letters.into_vec());
         let nodes = placed.into_iter().map(|(number, level)| Node { number, level }).collect();
         Ok(Threads { nodes, unread, fuzzy, done_by: DoneBy::Client, numbers: PhantomData })
@@ -88,60 +95,129 @@ fn references_field() -> Section {
     Section::header_fields(["References"])
 }
 
-/// The messages by their UIDs, which is the order of the mailbox, and whether all was told of them
-/// that was asked for.
-#[derive(Default)]
+/// So many of the messages that one refers to are heeded: the first, which begin the thread, and the
+/// last, which are its nearest. There is no other bound to what a field names.
+const FIRST: usize = 20;
+const LAST: usize = 80;
+
+/// The messages by their UIDs, which is the order of the mailbox.
 struct Letters {
-    letters: BTreeMap<u32, (bool, Letter)>,
+    rows: BTreeMap<u32, Row>,
     /// A number for each Message-ID.
     ids: HashMap<Vec<u8>, u32>,
+    by_references: bool,
+    /// Octets that all of it takes.
+    octets: usize,
+}
+
+/// What was told of a message so far.
+#[derive(Default)]
+struct Row {
+    letter: Letter,
+    /// All of its envelope was told, and the References field, if it has one.
+    envelope: bool,
+    references: bool,
+    reply_to: Option<u32>,
+    dated: Option<i64>,
+    received: Option<i64>,
 }
 
 impl Letters {
-    /// Servers may tell more than once of a message, and then not of all that is wanted.
-    fn take(&mut self, uid: Uid, message: &Message) {
-        let envelope = message.envelope();
-        let complete = envelope.is_some_and(|envelope| envelope.is_complete())
-            && message.unparsed().next().is_none();
-        if self.letters.get(&uid.get()).is_some_and(|(known, _)| *known || !complete) {
-            return;
-        }
-        let mut letter =
-            Letter { uid: uid.get(), sent: sent(message).unwrap_or(i64::MIN), ..Letter::default() };
-        if let Some(envelope) = &envelope {
-            self.read(&mut letter, envelope);
-        }
-        let field = message.section(&references_field()).unwrap_or_default();
-        let referred: Vec<_> = message_ids(field).map(|id| self.number(id)).collect();
-        if !referred.is_empty() {
-            letter.references = referred;
-        }
-        self.letters.insert(uid.get(), (complete, letter));
+    fn new(algorithm: ThreadAlgorithm) -> Self {
+        let by_references = algorithm != ThreadAlgorithm::OrderedSubject;
+        Self { rows: BTreeMap::new(), ids: HashMap::new(), by_references, octets: 0 }
     }
 
-    fn read(&mut self, letter: &mut Letter, envelope: &Envelope<'_>) {
+    /// Servers may tell more than once of a message, and then not of all that is wanted: what they
+    /// tell belongs together. Returns how many octets are kept of all messages.
+    fn take(&mut self, uid: Uid, message: &Message) -> usize {
+        let known = self.rows.remove(&uid.get());
+        if known.is_none() {
+            // And what the tree and the threads made of it take.
+            self.octets += 4 * size_of::<Row>();
+        }
+        let mut row = known.unwrap_or_default();
+        row.letter.uid = uid.get();
+        row.received = row.received.or_else(|| received(message));
+        row.dated = row.dated.or_else(|| dated(message));
+        if let Some(envelope) = message.envelope().filter(|_| !row.envelope) {
+            self.read(&mut row, &envelope);
+        }
+        let field = references_field();
+        if self.by_references && !row.references && message.tells_section(&field) {
+            row.references = true;
+            self.refer(&mut row.letter, message.section(&field).unwrap_or_default());
+        }
+        self.rows.insert(uid.get(), row);
+        self.octets
+    }
+
+    fn read(&mut self, row: &mut Row, envelope: &Envelope<'_>) {
         let first = |field: Option<crate::imap::Text<'_>>| {
             field.and_then(|field| message_ids(&field.to_bytes()).next())
         };
-        letter.id = first(envelope.message_id()).map(|id| self.number(id));
-        // Without References, the first of In-Reply-To.
-        letter.references.extend(first(envelope.in_reply_to()).map(|id| self.number(id)));
+        row.envelope = envelope.is_complete();
+        row.letter.id = first(envelope.message_id()).map(|id| self.number(id));
+        row.reply_to = first(envelope.in_reply_to()).map(|id| self.number(id));
         let subject = envelope.subject().map(|subject| base_subject(&subject.to_bytes()));
         let (subject, is_reply) = subject.unwrap_or_default();
-        letter.subject = collation::key(&subject);
-        letter.is_reply = is_reply;
+        row.letter.subject = collation::key(&subject);
+        row.letter.is_reply = is_reply;
+        self.octets += row.letter.subject.len();
+    }
+
+    fn refer(&mut self, letter: &mut Letter, field: &[u8]) {
+        let (mut first, mut last) = (Vec::new(), VecDeque::new());
+        for id in message_ids(field) {
+            if first.len() < FIRST {
+                first.push(id);
+                continue;
+            }
+            if last.len() == LAST {
+                last.pop_front();
+            }
+            last.push_back(id);
+        }
+        letter.references = first.into_iter().chain(last).map(|id| self.number(id)).collect();
+        self.octets += letter.references.len() * size_of::<u32>();
     }
 
     fn number(&mut self, id: Vec<u8>) -> u32 {
         let next = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
-        *self.ids.entry(id).or_insert(next)
+        let octets = &mut self.octets;
+        *self.ids.entry(id).or_insert_with_key(|id| {
+            // And what a dummy for it takes.
+            *octets += id.len() + 4 * size_of::<(Vec<u8>, u32)>();
+            next
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.rows.len()
     }
 
     fn unread(&self) -> usize {
-        self.letters.values().filter(|(complete, _)| !complete).count()
+        let complete = |row: &Row| {
+            row.envelope
+                && (row.references || !self.by_references)
+                && row.dated.or(row.received).is_some()
+        };
+        self.rows.values().filter(|row| !complete(row)).count()
     }
 
     fn into_vec(self) -> Vec<Letter> {
-        self.letters.into_values().map(|(_, letter)| letter).collect()
+        self.rows.into_values().map(Row::into_letter).collect()
+    }
+}
+
+impl Row {
+    fn into_letter(self) -> Letter {
+        let mut letter = self.letter;
+        letter.sent = self.dated.or(self.received).unwrap_or(i64::MIN);
+        // Without References, the first of In-Reply-To.
+        if letter.references.is_empty() {
+            letter.references.extend(self.reply_to);
+        }
+        letter
     }
 }

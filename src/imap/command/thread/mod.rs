@@ -192,6 +192,7 @@ impl Mailbox {
         algorithm: ThreadAlgorithm,
         search: Search,
     ) -> Result<Threads<Uid>, Error> {
+        self.session.rest(Stage::Command("THREAD")).await?;
         let core = self.session.core();
         let offered = algorithm.need().is_met(core.capabilities(), core.enabled());
         match offered || algorithm == ThreadAlgorithm::Refs {

@@ -104,6 +104,16 @@ impl Message {
         self.section_place(section).map(|(octets, place)| octets.slice(place))
     }
 
+    /// Whether it says what is in this section, or that there is none (`NIL`).
+    pub(crate) fn tells_section(&self, section: &Section) -> bool {
+        self.section_place(section).is_some()
+            || self.entries().any(|(kind, name, value)| {
+                kind == Kind::Section
+                    && section.answers_to(name.octets(&self.frame))
+                    && value.octets(&self.frame).eq_ignore_ascii_case(b"NIL")
+            })
+    }
+
     /// The content of this part with its transfer encoding undone by the server, if it was fetched
     /// with [`FetchItems::binary`](crate::imap::FetchItems::binary).
     pub fn binary(&self, part: &Section) -> Option<&[u8]> {
