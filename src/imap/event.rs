@@ -7,7 +7,9 @@ use bytes::Bytes;
 
 use super::command::{metadata, status};
 use super::proto::decode::Parsed;
-use super::{ListedMailbox, MailboxName, MailboxStatus, Message, Reply, SearchUpdate, UidSet};
+use super::{
+    ListedMailbox, MailboxName, MailboxStatus, Message, Reply, SearchContext, SearchUpdate, UidSet,
+};
 
 /// Something the server said that no command had asked for.
 ///
@@ -73,6 +75,10 @@ pub enum Event {
     /// Messages have joined or left what a search has found that is kept up to date:
     /// [`uid_search_updating`](super::Mailbox::uid_search_updating).
     Search(SearchUpdate),
+    /// What was found by this search is out of date from now on: what the server told of it could not
+    /// be read, and is told by an [`Unparsed`](Self::Unparsed) as well, or it keeps it up to date no
+    /// longer (`NOUPDATE`). Search anew, and [cancel](super::Mailbox::cancel_update) this one.
+    SearchOutdated(SearchContext),
     /// The server tells no more of what [`notify`](crate::ImapClient::notify) has asked for: there is
     /// too much of it (`NOTIFICATIONOVERFLOW`, RFC 5465 section 5.8). It is then as after
     /// [`notify_none`](crate::ImapClient::notify_none). Look at all of it again, and ask for less.
@@ -262,7 +268,8 @@ impl Events {
             | Event::Vanished { .. }
             | Event::Fetch(_)
             | Event::UidValidity { .. }
-            | Event::Search(_) => true,
+            | Event::Search(_)
+            | Event::SearchOutdated(_) => true,
             Event::Status { .. }
             | Event::Listed(_)
             | Event::Metadata { .. }
@@ -293,6 +300,7 @@ fn weight(event: &Event) -> usize {
         Event::Exists(_)
         | Event::Expunge(_)
         | Event::UidValidity { .. }
+        | Event::SearchOutdated(_)
         | Event::Overflow { .. } => 0,
     }
 }

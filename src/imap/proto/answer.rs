@@ -40,8 +40,10 @@ impl Core {
             Response::Numbered { number, name, .. } => {
                 let counts =
                     [&b"EXISTS"[..], b"RECENT"].iter().any(|n| name.eq_ignore_ascii_case(n));
-                self.lingering &= !counts;
-                if self.lingering {
+                // After NOTIFY it may be a new message in the mailbox that is left: what follows
+                // is no more about the one that is entered than before, which counts anew.
+                self.lingering &= !counts || self.notifying().tells;
+                if self.lingering && !counts {
                     return Ok(None);
                 }
                 if let Some(state) = self.state() {
@@ -68,7 +70,9 @@ impl Core {
                     return Ok(None);
                 } else if name.eq_ignore_ascii_case(b"VANISHED") {
                     return self.vanished(rest, &response, &frame);
-                } else if name.eq_ignore_ascii_case(b"ESEARCH") && self.updated(rest, &frame) {
+                } else if name.eq_ignore_ascii_case(b"ESEARCH")
+                    && self.updated(rest, &response, &frame)
+                {
                     return Ok(None);
                 } else {
                     return self.data(&response, &frame);
@@ -142,6 +146,15 @@ impl Core {
             let listens = self.watched && self.queue.is_empty();
             return Ok((self.goodbyes > 1 || idles || listens).then_some(Step::Gone));
         }
+        if let Some(Code::NoUpdate(tag)) = reply.code()
+            && let Some(tag) = Tag::parse(tag.as_bytes())
+        {
+            // While it runs, the search itself says so.
+            if !self.queue.iter().any(|pending| pending.tag == tag) {
+                self.doubt(tag);
+            }
+            self.unfollow(tag);
+        }
         if reply.code() == Some(&Code::NotificationOverflow) {
             // As if NOTIFY NONE had been said (RFC 5465 section 5.8).
             self.notifying = Notifying::default();
@@ -177,7 +190,7 @@ impl Core {
         if let Ok((uids, false)) = &read
             && let Some(state) = self.state()
         {
-            state.exists = state.exists.saturating_sub(uids.count());
+            state.remove(uids.count());
         }
         let claimant = self.queue.iter().find(|pending| pending.claims.may_claim(response));
         // What nobody waits for is gone all the same; SELECT tells of another mailbox.
@@ -194,18 +207,25 @@ impl Core {
 
     /// Takes what tells how a search that is kept up to date has changed (RFC 5267 section 4.3.2).
     /// True if there is nothing else in it.
-    fn updated(&mut self, rest: &[u8], frame: &Bytes) -> bool {
+    fn updated(&mut self, rest: &[u8], response: &Response<'_>, frame: &Bytes) -> bool {
         const UNKNOWN: Malformed = Malformed("the tag of a search that is kept up to date");
         let told = match Told::parse(rest) {
             Ok(Some(told)) => told,
             Ok(None) => return false,
             Err(why) => {
-                self.keep_unparsed(frame.clone(), why);
-                return true;
+                if let Some(tag) = Told::tag(rest) {
+                    self.doubt(tag);
+                }
+                // The running search counts what it cannot read of its answer.
+                let claimed = self.queue.iter().any(|pending| pending.claims.may_claim(response));
+                if !claimed {
+                    self.keep_unparsed(frame.clone(), why);
+                }
+                return !claimed;
             }
         };
         match self.contexts.iter().find(|known| known.tag == told.tag) {
-            Some(known) if known.wanted && self.selected.is_some() => {
+            Some(known) if known.wanted && self.is_within() => {
                 let update = SearchUpdate::new(known.context, told.changes);
                 self.keep(Event::Search(update));
             }
@@ -214,6 +234,19 @@ impl Core {
             None => self.keep_unparsed(frame.clone(), UNKNOWN),
         }
         !told.answers
+    }
+
+    /// What was found by the search with this tag is not kept up to date any longer.
+    fn doubt(&mut self, tag: Tag) {
+        let known = self.contexts.iter().find(|known| known.tag == tag);
+        if let Some(known) = known.filter(|known| known.wanted && self.is_within()) {
+            self.keep(Event::SearchOutdated(known.context));
+        }
+    }
+
+    /// Whether a mailbox is selected, and not left for another: CLOSE may be refused.
+    const fn is_within(&self) -> bool {
+        self.selected.is_some() || self.leaving.is_some()
     }
 
     /// Takes what a response code says about the session. True if there was such a code.
@@ -235,7 +268,7 @@ impl Core {
                     self.forget_saved();
                     self.check_uid_validity(*now);
                 }
-                self.lingering = false;
+                self.lingering &= self.notifying().tells && !matches!(code, Code::UidValidity(_));
                 if let Some(state) = self.state() {
                     state.apply(code);
                 }
@@ -253,7 +286,8 @@ impl Core {
 
     /// A mailbox that is selected must keep its UIDVALIDITY.
     fn check_uid_validity(&mut self, now: NonZeroU32) {
-        let was = self.selected.as_ref().and_then(|state| state.uid_validity);
+        let known = self.selected.as_ref().or(self.leaving.as_ref());
+        let was = known.and_then(|state| state.uid_validity);
         if let Some(was) = was.filter(|was| *was != now && self.entering.is_none()) {
             self.keep(Event::UidValidity { was, now });
         }
@@ -261,7 +295,7 @@ impl Core {
 
     /// The mailbox that untagged data are about.
     fn state(&mut self) -> Option<&mut Selected> {
-        self.entering.as_mut().or(self.selected.as_mut())
+        self.entering.as_mut().or(self.selected.as_mut()).or(self.leaving.as_mut())
     }
 
     /// What came before CLOSED was about the mailbox that SELECT leaves; all that follows is about
@@ -478,11 +512,15 @@ impl Core {
             Effect::Unselect if granted => {
                 self.leaving = None;
                 self.contexts.clear();
+                self.events.forget_messages();
             }
             Effect::Unselect => self.selected = self.leaving.take(),
             Effect::Update if !granted => {
                 self.unfollow(pending.tag);
                 self.forget_saved();
+            }
+            Effect::Update if matches!(reply.code(), Some(Code::NoUpdate(_))) => {
+                self.unfollow(pending.tag);
             }
             Effect::CancelUpdate(tags) if granted => {
                 self.contexts.retain(|known| !tags.contains(&known.tag));

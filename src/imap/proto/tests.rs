@@ -607,3 +607,34 @@ proptest! {
         prop_assert_eq!(steps, expected);
     }
 }
+
+#[test]
+fn while_the_server_notifies_a_new_message_in_the_mailbox_that_is_left_is_not_in_the_new_one() {
+    let mut core = core();
+    let told = Notifying { tells: true, expunges: true };
+    start(&mut core, "NOTIFY SET", Claims::Nothing, Effect::Notify(told));
+    hear(&mut core, "A1 OK done\r\n");
+    select(&mut core, "A");
+    hear(&mut core, "* 3 EXISTS\r\nA2 OK done\r\n");
+    select(&mut core, "B");
+    hear(&mut core, "* 4 EXISTS\r\n* 4 FETCH (UID 9 FLAGS ())\r\n* 1 EXPUNGE\r\n");
+    hear(&mut core, "* 8 EXISTS\r\n* FLAGS (\\Seen)\r\nA3 OK done\r\n");
+    assert_eq!(core.selected().unwrap().exists, 8);
+    assert!(core.take_event().is_none());
+}
+
+#[test]
+fn what_goes_while_a_close_is_refused_is_told_and_counted() {
+    let mut core = core();
+    select(&mut core, "A");
+    hear(&mut core, "* 3 EXISTS\r\nA1 OK done\r\n* 2 EXPUNGE\r\n");
+    start(&mut core, "CLOSE", Claims::Nothing, Effect::Unselect);
+    hear(&mut core, "* 1 EXPUNGE\r\nA2 NO cannot\r\n");
+    assert_eq!(core.selected().unwrap().exists, 1);
+    assert!(matches!(core.take_event(), Some(Event::Expunge(2))));
+    assert!(matches!(core.take_event(), Some(Event::Expunge(1))));
+    hear(&mut core, "* 1 EXPUNGE\r\n");
+    start(&mut core, "CLOSE", Claims::Nothing, Effect::Unselect);
+    hear(&mut core, "A3 OK done\r\n");
+    assert!(core.take_event().is_none());
+}

@@ -42,6 +42,8 @@ fn short(event: Option<Event>) -> String {
         Some(Event::Exists(messages)) => format!("exists {messages}"),
         Some(Event::Expunge(number)) => format!("expunge {number}"),
         Some(Event::Unparsed { .. }) => "unparsed".to_owned(),
+        Some(Event::SearchOutdated(_)) => "outdated".to_owned(),
+        Some(Event::Notice(_)) => "notice".to_owned(),
         None => "nothing".to_owned(),
         other => panic!("{other:?}"),
     }
@@ -102,7 +104,11 @@ async fn bad_updates_are_events_with_their_octets() {
     )
     .await;
     client.noop().await.unwrap();
-    for _ in 0..8 {
+    for _ in 0..3 {
+        assert_eq!(short(client.take_event()), "unparsed");
+    }
+    for _ in 0..5 {
+        assert_eq!(short(client.take_event()), "outdated");
         assert_eq!(short(client.take_event()), "unparsed");
     }
     assert_eq!(short(client.take_event()), "nothing");
@@ -162,8 +168,10 @@ async fn what_a_dropped_search_would_be_told_is_thrown_away_and_cancelled_with_t
         S: * ESEARCH (TAG "A3") UID REMOVEFROM (0 10)
         S: * ESEARCH (TAG "A2") UID REMOVEFROM (0 10)
         S: A4 OK done
-        C: A5 CANCELUPDATE "A2" "A3"
+        C: A5 CANCELUPDATE "A2"
         S: A5 OK done
+        C: A6 CANCELUPDATE "A3"
+        S: A6 BAD no such update
         "#,
     )
     .await;
@@ -186,5 +194,29 @@ async fn without_the_capability_nothing_is_sent() {
     let sort = Sort::by(SortKey::Arrival);
     let sort = inbox.uid_sort_updating(sort, Search::all(), options()).await.unwrap_err();
     assert!(matches!(sort, Error::Unsupported { .. }), "{sort}");
+    ended(client, server).await;
+}
+
+#[tokio::test]
+async fn what_the_server_gives_up_to_keep_up_to_date_is_told_and_not_cancelled() {
+    let (mut client, server, context) = searched(
+        r#"
+        C: A3 UID SEARCH RETURN (ALL UPDATE) FLAGGED
+        S: * ESEARCH (TAG "A3") UID ALL 9 ADDTO (x
+        S: A3 OK [NOUPDATE "A3"] too many
+        C: A4 NOOP
+        S: * NO [NOUPDATE "A2"] too many
+        S: A4 OK done
+        "#,
+    )
+    .await;
+    let inbox = client.selected().unwrap();
+    let found = flagged(inbox).await;
+    assert_eq!((found.context(), found.found().unread()), (None, 1));
+    while inbox.take_event().is_some() {}
+    inbox.noop().await.unwrap();
+    assert_eq!(short(inbox.take_event()), "outdated");
+    assert_eq!(short(inbox.take_event()), "notice");
+    inbox.cancel_update([context]).await.unwrap();
     ended(client, server).await;
 }

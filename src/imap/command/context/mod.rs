@@ -111,6 +111,7 @@ impl Mailbox {
     ///             urgent.found_mut().update(&update);
     ///             println!("{} messages", urgent.found().count());
     ///         }
+    ///         Event::SearchOutdated(context) if Some(context) == urgent.context() => break,
     ///         // Updates may be among what was lost.
     ///         Event::Overflow { .. } => break,
     ///         _ => {}
@@ -132,6 +133,7 @@ impl Mailbox {
         search: Search,
         options: UpdateOptions,
     ) -> Result<Updating<SearchResult<Uid>>, Error> {
+        self.session.rest(Stage::Command(Update::NAME)).await?;
         let charset = !search.is_ascii() && !self.session.core().takes_utf8();
         let update = |charset| Update::new(None, search.clone(), &options, charset);
         let found = match self.follow(update(charset)).await {
@@ -156,6 +158,7 @@ impl Mailbox {
         search: Search,
         options: UpdateOptions,
     ) -> Result<Updating<Sorted<Uid>>, Error> {
+        self.session.rest(Stage::Command("SORT")).await?;
         let offered = self.session.core().capabilities();
         sort.check(search.is_fuzzy(offered), offered)?;
         let found = self.follow(Update::new(Some(sort), search, &options, false)).await?;
@@ -188,10 +191,18 @@ impl Mailbox {
         if !known.iter().any(|known| meant(&known)) {
             return Ok(());
         }
-        // Those that nobody wants nobody but us knows of.
-        let ended = known.iter().filter(|known| !known.wanted || meant(known));
-        let tags = ended.map(|known| known.tag).collect();
-        self.run(CancelUpdate(tags)).await
+        let tags = known.iter().filter(meant).map(|known| known.tag).collect();
+        self.run(CancelUpdate(tags)).await?;
+        // Those that nobody wants nobody but us knows of, nor whether the server does.
+        let known = self.session.core().contexts().iter();
+        let unwanted: Vec<_> = known.filter(|known| !known.wanted).map(|known| known.tag).collect();
+        if unwanted.is_empty() {
+            return Ok(());
+        }
+        match self.run(CancelUpdate(unwanted)).await {
+            Err(Error::Refused { .. }) => Ok(()),
+            ended => ended,
+        }
     }
 }
 
@@ -203,7 +214,6 @@ struct Update {
     needs: Vec<Need>,
     tag: Tag,
     found: Finding,
-    refused: bool,
     context: Option<SearchContext>,
 }
 
@@ -217,8 +227,8 @@ impl Update {
             needs.push(NOTIFY);
             needs.extend_from_slice(items.needs());
         }
-        let (found, refused, context) = Default::default();
-        Self { sort, search, fetch, charset, needs, tag: Tag::NONE, found, refused, context }
+        let (found, context) = Default::default();
+        Self { sort, search, fetch, charset, needs, tag: Tag::NONE, found, context }
     }
 
     const fn name(&self) -> &'static str {
@@ -229,12 +239,10 @@ impl Update {
     }
 
     /// What is said of updates that there will be none of.
-    fn heed(&mut self, code: Option<&Code>) -> Parsed<()> {
+    fn heed(&self, code: Option<&Code>) -> Parsed<()> {
         match code {
-            Some(Code::NoUpdate(tag)) if Tag::parse(tag.as_bytes()) == Some(self.tag) => {
-                self.refused = true;
-                Ok(())
-            }
+            // The core takes it off its list.
+            Some(Code::NoUpdate(tag)) if Tag::parse(tag.as_bytes()) == Some(self.tag) => Ok(()),
             _ => Err(Malformed("the tag of the running search")),
         }
     }
@@ -287,15 +295,11 @@ impl Command for Update {
     }
 
     fn give_back(&mut self, core: &mut Core) {
-        match self.refused {
-            true => core.unfollow(self.tag),
-            false => self.context = core.context(self.tag),
-        }
+        self.context = core.context(self.tag);
     }
 
-    fn finish(self, reply: Reply) -> Updating<Finding> {
-        let refused = matches!(reply.code(), Some(Code::NoUpdate(_)));
-        Updating { found: self.found, context: self.context.filter(|_| !refused) }
+    fn finish(self, _: Reply) -> Updating<Finding> {
+        Updating { found: self.found, context: self.context }
     }
 }
 
