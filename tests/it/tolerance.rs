@@ -196,7 +196,7 @@ const ROWS: &[Row] = &[
         "STATUS of a mailbox that nobody asked about",
         "status INBOX MESSAGES => MESSAGES=2",
         "* STATUS other (MESSAGES 1)\n* STATUS inbox (MESSAGES 2)",
-        "status other {\"MESSAGES\": \"1\"}",
+        "status other MESSAGES 1",
     ),
     (
         "STATUS under a name that cannot be decoded",
