@@ -176,7 +176,9 @@ fn may_hold_literals(frame: &[u8]) -> bool {
 
 /// Whether the braces at the end of this line belong to the name of a mailbox in a LIST or LSUB
 /// response that should be in quotes and is not, as Exchange leaves them (MailKit#945): `* LIST ()
-/// "/" Rechnungen {2024}`. A name that comes as a literal stands alone behind the delimiter.
+/// "/" Rechnungen {2024}`. A name that comes as a literal stands alone behind the delimiter. Within a
+/// list behind the name (RFC 5258) a literal is what it says: to take its octets for responses would
+/// let whoever has named a mailbox answer for the server.
 fn ends_a_bare_name(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"* ").map(<[u8]>::trim_ascii_start) else { return false };
     let (Some(verb), Some(rest)) = (rest.get(..4), rest.get(4..)) else { return false };
@@ -191,7 +193,25 @@ fn ends_a_bare_name(line: &[u8]) -> bool {
         [b'N' | b'n', b'I' | b'i', b'L' | b'l', b' ', ..] => 3,
         _ => return false,
     };
-    !matches!(rest[delimiter..].trim_ascii_start().first(), None | Some(b'"' | b'{' | b'~' | b'('))
+    let name = rest[delimiter..].trim_ascii_start();
+    !matches!(name.first(), None | Some(b'"' | b'{' | b'~' | b'(')) && !ends_within_list(name)
+}
+
+/// Whether a list begins behind a name without quotes that has not come to its end.
+fn ends_within_list(name: &[u8]) -> bool {
+    let (mut depth, mut quoted, mut escaped, mut before) = (0_usize, false, false, b' ');
+    for &octet in name {
+        match octet {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' if depth > 0 => quoted = !quoted,
+            b'(' if !quoted && (depth > 0 || before == b' ') => depth += 1,
+            b')' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        before = octet;
+    }
+    depth > 0
 }
 
 /// The length in `{n}` or `{n+}` at the end of a line (also of `~{n}`, RFC 3516).
@@ -234,6 +254,9 @@ mod tests {
             "* LIST () \"/\" Rechnungen {2024}",
             "* LIST (\\HasNoChildren) \"\\\\\" a {5}",
             "* lsub () NIL x{5}",
+            "* LIST () \"/\" a (b) {5}",
+            "* LIST () \"/\" a(b {5}",
+            "* LIST () \"/\" a (\"OLDNAME\" (\"b\")) {5}",
             "*  OK text {5}",
             "*   BYE text {5}",
         ] {
@@ -248,6 +271,14 @@ mod tests {
         // Behind a name in quotes there may be more.
         let whole = "* LIST () \"/\" \"a\" (\"OLDNAME\" ({2}\r\nab))\r\n";
         assert_eq!(frames(&[whole.as_bytes()]), [Ok(Bytes::from(whole))]);
+    }
+
+    #[test]
+    fn a_literal_in_a_list_behind_a_name_without_quotes_is_no_response() {
+        for before in ["(\"OLDNAME\" (", "(\"OLDNAME\" (\"a)\\\"b)\" ", "(OLDNAME (\"a\") "] {
+            let whole = format!("* LIST () \"/\" 5\" disk {before}{{8}}\r\nA1 OK hi))\r\n");
+            assert_eq!(frames(&[whole.as_bytes()]), [Ok(whole.clone().into())], "{before}");
+        }
     }
 
     const LIMITS: FrameLimits = FrameLimits { status: 100, text: 200, literal: 1000 };
