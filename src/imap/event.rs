@@ -180,11 +180,14 @@ pub(crate) struct Events {
     /// Octets held by those that wait.
     octets: usize,
     octet_limit: usize,
+    /// Among those that were given up may be one that tells of messages of the mailbox that is
+    /// selected, and nobody has taken the event that says so.
+    overflowed: bool,
 }
 
 impl Events {
     pub(crate) const fn new(limit: usize, octet_limit: usize) -> Self {
-        Self { queue: VecDeque::new(), limit, octets: 0, octet_limit }
+        Self { queue: VecDeque::new(), limit, octets: 0, octet_limit, overflowed: false }
     }
 
     /// Keeps an event, within the bounds. The buffer in which its octets arrived, which may be
@@ -195,6 +198,7 @@ impl Events {
             return self.give_up(event);
         }
         self.octets += octets;
+        self.overflowed |= is_overflow(&event);
         self.queue.push_back(event.kept());
     }
 
@@ -209,6 +213,7 @@ impl Events {
         }
         self.octets = end.as_ref().map_or(0, weight);
         self.queue.push_back(Event::Overflow { lost });
+        self.overflowed = true;
         self.queue.extend(end);
     }
 
@@ -231,12 +236,9 @@ impl Events {
     /// Whether one waits that says of messages that they are gone, so that the sequence numbers of
     /// others have moved, or may have been one of those that were given up.
     pub(crate) fn tell_of_removals(&self) -> bool {
-        self.queue.iter().any(|event| {
-            matches!(
-                event,
-                Event::Expunge(_) | Event::Vanished { earlier: false, .. } | Event::Overflow { .. }
-            )
-        })
+        let tells =
+            |event: &_| matches!(event, Event::Expunge(_) | Event::Vanished { earlier: false, .. });
+        self.overflowed || self.queue.iter().any(tells)
     }
 
     /// The first UIDVALIDITY and the last, if events wait that tell of another one.
@@ -257,6 +259,9 @@ impl Events {
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.queue.pop_front()?;
         self.octets = self.octets.saturating_sub(weight(&event));
+        if self.overflowed && is_overflow(&event) {
+            self.overflowed = self.queue.iter().any(is_overflow);
+        }
         Some(event)
     }
 
@@ -280,6 +285,7 @@ impl Events {
             | Event::Overflow { .. } => false,
         };
         self.queue.retain(|event| !of_messages(event));
+        self.overflowed = false;
         self.octets = self.queue.iter().map(weight).sum();
     }
 }
@@ -307,6 +313,10 @@ fn weight(event: &Event) -> usize {
 
 /// What a string takes besides its octets.
 const ROOM: usize = size_of::<String>();
+
+const fn is_overflow(event: &Event) -> bool {
+    matches!(event, Event::Overflow { .. })
+}
 
 const fn lost_in(event: &Event) -> u64 {
     match event {
@@ -361,6 +371,22 @@ mod tests {
             panic!("{told:?}")
         };
         assert_eq!((said.text(), events.octets), ("too many", 0));
+    }
+
+    #[test]
+    fn an_overflow_tells_of_no_removals_in_a_mailbox_that_was_selected_behind_it() {
+        let mut events = Events::new(2, 1000);
+        (1..=4).for_each(|number| events.push(Event::Expunge(number)));
+        assert!(events.tell_of_removals());
+        events.forget_messages();
+        assert!(!events.tell_of_removals() && events.is_waiting());
+        events.push(Event::Exists(1));
+        events.push(Event::Exists(2));
+        assert!(events.tell_of_removals());
+        assert!(matches!(events.pop(), Some(Event::Overflow { lost: 5.. })));
+        assert!(!events.tell_of_removals());
+        events.lose();
+        assert!(events.tell_of_removals());
     }
 
     #[test]
