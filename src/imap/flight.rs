@@ -14,7 +14,7 @@ use crate::Stage;
 use super::command::select::Select;
 use super::command::{Command, Fit, Piecewise};
 use super::proto::response::Response;
-use super::proto::{Step, Tag};
+use super::proto::{Core, Step, Tag};
 use super::session::Session;
 use super::{Error, Event, UidSet};
 
@@ -86,18 +86,24 @@ impl Session {
         }
         let mut replies: Vec<_> = commands.iter().map(|_| None).collect();
         let mut left = commands.len();
+        // Those that may have been sent and are not answered. To look at all of thousands for each
+        // response would take long.
+        let mut unsent = 0..commands.len();
+        let mut waiting: Vec<_> = unsent.by_ref().take(Core::WINDOW).collect();
         while left > 0 {
             match self.step(stage).await? {
                 Step::Data { tag, frame } => {
                     let response = Response::parse(&frame);
-                    let waiting = commands.iter_mut().zip(&replies);
-                    let waiting = waiting.filter(|(_, reply)| reply.is_none());
-                    let fits = waiting.map(|(command, _)| (command.fit(&response), command));
+                    let fit = |at: &usize| {
+                        let command = commands.get(*at)?;
+                        Some(((command.fit(&response), !command.is_served()), *at))
+                    };
                     // Of several that ask for the same, each gets an answer; the first of those
                     // that have none is the last of the highest from behind.
-                    let best = fits.rev().max_by_key(|(fit, command)| (*fit, !command.is_served()));
-                    match best.filter(|(fit, _)| flight.has(tag) && *fit >= Fit::Loose) {
-                        Some((_, command)) => self.hand(command, frame),
+                    let best = waiting.iter().rev().filter_map(fit).max_by_key(|(fit, _)| *fit);
+                    let best = best.filter(|((fit, _), _)| flight.has(tag) && *fit >= Fit::Loose);
+                    match best.and_then(|(_, at)| commands.get_mut(at)) {
+                        Some(command) => self.hand(command, frame),
                         None => self.core_mut().unclaimed(&response, &frame),
                     }
                 }
@@ -108,11 +114,13 @@ impl Session {
                     }
                 }
                 Step::Done { tag, reply } => {
-                    let place = flight.place(tag).and_then(|at| replies.get_mut(at));
-                    if let Some(place) = place {
+                    let place = flight.place(tag);
+                    if let Some(place) = place.and_then(|at| replies.get_mut(at)) {
                         *place = Some(self.judge(reply, stage));
                         left -= 1;
                     }
+                    waiting.retain(|at| Some(*at) != place);
+                    waiting.extend(unsent.by_ref().take(Core::WINDOW - waiting.len()));
                 }
                 _ => {}
             }
@@ -142,7 +150,8 @@ impl Session {
     /// which errors say `stage`. Comes back when SELECT is answered.
     ///
     /// # Errors
-    /// SELECT failed. The commands behind it have been answered, or were not sent.
+    /// SELECT failed. The commands behind it have been answered, or were not sent. Or SELECT has
+    /// opened the mailbox, and one of them was refused before it was answered.
     pub(crate) async fn launch_behind<C: Command>(
         &mut self,
         select: Select,
@@ -158,10 +167,11 @@ impl Session {
         for (line, command) in lines.into_iter().zip(commands) {
             flight.add(self.start(line, command)?);
         }
+        let mut refused = None;
         loop {
             match self.step(STAGE).await? {
                 Step::Done { tag, reply } if first.has(tag) => match self.judge(reply, STAGE) {
-                    Ok(_) => return Ok(flight),
+                    Ok(_) => return refused.map_or(Ok(flight), Err),
                     Err(mut error) => {
                         // No mailbox is selected now, and the server says so to the rest.
                         let settled = self.settle(STAGE).await;
@@ -171,6 +181,13 @@ impl Session {
                         return Err(error);
                     }
                 },
+                // A server that cannot read it need not wait with its answer until SELECT is done.
+                Step::Done { tag, reply } if flight.has(tag) => {
+                    flight.landed();
+                    if let Err(error) = self.judge(reply, stage) {
+                        refused.get_or_insert(error);
+                    }
+                }
                 // The mailbox was not open yet, so that this is no answer to what was asked of it.
                 Step::Fetched { .. } => {
                     let message = self.core_mut().take_fetched();

@@ -5,7 +5,8 @@ use std::fmt;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::flight::Flight;
-use super::proto::parts::{Aside, names_section};
+use super::proto::asides::Aside;
+use super::proto::parts::names_section;
 use super::{Error, Event, Mailbox, Message, Part, Uid};
 
 /// What [`Messages::parts`](super::Messages::parts) gives: messages in pieces as they arrive, of
@@ -109,7 +110,10 @@ impl<'a> Parts<'a> {
     ///
     /// Servers also tell of flags that have changed meanwhile, in responses without any section.
     /// Those are kept until the message itself comes. Messages of which none has come when the
-    /// server has sent all are given at the end, with [`Copied::octets`] of `None`.
+    /// server has sent all are given at the end, with [`Copied::octets`] of `None`. What is said of a
+    /// message behind it becomes an [`Event::Fetch`], and so does what is said of more than 1,000
+    /// messages ahead of them, or in more octets than one response may have
+    /// ([`Limits::response`](crate::Limits::response)), or by number alone before a message goes.
     ///
     /// Nothing is flushed.
     ///
@@ -171,6 +175,7 @@ impl<'a> Parts<'a> {
                 Part::Section(section) => {
                     (written, of) = (0, section.octets());
                     octets.get_or_insert(0);
+                    self.mailbox.session.core_mut().give(section.seq(), &items);
                     progress(written, of);
                 }
                 Part::Chunk(chunk) => {
@@ -187,6 +192,7 @@ impl<'a> Parts<'a> {
                         core.put_aside(seq, items);
                         continue;
                     }
+                    core.give(seq, &items);
                     let mut all = core.take_aside(seq, &items);
                     all.extend(items);
                     return Ok(Some(Copied::new(seq, octets, whole, all)));
@@ -194,7 +200,7 @@ impl<'a> Parts<'a> {
             }
         }
         let left = self.mailbox.session.core_mut().next_aside();
-        Ok(left.map(|Aside { seq, items }| Copied::new(seq, None, true, items)))
+        Ok(left.map(|Aside { seq, items, .. }| Copied::new(seq, None, true, items)))
     }
 }
 

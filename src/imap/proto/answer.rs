@@ -46,6 +46,9 @@ impl Core {
                 if self.lingering && !counts {
                     return Ok(None);
                 }
+                if name.eq_ignore_ascii_case(b"EXPUNGE") {
+                    self.renumber_asides();
+                }
                 if let Some(state) = self.state() {
                     state.count(number, name);
                 }
@@ -187,10 +190,11 @@ impl Core {
         frame: &Bytes,
     ) -> Result<Option<Step>, Fault> {
         let read = vanished(rest);
-        if let Ok((uids, false)) = &read
-            && let Some(state) = self.state()
-        {
-            state.remove(uids.count());
+        if let Ok((uids, false)) = &read {
+            self.renumber_asides();
+            if let Some(state) = self.state() {
+                state.remove(uids.count());
+            }
         }
         let claimant = self.queue.iter().find(|pending| pending.claims.may_claim(response));
         // What nobody waits for is gone all the same; SELECT tells of another mailbox.

@@ -16,6 +16,7 @@
 //! same reason: a dropped SELECT may well have selected.
 
 pub(crate) mod answer;
+pub(crate) mod asides;
 pub(crate) mod code;
 pub(crate) mod decode;
 pub(crate) mod encode;
@@ -33,10 +34,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use memchr::memchr3;
 
+use self::asides::Asides;
 use self::decode::Malformed;
 use self::encode::{Line, Literals, Piece, quoted};
 use self::habits::Habits;
-use self::parts::{Aside, Open, Part};
+use self::parts::{Open, Part};
 use self::response::Response;
 use self::selected::Selected;
 use super::command::context::SearchContext;
@@ -264,7 +266,7 @@ pub(crate) struct Core {
     /// Parts that nobody has taken yet.
     parts: VecDeque<Part>,
     /// What was said of messages without the sections of them that may still come.
-    asides: VecDeque<Aside>,
+    asides: Asides,
     /// Whether somebody wants to know of all that happens in the mailbox.
     watched: bool,
     last_words: Option<Reply>,
@@ -327,7 +329,7 @@ impl Core {
             dividing: false,
             open: None,
             parts: VecDeque::new(),
-            asides: VecDeque::new(),
+            asides: Asides::default(),
             watched: false,
             last_words: None,
             goodbyes: 0,
@@ -535,6 +537,8 @@ impl Core {
         self.goodbyes = before.goodbyes;
         self.tags = before.tags;
         self.turn = before.turn;
+        // The greeting is not said again.
+        self.habits = before.habits;
         self.events = before.events;
         self.events.forget_messages();
         if told {
@@ -721,7 +725,7 @@ impl Core {
     }
 
     /// How many commands may wait for their answers at once.
-    const WINDOW: usize = 64;
+    pub(crate) const WINDOW: usize = 64;
     /// The same for commands whose answers may be long: while one is answered, the next is on its
     /// way. All that lie unanswered would have to be read if the user looks no further.
     const LONG_WINDOW: usize = 2;
@@ -864,7 +868,7 @@ impl Machine for Core {
         self.forget_unbegun();
         self.let_go();
         self.parts.clear();
-        self.asides.clear();
+        self.asides = Asides::default();
         if let Some(open) = &mut self.open {
             open.abandon();
         }

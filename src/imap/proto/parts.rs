@@ -14,10 +14,10 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::asides::Asides;
 use super::decode::{Cursor, Parsed};
 use super::response::Response;
 use super::{Core, Effect, Step, Tag};
-use crate::imap::event::Event;
 use crate::imap::types::item;
 use crate::imap::types::{Message, Section, Text};
 use crate::wire::literal::Cut;
@@ -79,27 +79,6 @@ impl SectionPart {
     /// How many octets follow in chunks, by the server's word. They all come, or an error.
     pub const fn octets(&self) -> u64 {
         self.octets
-    }
-}
-
-/// What was said of a message without any section of it.
-#[derive(Debug)]
-pub(crate) struct Aside {
-    pub(crate) seq: u32,
-    pub(crate) items: Vec<Message>,
-}
-
-impl Aside {
-    /// How many are kept: a server tells of messages that others change while it sends a long one.
-    const MOST: usize = 1000;
-
-    /// Whether a message that has these items is the one that this is about.
-    fn is_about(&self, seq: u32, items: &[Message]) -> bool {
-        let uid = |items: &[Message]| items.iter().find_map(Message::uid);
-        match (uid(&self.items), uid(items)) {
-            (Some(one), Some(other)) => one == other,
-            _ => self.seq == seq,
-        }
     }
 }
 
@@ -264,7 +243,7 @@ impl Open {
 impl Core {
     /// From here on the answers to these commands come in parts.
     pub(crate) fn divide(&mut self, whose: impl Fn(Tag) -> bool) {
-        self.asides.clear();
+        self.asides = Asides::default();
         for pending in self.queue.iter_mut().filter(|pending| whose(pending.tag)) {
             pending.effect = Effect::Parts;
             self.dividing = true;
@@ -274,29 +253,6 @@ impl Core {
     /// The oldest part that nobody has taken.
     pub(crate) fn take_part(&mut self) -> Option<Part> {
         self.parts.pop_front()
-    }
-
-    /// Keeps what was said of a message without any section, while the section may still come.
-    pub(crate) fn put_aside(&mut self, seq: u32, items: Vec<Message>) {
-        if let Some(aside) = self.asides.iter_mut().find(|aside| aside.is_about(seq, &items)) {
-            aside.items.extend(items.into_iter().map(Message::into_owned));
-        } else if self.asides.len() < Aside::MOST {
-            let items = items.into_iter().map(Message::into_owned).collect();
-            self.asides.push_back(Aside { seq, items });
-        } else {
-            items.into_iter().for_each(|message| self.keep(Event::Fetch(message)));
-        }
-    }
-
-    /// What was put aside of the message that has these items.
-    pub(crate) fn take_aside(&mut self, seq: u32, items: &[Message]) -> Vec<Message> {
-        let at = self.asides.iter().position(|aside| aside.is_about(seq, items));
-        at.and_then(|at| self.asides.remove(at)).map(|aside| aside.items).unwrap_or_default()
-    }
-
-    /// The first that was put aside and of which nothing more has come.
-    pub(crate) fn next_aside(&mut self) -> Option<Aside> {
-        self.asides.pop_front()
     }
 
     /// Takes in a piece of a response that comes in several.

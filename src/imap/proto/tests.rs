@@ -638,3 +638,13 @@ fn what_goes_while_a_close_is_refused_is_told_and_counted() {
     hear(&mut core, "A3 OK done\r\n");
     assert!(core.take_event().is_none());
 }
+
+#[test]
+fn what_the_greeting_has_told_of_the_server_outlives_the_login() {
+    let mut core = Core::new(&Limits::default(), true);
+    core.expect_greeting();
+    core.input().push(b"* OK mail.example IMAP4rev1 2007f.404 at Mon, 1 Jan 2018\r\n");
+    assert!(matches!(core.poll(), Ok(Some(Step::Greeting(_)))));
+    core.forget_login(&Limits::default(), false);
+    assert!(core.habits().short_lines);
+}

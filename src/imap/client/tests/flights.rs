@@ -39,6 +39,88 @@ async fn select_and_fetch_go_out_together() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fetch_that_is_answered_before_the_select_ahead_of_it_is_over() {
+    for (answer, refused) in [("BAD what is that?", true), ("OK nothing to fetch", false)] {
+        let script = format!(
+            "
+            C: A1 SELECT INBOX
+            C: A2 UID FETCH 1:* (FLAGS)
+            S: A2 {answer}
+            S: * 2 EXISTS
+            S: A1 OK [READ-WRITE] done
+            C: A3 NOOP
+            S: A3 OK done
+            "
+        );
+        let (mut client, server) = client(&script).await;
+        match client.select_fetch("INBOX", UidSet::all(), Fetch::flags()).await {
+            Ok(messages) => {
+                let messages = timeout(Duration::from_secs(3600), messages.collect());
+                assert!(messages.await.unwrap().unwrap().is_empty() && !refused);
+            }
+            Err(error) => {
+                assert!(matches!(error, Error::Refused { stage: STAGE, .. }) && refused);
+                assert!(error.connection_usable());
+            }
+        }
+        assert_eq!(client.selected().unwrap().exists(), 2);
+        client.noop().await.unwrap();
+        drop(client);
+        server.await.unwrap();
+    }
+}
+
+/// Counts how often it is asked whether a response is its own.
+struct Counted(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl Command for Counted {
+    const NAME: &'static str = "X";
+
+    type Output = ();
+
+    fn encode(
+        &self,
+        line: &mut crate::imap::proto::encode::Line,
+        _: &Capabilities,
+    ) -> Result<(), crate::Misuse> {
+        line.raw("X");
+        Ok(())
+    }
+
+    fn claims(&self) -> crate::imap::proto::Claims {
+        crate::imap::proto::Claims::Data(|_| true)
+    }
+
+    fn fit(&self, _: &crate::imap::proto::response::Response<'_>) -> crate::imap::command::Fit {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        crate::imap::command::Fit::Exact
+    }
+
+    fn finish(self, _: crate::imap::Reply) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_commands_only_those_that_were_sent_are_asked_whether_an_answer_is_theirs() {
+    let mut script = String::new();
+    (1..=64).for_each(|n| script += &format!("C: A{n} X\n"));
+    for n in 1..=500 {
+        script += &format!("S: * X {n}\nS: A{n} OK done\n");
+        if n + 64 <= 500 {
+            script += &format!("C: A{} X\n", n + 64);
+        }
+    }
+    let (mut client, server) = client(&script).await;
+    let asked = std::sync::Arc::default();
+    let commands = (0..500).map(|_| Counted(std::sync::Arc::clone(&asked))).collect();
+    let results = client.mailbox.session.run_all(commands, Stage::Command("X")).await.unwrap();
+    assert!(results.len() == 500 && results.iter().all(Result::is_ok));
+    let asked = asked.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((500..=500 * 64).contains(&asked), "{asked}");
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_a_mailbox_with_another_uidvalidity_no_messages_are_given() {
     let (mut client, server) = client(
         r"

@@ -332,6 +332,89 @@ async fn news_of_flags_ahead_of_a_body_are_not_taken_for_a_message_without_one()
     server.await.unwrap();
 }
 
+/// What `copy_body` gives: numbers, UIDs, octets; and the events behind it.
+async fn copies_of(
+    client: &mut ImapClient,
+    set: crate::imap::SeqSet,
+) -> (Vec<(u32, Option<u32>, Option<u64>, usize)>, Vec<Event>) {
+    let inbox = client.select("INBOX").await.unwrap();
+    let mut parts = inbox.fetch(set, Fetch::flags().body()).await.unwrap().parts();
+    let mut told = Vec::new();
+    while let Some(copied) = parts.copy_body(&mut Vec::new()).await.unwrap() {
+        told.push((copied.seq, copied.uid.map(Uid::get), copied.octets, copied.items.len()));
+    }
+    (told, std::iter::from_fn(|| inbox.take_event()).collect())
+}
+
+const BY_NUMBER: &str = "
+    C: A1 SELECT INBOX
+    S: A1 OK done
+    C: A2 FETCH 1:* (UID FLAGS BODY.PEEK[])
+";
+
+#[tokio::test(start_paused = true)]
+async fn news_behind_a_body_do_not_give_its_message_again() {
+    let script = format!(
+        r"{BY_NUMBER}
+        S: * 1 FETCH (UID 11 BODY[] {{1}}
+        S: a)
+        S: * 1 FETCH (UID 11 FLAGS (\Seen))
+        S: * 1 FETCH (FLAGS ())
+        S: * 2 FETCH (BODY[] {{1}}
+        S: b)
+        S: * 2 FETCH (FLAGS (\Seen))
+        S: * 3 FETCH (BODY[] NIL UID 13)
+        S: * 3 FETCH (UID 13 FLAGS (\Seen))
+        S: * 4 FETCH (UID 14 FLAGS (\Seen))
+        S: A2 OK done"
+    );
+    let (mut client, server) = client(&script).await;
+    let (told, events) = copies_of(&mut client, crate::imap::SeqSet::all()).await;
+    let expected = [
+        (1, Some(11), Some(1), 1),
+        (2, None, Some(1), 0),
+        (3, Some(13), None, 1),
+        (4, Some(14), None, 1),
+    ];
+    assert_eq!(told, expected);
+    let behind: Vec<_> = events
+        .iter()
+        .map(|event| match event {
+            Event::Fetch(message) => message.seq(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(behind, [1, 1, 2, 3]);
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_by_number_are_not_taken_for_those_of_the_message_that_has_the_number_next() {
+    for removal in ["1 EXPUNGE", "VANISHED 11"] {
+        let script = format!(
+            r"{BY_NUMBER}
+            S: * 1 FETCH (FLAGS (\Flagged))
+            S: * 2 FETCH (FLAGS (\Draft) UID 12)
+            S: * {removal}
+            S: * 2 FETCH (BODY[] {{1}}
+            S: c)
+            S: * 1 FETCH (BODY[] {{1}}
+            S: b UID 12)
+            S: A2 OK done"
+        );
+        let (mut client, server) = client(&script).await;
+        let (told, events) = copies_of(&mut client, crate::imap::SeqSet::all()).await;
+        assert_eq!(told, [(2, None, Some(1), 0), (1, Some(12), Some(1), 2)], "{removal}");
+        let [Event::Fetch(news), Event::Expunge(1) | Event::Vanished { .. }] = &events[..] else {
+            panic!("{events:?}")
+        };
+        assert!(news.flags().contains(&Flag::Flagged));
+        drop(client);
+        server.await.unwrap();
+    }
+}
+
 /// A disk that is full after four octets.
 struct Full(usize);
 
