@@ -13,6 +13,7 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
+use super::copy::Which;
 use super::modifier::Need;
 use super::{Command, is_coded, untagged_code};
 use crate::imap::proto::decode::Parsed;
@@ -138,8 +139,8 @@ impl Session {
 /// What is stored: messages, or one that the server puts together. The commands that store by other
 /// verbs and of more parts are this one, written otherwise.
 pub(super) struct Append {
-    /// What comes before the name of the mailbox.
-    verb: String,
+    /// The message that goes for it (RFC 8508).
+    replaced: Option<Which>,
     mailbox: MailboxName,
     messages: Vec<(AppendOptions, Data)>,
     needs: Vec<Need>,
@@ -243,7 +244,7 @@ impl Append {
     pub(super) fn new(mailbox: MailboxName, messages: Vec<(AppendOptions, Data)>) -> Self {
         let utf8 = messages.iter().any(|(options, _)| options.utf8);
         let needs = if utf8 { vec![UTF8] } else { Vec::new() };
-        Self { verb: "APPEND".to_owned(), mailbox, messages, needs, place: None, limit: None }
+        Self { replaced: None, mailbox, messages, needs, place: None, limit: None }
     }
 
     /// The server must offer something for it.
@@ -252,9 +253,9 @@ impl Append {
         self
     }
 
-    /// Another command that takes the same.
-    pub(super) fn by(mut self, verb: String) -> Self {
-        self.verb = verb;
+    /// It is REPLACE.
+    pub(super) fn replacing(mut self, old: Which) -> Self {
+        self.replaced = Some(old);
         self
     }
 }
@@ -269,7 +270,11 @@ impl Command for Append {
         if capabilities.has("APPENDLIMIT") {
             line.wait_with_literals();
         }
-        line.raw(&self.verb).raw(" ").mailbox(&self.mailbox)?;
+        match &self.replaced {
+            Some(old) => old.encode(line, "REPLACE")?,
+            None => line.raw("APPEND"),
+        };
+        line.raw(" ").mailbox(&self.mailbox)?;
         for (options, data) in &self.messages {
             if let Some(limit) = self.limit.filter(|limit| data.octets() > *limit) {
                 return Err(too_long(data.octets(), limit));

@@ -32,6 +32,7 @@
 use std::num::NonZeroU32;
 
 use super::append::{Append, AppendOptions, AppendResult, Content, Data};
+use super::copy::Which;
 use super::modifier::Need;
 use crate::imap::{Error, Flag, Mailbox, MailboxName, Search, SeqSet, StoreFlags, Uid, Upload};
 use crate::{Misuse, Stage};
@@ -64,8 +65,8 @@ impl Mailbox {
     ) -> Result<AppendResult, Error> {
         let (mailbox, message) = (mailbox.into(), message.into());
         if self.replaces()? {
-            let verb = format!("UID REPLACE {uid}");
-            return self.replaced(verb, mailbox, message, options, "UID REPLACE").await;
+            let old = Which::Uids(uid.into());
+            return self.replaced(old, mailbox, message, options, "UID REPLACE").await;
         }
         let old = Search::all().uids(uid);
         self.append_and_expunge(old, Some(uid), mailbox, message, options).await
@@ -88,8 +89,8 @@ impl Mailbox {
     ) -> Result<AppendResult, Error> {
         let (mailbox, message) = (mailbox.into(), message.into());
         if self.replaces()? {
-            let verb = format!("REPLACE {number}");
-            return self.replaced(verb, mailbox, message, options, "REPLACE").await;
+            let old = Which::Numbers(SeqSet::range(number, number));
+            return self.replaced(old, mailbox, message, options, "REPLACE").await;
         }
         let old = Search::all().numbers(SeqSet::range(number, number));
         self.append_and_expunge(old, None, mailbox, message, options).await
@@ -109,14 +110,14 @@ impl Mailbox {
 
     async fn replaced(
         &mut self,
-        verb: String,
+        old: Which,
         mailbox: MailboxName,
         message: Upload<'_>,
         options: AppendOptions,
         name: &'static str,
     ) -> Result<AppendResult, Error> {
         let content = (options, Data::Message(Content::of(&message)));
-        let command = Append::new(mailbox, vec![content]).by(verb).needing(REPLACE);
+        let command = Append::new(mailbox, vec![content]).replacing(old).needing(REPLACE);
         self.session.store(command, vec![message], Stage::Command(name)).await
     }
 
@@ -180,7 +181,8 @@ mod tests {
         let replace = || {
             let options = AppendOptions::new().flags([Flag::Seen, Flag::Draft]);
             let content = (options, Data::Message(Content::of(&"hello".into())));
-            Append::new("Drafts".into(), vec![content]).by("UID REPLACE 2000".to_owned())
+            let old = Which::Uids(Uid::new(2000).unwrap().into());
+            Append::new("Drafts".into(), vec![content]).replacing(old)
         };
         play(replace, script, |mut played| {
             assert_eq!(played.output.unwrap().uid(), Uid::new(2001));

@@ -195,3 +195,32 @@ async fn another_uidvalidity_in_mid_session_is_told_and_no_uid_is_sent_before() 
     drop(client);
     server.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_number_or_uid_that_may_be_anothers_by_now_is_not_replaced() {
+    let script = "
+        C: A1 SELECT INBOX
+        S: * 6 EXISTS
+        S: * OK [UIDVALIDITY 7] ok
+        S: A1 OK done
+        C: A2 NOOP
+        S: * OK [UIDVALIDITY 8] rebuilt
+        S: * 3 EXPUNGE
+        S: A2 OK done
+        C: A3 REPLACE 5 x {3+}
+        C: new
+        S: A3 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 REPLACE LITERAL+", script).await;
+    let (uid, number) = (Uid::new(5).unwrap(), std::num::NonZeroU32::new(5).unwrap());
+    let inbox = client.select("INBOX").await.unwrap();
+    inbox.noop().await.unwrap();
+    let error = inbox.uid_replace(uid, "x", "new", AppendOptions::new()).await.unwrap_err();
+    assert!(matches!(error, Error::Changed { .. }), "{error:?}");
+    let error = inbox.replace(number, "x", "new", AppendOptions::new()).await.unwrap_err();
+    assert!(matches!(error, Error::Renumbered { .. }), "{error:?}");
+    while inbox.take_event().is_some() {}
+    inbox.replace(number, "x", "new", AppendOptions::new()).await.unwrap();
+    drop(client);
+    server.await.unwrap();
+}
