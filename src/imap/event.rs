@@ -202,18 +202,27 @@ impl Events {
         self.queue.push_back(event.kept());
     }
 
-    /// Gives up all events for one that counts them; but that nothing more is told stays.
+    /// Gives up all events for one that counts them; but that nothing more is told stays, and, as
+    /// one change, that the UIDs mean nothing any longer: commands are held back by it.
     fn give_up(&mut self, last: Event) {
-        let (mut lost, mut end) = (0, None);
+        let (mut lost, mut end, mut validity) = (0, None, None);
         for event in self.queue.drain(..).chain([last]) {
             match event {
                 Event::NotificationOverflow(_) if end.is_none() => end = Some(event),
+                Event::UidValidity { was, now } => match &mut validity {
+                    None => validity = Some((was, now)),
+                    Some((_, last)) => {
+                        *last = now;
+                        lost += 1;
+                    }
+                },
                 event => lost += lost_in(&event),
             }
         }
         self.octets = end.as_ref().map_or(0, weight);
         self.queue.push_back(Event::Overflow { lost });
         self.overflowed = true;
+        self.queue.extend(validity.map(|(was, now)| Event::UidValidity { was, now }));
         self.queue.extend(end);
     }
 
@@ -387,6 +396,26 @@ mod tests {
         assert!(!events.tell_of_removals());
         events.lose();
         assert!(events.tell_of_removals());
+    }
+
+    #[test]
+    fn another_uidvalidity_outlives_an_overflow_as_one_change() {
+        let number = |number| NonZeroU32::new(number).unwrap();
+        let mut events = Events::new(3, 1000);
+        for (was, now) in [(7, 8), (8, 9)] {
+            (1..=9).for_each(|number| events.push(Event::Expunge(number)));
+            events.push(Event::UidValidity { was: number(was), now: number(now) });
+        }
+        (1..=9).for_each(|number| events.push(Event::Expunge(number)));
+        assert_eq!(events.tell_of_uid_validity(), Some((number(7), number(9))));
+        let told: Vec<_> = std::iter::from_fn(|| events.pop()).collect();
+        let [Event::Overflow { lost }, Event::UidValidity { was, now }, rest @ ..] = &told[..]
+        else {
+            panic!("{told:?}")
+        };
+        assert_eq!((was.get(), now.get()), (7, 9));
+        assert_eq!(*lost + 1 + rest.len() as u64, 29);
+        assert!(events.tell_of_uid_validity().is_none());
     }
 
     #[test]
