@@ -253,7 +253,11 @@ impl Session {
         command: impl Fn(UidSet) -> C,
     ) -> Result<Option<C::Output>, Error> {
         self.rest(stage).await?;
-        let commands = self.split(set, command)?;
+        let mut commands = self.split(set, command)?;
+        // Where the last message is gone, `5000:*` may be `20:5000`.
+        if C::REMOVES && set.names_the_last() {
+            commands.rotate_right(1);
+        }
         self.run_pieces(commands, stage).await
     }
 

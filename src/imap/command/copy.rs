@@ -63,6 +63,10 @@ impl CopyResult {
 pub(super) struct Tally {
     /// The messages that the other mailbox has now, as far as commands were granted.
     granted: UidSet,
+    /// Those of them that the server names, where it names any, and else all.
+    pub(super) known_copied: UidSet,
+    /// How many codes were told for the commands before the running one.
+    counted: usize,
     pub(super) copied: CopyResult,
     pub(super) expunged: Expunged,
 }
@@ -71,6 +75,13 @@ impl Tally {
     /// A command was granted.
     pub(super) fn grant(mut self, which: Which, reply: &Reply) -> Self {
         self.copied.take(reply.code());
+        let mut named = UidSet::default();
+        self.copied.copied.iter().skip(self.counted).for_each(|told| named.add(&told.sources()));
+        self.counted = self.copied.copied.len();
+        match (&which, named.is_empty()) {
+            (Which::Uids(uids), true) => self.known_copied.add(uids),
+            _ => self.known_copied.add(&named),
+        }
         match which {
             // What a search had left at the server is never one set of several.
             Which::Uids(uids) if uids.saved().is_none() => self.granted.add(&uids),

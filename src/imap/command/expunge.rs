@@ -203,6 +203,8 @@ impl Command for Expunge {
 }
 
 impl Piecewise for Expunge {
+    const REMOVES: bool = true;
+
     fn go_on_from(&mut self, before: Expunged) {
         self.before = before;
     }

@@ -228,6 +228,9 @@ fn letters(name: &str) -> Vec<String> {
 
 /// A command about a set of messages that may be too long for one line.
 pub(crate) trait Piecewise: Command {
+    /// It takes messages away. The last message, `*`, is another one then.
+    const REMOVES: bool = false;
+
     /// Takes over what the command for the piece of the set before this one has given.
     fn go_on_from(&mut self, before: Self::Output);
 }

@@ -87,11 +87,13 @@ impl Mailbox {
     ///
     /// Where the server has no MOVE, they are copied, marked `\Deleted` and expunged, and
     /// [`MoveResult::way`] says so. No other message is ever expunged: of a set that new messages
-    /// could enter, such as `42:*`, the UIDs are asked for first.
+    /// could enter, such as `42:*`, the UIDs are asked for first; and a message stays that the server
+    /// does not name where it names what it has copied.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the server offers neither `MOVE` nor `UIDPLUS`: nothing was done.
     /// To copy, to mark and to expunge all that is marked is then for the caller to decide.
+    /// [`Error::Misuse`] if the UIDs are asked for and the answer cannot be read: nothing was done.
     /// [`Error::Refused`] as for [`uid_copy`](Self::uid_copy). [`Error::Halfway`] if it failed after
     /// some messages had been moved, or at least copied.
     ///
@@ -145,7 +147,13 @@ impl Mailbox {
                 Ok(MoveResult::new(tally, MoveWay::Move))
             }
             MoveWay::CopyAndExpunge => {
-                let uids = self.uid_search(Search::all().numbers(numbers)).await?.into_set();
+                // With `*` it is not known here how many there are.
+                let open = numbers.names_the_last();
+                let most = if open { u32::MAX } else { numbers.count() };
+                let uids = self.found_now(Search::all().numbers(numbers)).await?;
+                if uids.count() > most {
+                    return Err(unclear());
+                }
                 self.copy_and_expunge(uids, to).await
             }
         }
@@ -170,7 +178,14 @@ impl Mailbox {
         if uids.ends_below(next) {
             return Ok(uids);
         }
-        Ok(self.uid_search(Search::all().uids(uids)).await?.into_set())
+        let found = self.found_now(Search::all().uids(uids.clone())).await?;
+        Ok(found.within(&uids))
+    }
+
+    /// All that a search finds, or nothing is begun.
+    async fn found_now(&mut self, search: Search) -> Result<UidSet, Error> {
+        let found = self.uid_search(search).await?;
+        if found.unread() > 0 { Err(unclear()) } else { Ok(found.into_set()) }
     }
 
     /// Moves messages that have these UIDs, of which none can be that of a message to come.
@@ -183,7 +198,8 @@ impl Mailbox {
             return Ok(MoveResult::new(Tally::default(), MoveWay::CopyAndExpunge));
         }
         let mut tally = self.uid_copy_all(&uids, to).await?;
-        match self.remove(uids).await {
+        // What is not among the copied is left where it is.
+        match self.remove(tally.known_copied.within(&uids)).await {
             Ok(expunged) => {
                 tally.expunged = expunged;
                 Ok(MoveResult::new(tally, MoveWay::CopyAndExpunge))
@@ -197,6 +213,11 @@ impl Mailbox {
         self.uid_store(&uids, deleted).await?;
         self.uid_expunge(uids).await
     }
+}
+
+fn unclear() -> Error {
+    let why = "what the server found of it cannot be made out, and nothing was done".to_owned();
+    Misuse::Argument { what: "set of messages", why }.into()
 }
 
 impl MoveResult {
@@ -260,6 +281,8 @@ impl Command for Move {
 }
 
 impl Piecewise for Move {
+    const REMOVES: bool = true;
+
     fn go_on_from(&mut self, before: Tally) {
         self.tally = before;
     }

@@ -142,6 +142,20 @@ impl UidSet {
         self.0.open.is_some()
     }
 
+    /// The UIDs of its closed ranges that are in another set, too. Of these the highest is the last
+    /// message, if that is in the other. What a server keeps is not known here, and holds any.
+    pub(crate) fn within(&self, other: &Self) -> Self {
+        if !other.0.saved.is_none() {
+            return self.clone();
+        }
+        let mut bounds = other.0.clone();
+        if let (Some(first), Some(last)) = (bounds.open.take(), self.0.last()) {
+            let first = if first == 0 { last } else { first.min(last) };
+            bounds.add(&NumberSet::range(first, u32::MAX));
+        }
+        Self(NumberSet::of_ranges(self.0.common(&bounds)))
+    }
+
     /// How many UIDs its closed ranges hold.
     pub(crate) fn count(&self) -> u32 {
         self.0.count()

@@ -59,7 +59,7 @@ async fn without_move_messages_are_copied_marked_and_expunged_by_uid() {
 
 #[tokio::test]
 async fn without_move_a_message_delivered_meanwhile_is_neither_marked_nor_expunged() {
-    for (set, asked) in [("7:*", "7:*"), ("*", "*"), ("7:4294967295", "7:4294967295")] {
+    for (set, asked) in [("7:*", "7:*"), ("7,*", "7,*"), ("7:4294967295", "7:4294967295")] {
         let script = format!(
             r"
             C: A1 SELECT INBOX
