@@ -17,7 +17,7 @@ use super::command::{Command, Fit};
 use super::proto::encode::Line;
 use super::proto::response::Response;
 use super::proto::{Core, Step, Tag};
-use super::{Error, Reply, Status};
+use super::{Error, MailboxName, Reply, Status};
 
 pub(crate) struct Session {
     driver: Driver<Core>,
@@ -56,6 +56,13 @@ impl Session {
 
     pub(crate) const fn driver_mut(&mut self) -> &mut Driver<Core> {
         &mut self.driver
+    }
+
+    /// A mailbox of this name comes, goes, or gets another name, and with it maybe those below it:
+    /// what is known of the name may be true no longer.
+    pub(crate) fn displace(&mut self, name: &MailboxName) {
+        self.core_mut().displace(name);
+        self.append_limits.forget_below(name);
     }
 
     pub(crate) fn into_parts(self) -> (Box<dyn Stream>, Core) {

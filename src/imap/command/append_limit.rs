@@ -38,6 +38,11 @@ impl AppendLimits {
         self.0.get(name).copied()
     }
 
+    /// These may be other mailboxes now, or none.
+    pub(in crate::imap) fn forget_below(&mut self, name: &MailboxName) {
+        self.0.retain(|known, _| !name.may_hold(known));
+    }
+
     /// They may be others for somebody else.
     pub(super) fn forget(&mut self) {
         self.0.clear();

@@ -30,7 +30,7 @@ impl ImapClient {
     /// # Cancel safety
     /// See [`ImapClient`]. The server makes the mailbox all the same.
     pub async fn create(&mut self, name: impl Into<MailboxName>) -> Result<(), Error> {
-        self.run(Create { name: name.into() }).await.map(drop)
+        self.create_identified(name).await.map(drop)
     }
 
     /// Makes a mailbox as [`create`](Self::create) does, and gives its identifier, which renaming does
@@ -45,7 +45,10 @@ impl ImapClient {
         &mut self,
         name: impl Into<MailboxName>,
     ) -> Result<Option<String>, Error> {
-        self.run(Create { name: name.into() }).await
+        let name = name.into();
+        // Another client may have removed the one that is selected.
+        self.mailbox.session.displace(&name);
+        self.run(Create { name }).await
     }
 }
 

@@ -24,7 +24,7 @@ impl ImapClient {
     /// See [`ImapClient`]. The server removes the mailbox all the same.
     pub async fn delete(&mut self, name: impl Into<MailboxName>) -> Result<(), Error> {
         let name = name.into();
-        self.mailbox.session.core_mut().displace(&name);
+        self.mailbox.session.displace(&name);
         self.run(Delete { name }).await
     }
 }

@@ -111,11 +111,12 @@ impl ImapClient {
     /// # Cancel safety
     /// See [`ImapClient`].
     pub async fn raw(&mut self, command: RawCommand) -> Result<RawOutcome, Error> {
-        let core = self.mailbox.session.core_mut();
+        let session = &mut self.mailbox.session;
         // It may be a search.
-        core.forget_saved();
-        if ["DELETE", "RENAME"].iter().any(|verb| command.verb.eq_ignore_ascii_case(verb)) {
-            core.displace(&MailboxName::NONE);
+        session.core_mut().forget_saved();
+        if ["CREATE", "DELETE", "RENAME"].iter().any(|verb| command.verb.eq_ignore_ascii_case(verb))
+        {
+            session.displace(&MailboxName::NONE);
         }
         self.run(Raw { command, untagged: Vec::new() }).await
     }

@@ -32,7 +32,8 @@ impl ImapClient {
         to: impl Into<MailboxName>,
     ) -> Result<(), Error> {
         let (from, to) = (from.into(), to.into());
-        self.mailbox.session.core_mut().displace(&from);
+        self.mailbox.session.displace(&from);
+        self.mailbox.session.displace(&to);
         self.run(Rename { from, to }).await
     }
 }

@@ -65,8 +65,9 @@ impl ImapClient {
     }
 
     /// Opens a mailbox for reading and writing unless it is so selected already, which costs no
-    /// round trip. After [`rename`](Self::rename) or [`delete`](Self::delete) of the selected mailbox,
-    /// or of one whose name its name begins with, it selects anew.
+    /// round trip. After [`create`](Self::create), [`rename`](Self::rename) or
+    /// [`delete`](Self::delete) with the name of the selected mailbox, or one that its name begins
+    /// with, it selects anew.
     ///
     /// # Errors
     /// As for [`select`](Self::select).

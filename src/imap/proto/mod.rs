@@ -510,7 +510,7 @@ impl Core {
         tag
     }
 
-    /// The mailbox of this name goes, or gets another name, and with it maybe those below it:
+    /// A mailbox of this name comes, goes, or gets another name, and with it maybe those below it:
     /// what is selected, or is about to be, may no longer be what its name says.
     pub(crate) fn displace(&mut self, name: &MailboxName) {
         let known = [&mut self.selected, &mut self.entering, &mut self.leaving];

@@ -189,13 +189,16 @@ async fn a_mailbox_that_cannot_be_opened_once_more_is_not_closed() {
 }
 
 #[tokio::test]
-async fn what_was_renamed_or_removed_is_selected_anew() {
+async fn what_was_renamed_removed_or_made_is_selected_anew() {
     for (command, name) in [
         ("RENAME INBOX Old", "INBOX"),
         ("RENAME a b", "a/b"),
         ("RENAME A b", "a"),
         ("DELETE a", "a"),
         ("DELETE a", "a/b"),
+        // Another client had removed it.
+        ("RENAME b a", "a/b"),
+        ("CREATE a", "a"),
     ] {
         let script = format!(
             "
@@ -213,6 +216,7 @@ async fn what_was_renamed_or_removed_is_selected_anew() {
         client.ensure_selected(name).await.unwrap();
         match command.split(' ').collect::<Vec<_>>()[..] {
             ["RENAME", from, to] => client.rename(from, to).await.unwrap(),
+            ["CREATE", name] => client.create(name).await.unwrap(),
             [_, name] => client.delete(name).await.unwrap(),
             _ => panic!("{command}"),
         }
@@ -486,4 +490,82 @@ async fn limits_are_set_where_the_server_has_the_command() {
         drop(client);
         server.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn without_move_only_what_was_asked_for_found_and_copied_is_expunged() {
+    let script = r"
+        C: A1 SELECT INBOX
+        S: * 9 EXISTS
+        S: A1 OK done
+        C: A2 UID SEARCH UID 5:9,20:*
+        S: * SEARCH 3 7 8 12 18
+        S: A2 OK done
+        C: A3 UID COPY 7:8,18 Trash
+        S: A3 OK [COPYUID 9 7,18 1:2] done
+        C: A4 UID STORE 7,18 +FLAGS.SILENT (\Deleted)
+        S: A4 OK done
+        C: A5 UID EXPUNGE 7,18
+        S: * 2 EXPUNGE
+        S: * 3 EXPUNGE
+        S: A5 OK done
+        C: A6 UID SEARCH 1:2
+        S: * SEARCH 1 3 x
+        S: A6 OK done
+        C: A7 UID SEARCH UID 5:9
+        S: * SEARCH x
+        S: A7 OK done
+        C: A8 UID SEARCH 1:2
+        S: * SEARCH 1 3 4
+        S: A8 OK done
+        C: A9 NOOP
+        S: A9 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 UIDPLUS", script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let moved = inbox.uid_move(uids("5:9,20:*"), "Trash").await.unwrap();
+    assert_eq!((moved.pairs().count(), moved.expunged().numbers()), (2, &[2, 3][..]));
+    // With an answer that cannot be true, or not be read, nothing is begun.
+    let numbers = || SeqSet::parse("1:2").unwrap();
+    let refused = [
+        inbox.move_numbers(numbers(), "Trash").await.unwrap_err(),
+        inbox.uid_move(uids("5:9"), "Trash").await.unwrap_err(),
+        inbox.move_numbers(numbers(), "Trash").await.unwrap_err(),
+    ];
+    for error in refused {
+        assert!(matches!(error, Error::Misuse(_)) && error.connection_usable(), "{error:?}");
+    }
+    inbox.noop().await.unwrap();
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn of_a_set_in_pieces_the_one_with_the_last_message_goes_before_any_is_removed() {
+    let odd = |numbers: std::ops::Range<u32>| {
+        numbers.step_by(2).map(|uid| uid.to_string()).collect::<Vec<_>>().join(",")
+    };
+    let (low, high) = (odd(1001..1391), odd(1391..1501));
+    let script = format!(
+        "
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 UID EXPUNGE {high},5000:*
+        S: A2 OK done
+        C: A3 UID EXPUNGE {low}
+        S: A3 OK done
+        C: A4 UID MOVE {high},5000:* x
+        S: A4 OK done
+        C: A5 UID MOVE {low} x
+        S: A5 OK done
+        "
+    );
+    // Its lines are short.
+    let (mut client, server) = client_of("IMAP4rev1 UIDPLUS MOVE XYMHIGHESTMODSEQ", &script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let set = uids(&format!("{low},{high},5000:*"));
+    inbox.uid_expunge(&set).await.unwrap();
+    inbox.uid_move(set, "x").await.unwrap();
+    drop(client);
+    server.await.unwrap();
 }

@@ -137,3 +137,35 @@ async fn what_a_mailbox_takes_is_remembered_once_it_was_told() {
     drop(client);
     server.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_mailbox_takes_is_forgotten_with_its_name() {
+    for (command, name) in
+        [("DELETE a", "a/b"), ("CREATE a", "a"), ("RENAME a x", "a"), ("RENAME x a", "a/b")]
+    {
+        let script = format!(
+            "
+            C: A1 STATUS {name} (APPENDLIMIT)
+            S: * STATUS {name} (APPENDLIMIT 4)
+            S: A1 OK done
+            C: A2 {command}
+            S: A2 OK done
+            C: A3 APPEND {name} {{5}}
+            S: + go
+            C: hello
+            S: A3 OK done
+            "
+        );
+        let (mut client, server) = client_of("IMAP4rev1 APPENDLIMIT", &script).await;
+        client.status(name, [StatusItem::AppendLimit]).await.unwrap();
+        match command.split(' ').collect::<Vec<_>>()[..] {
+            ["RENAME", from, to] => client.rename(from, to).await.unwrap(),
+            ["CREATE", name] => client.create(name).await.unwrap(),
+            [_, name] => client.delete(name).await.unwrap(),
+            _ => panic!("{command}"),
+        }
+        client.append(name, "hello", AppendOptions::new()).await.unwrap();
+        drop(client);
+        server.await.unwrap();
+    }
+}
