@@ -1,7 +1,7 @@
 //! A connection that passes from one user to another. Cyrus offers that to administrators only.
 
+use mailbearer::Auth;
 use mailbearer::imap::{AppendOptions, Error, Extension};
-use mailbearer::{Auth, Security};
 
 use crate::support::servers::{ADMIN, Cyrus};
 
@@ -24,7 +24,7 @@ async fn the_next_user_finds_nothing_of_the_session_before() {
 #[tokio::test]
 async fn compression_ends_with_a_session_and_begins_with_the_next() {
     let cyrus = Cyrus::start();
-    let endpoint = cyrus.endpoint(Security::ImplicitTls);
+    let endpoint = cyrus.endpoint(mailbearer::Security::ImplicitTls);
     let mut imap = cyrus.connector(endpoint, ADMIN).compress(true).connect().await.expect("opens");
     let ann = cyrus.mailbox("compressed");
     for user in [ADMIN, &ann] {
