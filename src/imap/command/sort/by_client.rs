@@ -30,7 +30,7 @@ impl Mailbox {
     /// It fetches ENVELOPE, INTERNALDATE or RFC822.SIZE, whichever the keys want, of each message
     /// that matches: mostly below a kilobyte for each on the wire, in about as many round trips as
     /// there are ten thousands, and memory for what is compared, of which it takes no more than
-    /// [`Limits::literal`](crate::Limits::literal) and [`Limits::response`](crate::Limits::response)
+    /// [`Limits::message`](crate::Limits::message) and [`Limits::response`](crate::Limits::response)
     /// together. Messages that are expunged meanwhile are left out, and new ones do not come in.
     ///
     /// Strings are compared by the numbers of their characters, without regard to case, so that `é`

@@ -33,7 +33,7 @@ impl Mailbox {
     /// It fetches ENVELOPE, INTERNALDATE and for [`ThreadAlgorithm::References`] the References
     /// field of each message that matches: about a kilobyte for each on the wire, in about as many
     /// round trips as there are ten thousands, and memory for subjects and Message-IDs, of which it
-    /// takes no more than [`Limits::literal`](crate::Limits::literal) and
+    /// takes no more than [`Limits::message`](crate::Limits::message) and
     /// [`Limits::response`](crate::Limits::response) together. Of the messages that one refers to the
     /// first 20 and the last 80 count. Messages that are expunged meanwhile are left out, and new
     /// ones do not come in.
