@@ -102,6 +102,7 @@ const FIGURES: &[Figure] = &[
     figure("imap/fetch_metadata_time", TimesFloor, Limit::None, wall::imap_metadata),
     figure("imap/fetch_metadata_rate", MessagesPerSecond, Limit::None, wall::imap_metadata_rate),
     figure("imap/fetch_1000_bodies_time", TimesFloor, Limit::None, wall::imap_bodies),
+    figure("imap/fetch_1000_bodies_over_tcp_time", TimesFloor, Limit::None, wall::imap_bodies_over_tcp),
     figure("imap/copy_100_mib_time", TimesFloor, Limit::None, wall::imap_copied),
 
     // TCP, TLS, greeting, CAPA, AUTH in two steps, STAT.

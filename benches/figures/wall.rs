@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mailbearer::{Protocol, SmtpClient};
@@ -16,6 +17,8 @@ use memchr::memmem;
 use tokio::io::{
     AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf,
 };
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 
 use crate::figure::Measured;
 use crate::replay::{Player, Replay, after};
@@ -60,34 +63,54 @@ async fn stuffed(message: &[u8], sink: &mut Player) -> Result<(), String> {
 /// server does no more than wait for the end of each flight.
 pub(crate) fn smtp_messages() -> Measured {
     const MESSAGES: usize = 20_000;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| error.to_string())?;
+    let runtime = networked()?;
     let mut most = 0.0_f64;
     for _ in 0..RUNS {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|e| e.to_string())?;
-        let port = listener.local_addr().map_err(|error| error.to_string())?.port();
-        let replay = smtp::server_for_all(1, MESSAGES).stream();
-        let server = std::thread::spawn(move || serve(&listener, replay));
+        let server = Server::start(&smtp::server_for_all(1, MESSAGES))?;
         let took = runtime.block_on(async {
-            let connector = workloads::at(SmtpClient::builder, Protocol::Smtp, port);
+            let connector = workloads::at(SmtpClient::builder, Protocol::Smtp, server.port);
             let mut client = connector.connect().await.map_err(said)?;
             let start = Instant::now();
             smtp::send_all(&mut client, 1, MESSAGES).await?;
             Ok::<_, String>(start.elapsed())
         })?;
-        let served = server.join().map_err(|_| "the server panicked")?;
-        served.map_err(|error| error.to_string())?;
+        server.ended()?;
         most = most.max(MESSAGES as f64 / took.as_secs_f64());
     }
     Ok(most)
 }
 
-/// Plays a replay to the first client that connects.
+fn networked() -> Result<Runtime, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())
+}
+
+/// A thread that plays a replay to the first client that connects.
+struct Server {
+    port: u16,
+    thread: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    fn start(replay: &Replay) -> Result<Self, String> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|e| e.to_string())?;
+        let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+        let replay = replay.stream();
+        Ok(Self { port, thread: std::thread::spawn(move || serve(&listener, replay)) })
+    }
+
+    /// Waits until the client has closed.
+    fn ended(self) -> Result<(), String> {
+        let served = self.thread.join().map_err(|_| "the server panicked")?;
+        served.map_err(|error| error.to_string())
+    }
+}
+
 fn serve(listener: &TcpListener, mut replay: Player) -> std::io::Result<()> {
     let (mut socket, _) = listener.accept()?;
     socket.set_nodelay(true)?;
     let mut cx = Context::from_waker(Waker::noop());
-    let (mut heard, mut said) = ([0; 64 * 1024], [0; 1024]);
+    let (mut heard, mut said) = ([0; 64 * 1024], [0; 64 * 1024]);
     loop {
         let mut reply = ReadBuf::new(&mut said);
         while let Poll::Ready(played) = Pin::new(&mut replay).poll_read(&mut cx, &mut reply) {
@@ -109,7 +132,31 @@ pub(crate) fn imap_bodies() -> Measured {
     let server = imap::server(response.clone(), MESSAGES);
     let octets = MESSAGES as usize * response.len();
     let bare = Replay::new([], [after(b"", response).times(MESSAGES)]);
-    compared(|| imap::bodies(server.clone(), 1, MESSAGES), || read_over(&bare, octets))
+    compared(|| imap::bodies(server.clone(), 1, MESSAGES), || read_over(bare.stream(), octets))
+}
+
+/// The same over TCP on this machine, where to read costs what it does in life.
+pub(crate) fn imap_bodies_over_tcp() -> Measured {
+    const MESSAGES: u64 = 1000;
+    let response = imap::literal(50 * 1024);
+    let full = imap::server(response.clone(), MESSAGES);
+    let octets = MESSAGES as usize * response.len();
+    let bare = Replay::new([], [after(b"", response).times(MESSAGES)]);
+    let runtime = networked()?;
+    let mut times = Times::default();
+    for _ in 0..RUNS {
+        let server = Server::start(&full)?;
+        runtime.block_on(times.ours(imap::bodies_at(server.port, MESSAGES)))?;
+        server.ended()?;
+        let server = Server::start(&bare)?;
+        runtime.block_on(times.floor(async {
+            let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port)).await;
+            let read = read_over(socket.map_err(|error| error.to_string())?, octets).await;
+            read.map_err(|error| error.to_string())
+        }))?;
+        server.ended()?;
+    }
+    times.ratio()
 }
 
 /// A message of 100 MiB, passed on as it comes. The floor reads over it.
@@ -119,14 +166,16 @@ pub(crate) fn imap_copied() -> Measured {
     let server = imap::server(response.clone(), 1);
     let octets = response.len();
     let bare = Replay::new([], [after(b"", response)]);
-    compared(|| imap::copied(server.clone(), OCTETS), || read_over(&bare, octets))
+    compared(|| imap::copied(server.clone(), OCTETS), || read_over(bare.stream(), octets))
 }
 
-async fn read_over(replay: &Replay, mut octets: usize) -> std::io::Result<()> {
-    let mut stream = replay.stream();
+async fn read_over(mut stream: impl AsyncRead + Unpin, mut octets: usize) -> std::io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     while octets > 0 {
-        octets -= stream.read(&mut buffer).await?;
+        match stream.read(&mut buffer).await? {
+            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            read => octets -= read,
+        }
         black_box(&buffer);
     }
     Ok(())

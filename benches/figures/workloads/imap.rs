@@ -10,7 +10,7 @@ use mailbearer::imap::{
 use mailbearer::{ImapClient, Protocol};
 use tokio::io::AsyncReadExt;
 
-use super::{Workload, connector};
+use super::{Workload, at, connector};
 use crate::replay::{Replay, after};
 use crate::{said, single_threaded};
 
@@ -145,7 +145,8 @@ async fn client(replay: Replay) -> Result<ImapClient, String> {
 pub(crate) async fn metadata(messages: u64) -> Result<(), String> {
     let items = Fetch::flags().internal_date().size().envelope().body_structure();
     let mut seen = 0;
-    fetch(server(metadata_responses(), messages / BLOCK), items, 1, |message| {
+    let client = client(server(metadata_responses(), messages / BLOCK)).await?;
+    fetch(client, items, 1, |message| {
         seen += 1;
         look_at(message)
     })
@@ -155,8 +156,18 @@ pub(crate) async fn metadata(messages: u64) -> Result<(), String> {
 
 /// Fetches so many times; the replay answers with so many bodies in all.
 pub(crate) async fn bodies(replay: Replay, times: u64, messages: u64) -> Result<(), String> {
+    read_bodies(client(replay).await?, times, messages).await
+}
+
+/// The same once, from a server behind a port of this machine.
+pub(crate) async fn bodies_at(port: u16, messages: u64) -> Result<(), String> {
+    let client = at(ImapClient::builder, Protocol::Imap, port).connect().await;
+    read_bodies(client.map_err(said)?, 1, messages).await
+}
+
+async fn read_bodies(client: ImapClient, times: u64, messages: u64) -> Result<(), String> {
     let mut seen = 0;
-    fetch(replay, Fetch::body(), times, |message| {
+    fetch(client, Fetch::body(), times, |message| {
         seen += 1;
         black_box(message.body());
     })
@@ -165,12 +176,11 @@ pub(crate) async fn bodies(replay: Replay, times: u64, messages: u64) -> Result<
 }
 
 async fn fetch(
-    replay: Replay,
+    mut client: ImapClient,
     items: FetchItems,
     times: u64,
     mut look: impl FnMut(&Message),
 ) -> Result<(), String> {
-    let mut client = client(replay).await?;
     let inbox = client.select("INBOX").await.map_err(said)?;
     for _ in 0..times {
         let messages = inbox.uid_fetch(UidSet::all(), items.clone()).await;
