@@ -19,31 +19,33 @@ pub(crate) mod answer;
 pub(crate) mod asides;
 pub(crate) mod code;
 pub(crate) mod decode;
+pub(crate) mod effect;
 pub(crate) mod encode;
 pub(crate) mod habits;
 pub(crate) mod parts;
 pub(crate) mod response;
 pub(crate) mod scan;
 pub(crate) mod selected;
+pub(crate) mod tag;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use memchr::memchr3;
 
 use self::asides::Asides;
 use self::decode::Malformed;
+pub(crate) use self::effect::{Claims, Effect, Following, Notifying};
 use self::encode::{Line, Literals, Piece, quoted};
 use self::habits::Habits;
 use self::parts::{Open, Part};
 use self::response::Response;
 use self::selected::Selected;
+pub(crate) use self::tag::{Saved, Tag};
 use super::command::context::SearchContext;
 use super::event::{Data, Event, Events};
-use super::types::{Capabilities, MailboxName, Message, SeqSet, UidSet};
+use super::types::{Capabilities, MailboxName, Message};
 use super::{Reply, Status};
 use crate::Limits;
 use crate::fault::{Fault, Unwritable, printable};
@@ -52,69 +54,6 @@ use crate::sasl;
 use crate::secret::{Scrubber, Secret};
 use crate::wire::literal::{Cut, FrameLimits, Framer};
 use crate::wire::{Input, Output};
-
-/// The tag of a command: `A` and a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tag(u32);
-
-impl Tag {
-    /// That of no command.
-    pub(crate) const NONE: Self = Self(0);
-
-    /// One of ours.
-    pub(crate) fn parse(tag: &[u8]) -> Option<Self> {
-        tag.strip_prefix(b"A").and_then(decode::parse_u32).map(Self)
-    }
-
-    /// That of the command so many behind this one.
-    pub(crate) const fn next(self, commands: u32) -> Self {
-        Self(self.0.wrapping_add(commands))
-    }
-
-    /// How many commands after that with the tag `first` this one was.
-    pub(crate) const fn behind(self, first: Self) -> u32 {
-        self.0.wrapping_sub(first.0)
-    }
-}
-
-/// What a server keeps of a search (RFC 5182): a number that no other search of this program has. A
-/// tag would not do, since sets outlive connections, and tags begin anew with each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(crate) struct Saved(u64);
-
-impl Saved {
-    /// Nothing.
-    pub(crate) const NONE: Self = Self(0);
-    /// Of several searches; no server keeps that.
-    const SEVERAL: Self = Self(u64::MAX);
-
-    /// What has just been saved.
-    pub(crate) fn now() -> Self {
-        static SAVED: AtomicU64 = AtomicU64::new(0);
-        Self(SAVED.fetch_add(1, Ordering::Relaxed) + 1)
-    }
-
-    /// Whether it is nothing.
-    pub(crate) const fn is_none(self) -> bool {
-        self.0 == 0
-    }
-
-    /// This and what another search has left.
-    pub(crate) fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (one, Self::NONE) => one,
-            (Self::NONE, other) => other,
-            (one, other) if one == other => one,
-            _ => Self::SEVERAL,
-        }
-    }
-}
-
-impl fmt::Display for Tag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "A{}", self.0)
-    }
-}
 
 /// What the core reports.
 #[derive(Debug)]
@@ -139,90 +78,6 @@ pub(crate) enum Step {
     Discarded,
     /// The server says goodbye again and again, and does not go (Yandex, MailKit#938).
     Gone,
-}
-
-/// What a command does to the session beyond its own answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// Nothing.
-    None,
-    /// Its data may go on for long, and are handed on as they come.
-    Stream,
-    /// The same, and messages come in parts.
-    Parts,
-    /// Asks to be told of what changes in the mailbox: once, or until it is let go.
-    Poll,
-    Idle,
-    /// It carries a message, which may take long.
-    Upload,
-    /// Selects a mailbox.
-    Select {
-        name: MailboxName,
-        read_only: bool,
-    },
-    /// Leaves the selected mailbox.
-    Unselect,
-    /// Makes the server do what it does on demand only: these words may be confirmed.
-    Enable(Vec<&'static str>),
-    /// Has the server tell of changes at any time, or no longer.
-    Notify(Notifying),
-    /// Searches, and the server may keep what it finds.
-    Search {
-        saves: bool,
-    },
-    /// Searches, and the server may keep what it has found up to date.
-    Update,
-    /// Ends that for these searches.
-    CancelUpdate(Vec<Tag>),
-    /// Puts a layer below the session behind its answer, or takes it away: TLS, compression.
-    Layer,
-    /// Logs in.
-    Authenticate,
-    /// Says goodbye.
-    Logout,
-}
-
-/// What the server tells unasked (RFC 5465).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Notifying {
-    /// Something: it may come at any time, and be of the same kind as the answer to a command.
-    pub(crate) tells: bool,
-    /// That messages of the selected mailbox are gone, at once: a sequence number may mean another
-    /// message at any time (section 5.3).
-    pub(crate) expunges: bool,
-}
-
-/// A search that the server keeps up to date (RFC 5267).
-#[derive(Debug)]
-pub(crate) struct Following {
-    pub(crate) tag: Tag,
-    pub(crate) context: SearchContext,
-    /// Its future was not dropped, so that somebody knows of it.
-    pub(crate) wanted: bool,
-}
-
-/// Which untagged data a command takes for itself.
-#[derive(Debug)]
-pub(crate) enum Claims {
-    /// None.
-    Nothing,
-    /// Those of which this is true.
-    Data(fn(&Response<'_>) -> bool),
-    /// What is said of these messages. Servers tell of others in between (RFC 9051 section 7), so
-    /// being a FETCH response is not enough.
-    Messages(UidSet),
-    /// The same of messages named by their sequence numbers.
-    Numbers(SeqSet),
-}
-
-impl Claims {
-    fn may_claim(&self, response: &Response<'_>) -> bool {
-        match self {
-            Self::Nothing => false,
-            Self::Data(claims) => claims(response),
-            Self::Messages(_) | Self::Numbers(_) => response.is_fetch(),
-        }
-    }
 }
 
 /// The core.

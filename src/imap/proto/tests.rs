@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::imap::Uid;
+use crate::imap::{Uid, UidSet};
 
 fn core() -> Core {
     let mut core = Core::new(&Limits::default(), true);
