@@ -80,9 +80,8 @@ const FIGURES: &[Figure] = &[
     figure("imap/status_of_100", RoundTrips, AtMost(2.0), round_trips::imap_status_of_hundred),
     figure("imap/resync_10_of_100_000", RoundTrips, AtMost(1.0), round_trips::imap_resynced),
     figure("imap/nodelay", Writes, AtMost(1.0), round_trips::imap_writes),
-    // To read a string takes 40, to look at it 30, and there are some hundred with those that are
-    // NIL: together half of it. A fifth is what holds them together, lists, parts and items; flags,
-    // date and escapes take 1,200, and what core and driver do 2,000.
+    // What core and driver do is a sixth of it; the rest is to read some hundred strings, lists and
+    // numbers, and to look at them.
     figure("imap/fetch_parse_instructions", Instructions, AtMost(12_000.0), || instructions::each(&imap::METADATA, 640)),
     figure("imap/client_over_parser", TimesPart, AtMost(1.2), client_over_parser),
     figure("imap/fetch_parse_allocations", Allocations, AtMost(3.0), || allocations::each(&imap::METADATA)),
