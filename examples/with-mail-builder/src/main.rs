@@ -83,7 +83,8 @@ mod tests {
             let arrived = String::from_utf8_lossy(arrived);
             assert!(arrived.contains("invoice.4711@contoso.example"), "{arrived}");
             assert!(arrived.contains("invoice.csv"), "{arrived}");
-            assert!(!arrived.to_ascii_lowercase().contains("bcc"), "{arrived}");
+            // The field's name at a line's start only: the random boundaries may contain the letters.
+            assert!(!arrived.to_ascii_lowercase().contains("\nbcc:"), "{arrived}");
             assert!(!arrived.contains("archive@contoso.example"), "{arrived}");
         }
     }
