@@ -8,7 +8,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Retry {
-    /// The same request will fail again. Change the request.
+    /// The same request will fail again: it is wrong, or what it is about is no longer there. Change the
+    /// request, or look again at what the server has.
     Never,
     /// A passing fault or a throttle: try again later, after this long if the server said how long.
     Later(Option<Duration>),

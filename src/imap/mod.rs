@@ -1,5 +1,5 @@
-//! IMAP: RFC 3501 and RFC 9051, with SASL-IR (RFC 4959), ID (RFC 2971), NAMESPACE (RFC 2342),
-//! UIDPLUS (RFC 4315), UNSELECT (RFC 3691) and LITERAL+ (RFC 7888).
+//! IMAP4rev1 (RFC 3501) and IMAP4rev2 (RFC 9051), with some forty extensions: `docs/imap-extensions.md`
+//! has a table of them, with the method, its RFC, and who offers it.
 //!
 //! ```text
 //!                                                       ┌── select ──┐
