@@ -104,6 +104,8 @@ pub enum Error {
     /// while the mailbox was selected (see [`Event::UidValidity`](super::Event::UidValidity)).
     #[error("the UIDVALIDITY of the mailbox is {}, not {expected}: UIDs that were kept mean nothing now", shown(.found))]
     Changed {
+        /// The command that opened the mailbox, or the one that was not sent.
+        stage: Stage,
         /// The UIDVALIDITY under which UIDs were kept.
         expected: NonZeroU32,
         /// What the mailbox has now, if the server tells.
@@ -133,12 +135,16 @@ pub enum Error {
     /// announced for it. The connection was closed, and nothing was stored.
     #[error("the message to be stored could not be read: {source}")]
     Upload {
+        /// The command that was to store it.
+        stage: Stage,
         /// What its reader said, or how its size differs.
         source: io::Error,
     },
     /// A message could not be written where the caller wants to have it. The connection is good.
     #[error("the message could not be written: {source}")]
     Copy {
+        /// The command that fetched it.
+        stage: Stage,
         /// What its writer said.
         source: io::Error,
     },
@@ -252,14 +258,14 @@ impl Failure for Error {
             | Self::Protocol { stage, .. }
             | Self::Unsupported { stage, .. }
             | Self::Renumbered { stage }
+            | Self::Changed { stage, .. }
+            | Self::Upload { stage, .. }
+            | Self::Copy { stage, .. }
             | Self::Net { stage, .. } => *stage,
             Self::Auth(_) => Stage::Auth,
-            Self::Upload { .. } => Stage::Command("APPEND"),
-            Self::Copy { .. } => Stage::Command("UID FETCH"),
             Self::Unknown { cause }
             | Self::Halfway { cause, .. }
             | Self::NotRemoved { cause, .. } => cause.stage(),
-            Self::Changed { .. } => Stage::Command("SELECT"),
             Self::Misuse(_) => Stage::Command("the call"),
             Self::Token(_) => Stage::Token,
         }
@@ -443,7 +449,11 @@ mod tests {
                 "the server does not offer UTF8=ACCEPT, by ENABLE, for APPEND (it offers: ENABLE)",
             ),
             (
-                Error::Changed { expected: NonZeroU32::MIN, found: None },
+                Error::Changed {
+                    stage: Stage::Command("SELECT"),
+                    expected: NonZeroU32::MIN,
+                    found: None,
+                },
                 "the UIDVALIDITY of the mailbox is unknown, not 1: UIDs that were kept mean \
                  nothing now",
             ),

@@ -158,7 +158,7 @@ impl Session {
         commands: &[C],
         stage: Stage,
     ) -> Result<Flight, Error> {
-        const STAGE: Stage = Stage::Command(Select::NAME);
+        const STAGE: Stage = Stage::Command("SELECT");
         self.rest(STAGE).await?;
         let lines = commands.iter().map(|command| self.encode(command));
         let lines = lines.collect::<Result<Vec<_>, _>>()?;

@@ -103,7 +103,7 @@ enum Round {
     Quiet,
 }
 
-const STAGE: Stage = Stage::Command(WireIdle::NAME);
+const STAGE: Stage = Stage::Command("IDLE");
 
 impl<'a> Idle<'a> {
     pub(super) const fn new(mailbox: &'a mut Mailbox, way: Way) -> Self {

@@ -30,7 +30,8 @@ impl Mailbox {
     }
 
     pub(crate) async fn run<C: Command>(&mut self, command: C) -> Result<C::Output, Error> {
-        self.session.run(command, Stage::Command(C::NAME)).await
+        let stage = Stage::Command(command.name());
+        self.session.run(command, stage).await
     }
 
     pub(super) fn state(&self) -> &Selected {

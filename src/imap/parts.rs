@@ -179,7 +179,9 @@ impl<'a> Parts<'a> {
                     progress(written, of);
                 }
                 Part::Chunk(chunk) => {
-                    writer.write_all(&chunk).await.map_err(|source| Error::Copy { source })?;
+                    let stage = self.flight.stage();
+                    let written_whole = writer.write_all(&chunk).await;
+                    written_whole.map_err(|source| Error::Copy { stage, source })?;
                     written += chunk.len() as u64;
                     *octets.get_or_insert(0) += chunk.len() as u64;
                     progress(written, of);

@@ -120,7 +120,7 @@ impl Session {
     pub(crate) fn encode<C: Command>(&self, command: &C) -> Result<Line, Error> {
         let (offered, enabled) = (self.core().capabilities(), self.core().enabled());
         if let Some(need) = command.needs().iter().find(|need| !need.is_met(offered, enabled)) {
-            return Err(Error::lacks(offered, Stage::Command(C::NAME), need.what));
+            return Err(Error::lacks(offered, Stage::Command(command.name()), need.what));
         }
         let mut line = self.core().line();
         command.encode(&mut line, offered)?;
@@ -137,16 +137,20 @@ impl Session {
         }
         // And the server may have said what the caller does not know.
         if line.names_numbers() && self.core().events().tell_of_removals() {
-            return Err(Error::Renumbered { stage: Stage::Command(C::NAME) });
+            return Err(Error::Renumbered { stage: Stage::Command(command.name()) });
         }
         if let Some((expected, found)) = self.core().events().tell_of_uid_validity()
             && line.names_uids()
         {
-            return Err(Error::Changed { expected, found: Some(found) });
+            return Err(Error::Changed {
+                stage: Stage::Command(command.name()),
+                expected,
+                found: Some(found),
+            });
         }
         self.last_command = Instant::now();
         let started = self.core_mut().start(line, command.claims(), command.effect());
-        started.map_err(|error| Error::unwritable(C::NAME, error))
+        started.map_err(|error| Error::unwritable(command.name(), error))
     }
 
     /// Encodes and sends a command at once, to share a flight with others.

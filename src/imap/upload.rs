@@ -150,7 +150,7 @@ impl Session {
                         Heard::Octets(octets) => {
                             let octets = octets.and_then(|octets| check(octets, read, message));
                             let octets = octets.map_err(|source| {
-                                let error = Error::Upload { source };
+                                let error = Error::Upload { stage, source };
                                 self.driver_mut().close_after(&error);
                                 error
                             })?;

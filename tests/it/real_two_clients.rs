@@ -173,7 +173,7 @@ async fn a_mailbox_made_anew_under_its_name_is_not_the_one_whose_uids_were_kept(
     other.create("Projects").await.expect("CREATE");
     other.append("Projects", numbered(0, 1), AppendOptions::new()).await.expect("APPEND");
     let error = one.select_if("Projects", kept).await.expect_err("it is another");
-    let Error::Changed { expected, found } = &error else { panic!("{error:?}") };
+    let Error::Changed { expected, found, .. } = &error else { panic!("{error:?}") };
     assert_eq!(*expected, kept);
     assert!(found.is_some_and(|found| found != kept), "{error}");
     assert!(error.connection_usable());

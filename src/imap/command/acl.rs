@@ -440,9 +440,11 @@ impl Ask {
 }
 
 impl Command for Ask {
-    const NAME: &'static str = "ACL";
-
     type Output = Told;
+
+    fn name(&self) -> &'static str {
+        self.verb
+    }
 
     fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
         line.raw(self.verb).raw(" ").mailbox(&self.mailbox)?;

@@ -119,7 +119,7 @@ impl ImapClient {
         let message = message.into();
         let content = (options, Data::Message(Content::of(&message)));
         let command = Append::new(mailbox.into(), vec![content]);
-        self.mailbox.session.store(command, vec![message], Stage::Command(Append::NAME)).await
+        self.mailbox.session.store(command, vec![message]).await
     }
 }
 
@@ -129,9 +129,9 @@ impl Session {
         &mut self,
         mut command: Append,
         messages: Vec<Upload<'_>>,
-        stage: Stage,
     ) -> Result<AppendResult, Error> {
         command.limit = self.append_limits.of(&command.mailbox);
+        let stage = Stage::Command(command.name());
         self.run_upload(command, messages, stage).await
     }
 }
@@ -261,9 +261,14 @@ impl Append {
 }
 
 impl Command for Append {
-    const NAME: &'static str = "APPEND";
-
     type Output = AppendResult;
+
+    fn name(&self) -> &'static str {
+        match &self.replaced {
+            Some(old) => old.name("UID REPLACE", "REPLACE"),
+            None => "APPEND",
+        }
+    }
 
     fn encode(&self, line: &mut Line, capabilities: &Capabilities) -> Result<(), Misuse> {
         // A limit that is not told is found out before the octets leave (RFC 7889 section 4).

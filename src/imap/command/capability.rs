@@ -32,9 +32,11 @@ impl ImapClient {
 pub(crate) struct Capability;
 
 impl Command for Capability {
-    const NAME: &'static str = "CAPABILITY";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "CAPABILITY"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("CAPABILITY");

@@ -14,7 +14,6 @@ use std::num::NonZeroU32;
 
 use super::append::{Append, AppendOptions, AppendResult, CatPart, Content, Data};
 use super::modifier::Need;
-use crate::Stage;
 use crate::imap::{Error, ImapClient, MailboxName, Section, Uid, Upload};
 
 const CATENATE: Need = Need::offered(&["CATENATE"]);
@@ -116,7 +115,7 @@ impl ImapClient {
         }
         let contents = vec![(options, Data::Catenated(pieces))];
         let command = Append::new(mailbox.into(), contents).needing(CATENATE);
-        self.mailbox.session.store(command, uploads, Stage::Command("APPEND")).await
+        self.mailbox.session.store(command, uploads).await
     }
 }
 

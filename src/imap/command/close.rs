@@ -55,9 +55,11 @@ impl ImapClient {
 struct Leave(&'static str);
 
 impl Command for Leave {
-    const NAME: &'static str = "CLOSE";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        self.0
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw(self.0);

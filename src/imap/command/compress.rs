@@ -35,7 +35,7 @@ impl ImapClient {
     /// next octet means is not known.
     #[cfg_attr(docsrs, doc(cfg(feature = "compress")))]
     pub async fn compress(&mut self) -> Result<(), Error> {
-        self.mailbox.session.compress(Stage::Command(Compress::NAME)).await
+        self.mailbox.session.compress(Stage::Command("COMPRESS")).await
     }
 
     /// Whether everything is compressed.
@@ -67,9 +67,11 @@ impl Session {
 struct Compress;
 
 impl Command for Compress {
-    const NAME: &'static str = "COMPRESS";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "COMPRESS"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("COMPRESS DEFLATE");

@@ -173,6 +173,14 @@ impl Which {
         }
     }
 
+    /// What a command is called that names them so.
+    pub(super) const fn name(&self, by_uid: &'static str, by_number: &'static str) -> &'static str {
+        match self {
+            Self::Uids(_) => by_uid,
+            Self::Numbers(_) => by_number,
+        }
+    }
+
     /// Begins a command with this verb.
     pub(super) fn encode<'a>(
         &self,
@@ -199,9 +207,11 @@ impl Copy {
 }
 
 impl Command for Copy {
-    const NAME: &'static str = "COPY";
-
     type Output = Tally;
+
+    fn name(&self) -> &'static str {
+        self.which.name("UID COPY", "COPY")
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         self.which.encode(line, "COPY")?.raw(" ").mailbox(&self.to)?;

@@ -57,10 +57,12 @@ struct Create {
 }
 
 impl Command for Create {
-    const NAME: &'static str = "CREATE";
-
     /// Its identifier, if the server tells one.
     type Output = Option<String>;
+
+    fn name(&self) -> &'static str {
+        "CREATE"
+    }
 
     fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
         let stem = self.name.as_wire().strip_suffix(b"/").filter(|stem| !stem.is_empty());

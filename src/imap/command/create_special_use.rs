@@ -43,9 +43,11 @@ struct CreateFor {
 }
 
 impl Command for CreateFor {
-    const NAME: &'static str = "CREATE";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "CREATE"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         if self.roles.contains(&Role::Inbox) {

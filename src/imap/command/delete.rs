@@ -34,9 +34,11 @@ struct Delete {
 }
 
 impl Command for Delete {
-    const NAME: &'static str = "DELETE";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "DELETE"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("DELETE ").mailbox(&self.name)?;

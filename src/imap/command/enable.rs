@@ -80,7 +80,7 @@ impl ImapClient {
     ) -> Result<Capabilities, Error> {
         let extensions: Vec<_> = extensions.into_iter().collect();
         let offered = self.capabilities();
-        let lacks = |what| Err(Error::lacks(offered, Stage::Command(Enable::NAME), what));
+        let lacks = |what| Err(Error::lacks(offered, Stage::Command("ENABLE"), what));
         // RFC 9051 has it without announcing it.
         if !offered.has("ENABLE") && !offered.has("IMAP4rev2") {
             return lacks("ENABLE");
@@ -121,9 +121,11 @@ impl Enable {
 }
 
 impl Command for Enable {
-    const NAME: &'static str = "ENABLE";
-
     type Output = Capabilities;
+
+    fn name(&self) -> &'static str {
+        "ENABLE"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("ENABLE");

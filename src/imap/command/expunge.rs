@@ -167,9 +167,11 @@ impl Expunge {
 }
 
 impl Command for Expunge {
-    const NAME: &'static str = "EXPUNGE";
-
     type Output = Expunged;
+
+    fn name(&self) -> &'static str {
+        if self.uids.is_some() { "UID EXPUNGE" } else { "EXPUNGE" }
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         match &self.uids {

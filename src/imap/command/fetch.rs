@@ -151,7 +151,11 @@ impl ImapClient {
         let flight = self.launch_select_fetch(name.into(), set.into(), items).await?;
         match self.mailbox.uid_validity() {
             Some(found) if found == uid_validity => Ok(Messages::new(&mut self.mailbox, flight)),
-            found => Err(Error::Changed { expected: uid_validity, found }),
+            found => Err(Error::Changed {
+                stage: Stage::Command("SELECT"),
+                expected: uid_validity,
+                found,
+            }),
         }
     }
 
@@ -242,9 +246,11 @@ struct MessageFetch {
 }
 
 impl Command for MessageFetch {
-    const NAME: &'static str = "FETCH";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        self.which.name("UID FETCH", "FETCH")
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         self.items.encode(self.which.encode(line, "FETCH")?.raw(" "))

@@ -59,9 +59,11 @@ impl Id {
 }
 
 impl Command for Id {
-    const NAME: &'static str = "ID";
-
     type Output = Vec<(String, Option<String>)>;
+
+    fn name(&self) -> &'static str {
+        "ID"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         // Exchange and GMX refuse `ID ()`.

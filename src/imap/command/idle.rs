@@ -20,9 +20,11 @@ use crate::imap::{Capabilities, Reply};
 pub(crate) struct WireIdle;
 
 impl Command for WireIdle {
-    const NAME: &'static str = "IDLE";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "IDLE"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("IDLE").hold().raw("DONE");
@@ -40,9 +42,11 @@ impl Command for WireIdle {
 pub(crate) struct Poll;
 
 impl Command for Poll {
-    const NAME: &'static str = "NOOP";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "NOOP"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("NOOP");

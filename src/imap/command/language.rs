@@ -68,9 +68,11 @@ struct Language {
 }
 
 impl Command for Language {
-    const NAME: &'static str = "LANGUAGE";
-
     type Output = Vec<String>;
+
+    fn name(&self) -> &'static str {
+        "LANGUAGE"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("LANGUAGE");

@@ -33,9 +33,11 @@ impl ImapClient {
 struct Logout;
 
 impl Command for Logout {
-    const NAME: &'static str = "LOGOUT";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "LOGOUT"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("LOGOUT");

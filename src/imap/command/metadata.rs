@@ -165,9 +165,11 @@ struct Get {
 }
 
 impl Command for Get {
-    const NAME: &'static str = "GETMETADATA";
-
     type Output = Metadata;
+
+    fn name(&self) -> &'static str {
+        "GETMETADATA"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         let GetMetadata { entries, max_size, depth } = &self.wanted;
@@ -306,9 +308,11 @@ struct Set {
 }
 
 impl Command for Set {
-    const NAME: &'static str = "SETMETADATA";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "SETMETADATA"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("SETMETADATA ").mailbox(&self.mailbox)?;

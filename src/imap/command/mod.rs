@@ -83,8 +83,8 @@ use crate::Misuse;
 
 /// A command and its answer.
 pub(crate) trait Command {
-    /// The keyword, for errors.
-    const NAME: &'static str;
+    /// What it is called in errors: its keyword as it is written, `UID` in front.
+    fn name(&self) -> &'static str;
 
     /// What the caller gets.
     type Output;

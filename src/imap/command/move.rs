@@ -167,7 +167,7 @@ impl Mailbox {
         } else if has("UIDPLUS") {
             Ok(MoveWay::CopyAndExpunge)
         } else {
-            Err(Error::lacks(offered, Stage::Command(Move::NAME), "MOVE or UIDPLUS"))
+            Err(Error::lacks(offered, Stage::Command("MOVE"), "MOVE or UIDPLUS"))
         }
     }
 
@@ -245,9 +245,11 @@ impl Move {
 }
 
 impl Command for Move {
-    const NAME: &'static str = "MOVE";
-
     type Output = Tally;
+
+    fn name(&self) -> &'static str {
+        self.which.name("UID MOVE", "MOVE")
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         self.which.encode(line, "MOVE")?.raw(" ").mailbox(&self.to)?;

@@ -12,8 +12,8 @@
 
 use super::append::{Append, AppendOptions, AppendResult, Content, Data};
 use super::modifier::Need;
+use crate::Misuse;
 use crate::imap::{Error, ImapClient, MailboxName, Upload};
-use crate::{Misuse, Stage};
 
 const MULTIAPPEND: Need = Need::offered(&["MULTIAPPEND"]);
 
@@ -49,7 +49,7 @@ impl ImapClient {
             return Ok(AppendResult::default());
         }
         let command = Append::new(mailbox.into(), contents).needing(MULTIAPPEND);
-        self.mailbox.session.store(command, uploads, Stage::Command("APPEND")).await
+        self.mailbox.session.store(command, uploads).await
     }
 }
 

@@ -79,7 +79,7 @@ impl ImapClient {
     pub async fn namespace(&mut self) -> Result<Namespaces, Error> {
         let core = self.mailbox.session.core();
         if core.habits().ends_at_namespace {
-            let stage = Stage::Command(Namespace::NAME);
+            let stage = Stage::Command("NAMESPACE");
             return Err(Error::lacks(core.capabilities(), stage, "NAMESPACE"));
         }
         self.run(Namespace::default()).await
@@ -93,9 +93,11 @@ pub(crate) struct Namespace {
 }
 
 impl Command for Namespace {
-    const NAME: &'static str = "NAMESPACE";
-
     type Output = Namespaces;
+
+    fn name(&self) -> &'static str {
+        "NAMESPACE"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("NAMESPACE");

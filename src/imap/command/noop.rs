@@ -43,9 +43,11 @@ impl Mailbox {
 pub(crate) struct Noop;
 
 impl Command for Noop {
-    const NAME: &'static str = "NOOP";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "NOOP"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("NOOP");

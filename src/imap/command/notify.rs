@@ -391,7 +391,7 @@ impl ImapClient {
     /// # Cancel safety
     /// See [`ImapClient`].
     pub async fn notify_none(&mut self) -> Result<(), Error> {
-        self.mailbox.session.run(SetNone, Stage::Command(Set::NAME)).await
+        self.mailbox.session.run(SetNone, Stage::Command("NOTIFY")).await
     }
 }
 
@@ -419,9 +419,11 @@ impl Set {
 }
 
 impl Command for Set {
-    const NAME: &'static str = "NOTIFY";
-
     type Output = Notified;
+
+    fn name(&self) -> &'static str {
+        "NOTIFY"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("NOTIFY SET").raw(if self.wanted.status { " STATUS" } else { "" });
@@ -498,9 +500,11 @@ impl Command for Set {
 struct SetNone;
 
 impl Command for SetNone {
-    const NAME: &'static str = Set::NAME;
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "NOTIFY"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("NOTIFY NONE");

@@ -232,7 +232,7 @@ impl ImapClient {
         known: QResync,
     ) -> Result<Resynced, Error> {
         known.check()?;
-        self.mailbox.session.rest(Stage::Command(Resync::NAME)).await?;
+        self.mailbox.session.rest(Stage::Command("SELECT")).await?;
         if !self.enabled().has("QRESYNC") && self.selected().is_none() {
             self.enable([Extension::QResync]).await?;
         }
@@ -248,11 +248,11 @@ impl ImapClient {
         let mailbox = &self.mailbox;
         if mailbox.uid_validity() != Some(known.uid_validity) {
             let (expected, found) = (known.uid_validity, mailbox.uid_validity());
-            return Err(Error::Changed { expected, found });
+            return Err(Error::Changed { stage: Stage::Command("SELECT"), expected, found });
         }
         let Some(highest) = mailbox.highest_mod_seq() else {
             let what = "modification sequences of this mailbox";
-            return Err(Error::lacks(self.capabilities(), Stage::Command(Resync::NAME), what));
+            return Err(Error::lacks(self.capabilities(), Stage::Command("SELECT"), what));
         };
         changes.went_back = highest < known.mod_seq;
         Ok(changes)
@@ -273,9 +273,11 @@ struct Found {
 }
 
 impl Command for Resync {
-    const NAME: &'static str = Select::NAME;
-
     type Output = Resynced;
+
+    fn name(&self) -> &'static str {
+        self.select.name()
+    }
 
     fn encode(&self, line: &mut Line, capabilities: &Capabilities) -> Result<(), Misuse> {
         self.select.encode(line, capabilities)

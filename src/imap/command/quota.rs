@@ -212,7 +212,7 @@ impl ImapClient {
     ) -> Result<Option<Quota>, Error> {
         let offered = self.capabilities();
         if offered.value("QUOTA").is_some() && !offered.has("QUOTASET") {
-            return Err(Error::lacks(offered, Stage::Command(GetQuota::NAME), "QUOTASET"));
+            return Err(Error::lacks(offered, Stage::Command("SETQUOTA"), "QUOTASET"));
         }
         let limits = limits.into_iter().collect();
         let told = self.run(GetQuota::new(Asked::Set(root.to_owned(), limits))).await?;
@@ -245,9 +245,15 @@ impl GetQuota {
 }
 
 impl Command for GetQuota {
-    const NAME: &'static str = "QUOTA";
-
     type Output = Quotas;
+
+    fn name(&self) -> &'static str {
+        match self.asked {
+            Asked::Mailbox(_) => "GETQUOTAROOT",
+            Asked::Root(_) => "GETQUOTA",
+            Asked::Set(..) => "SETQUOTA",
+        }
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         match &self.asked {

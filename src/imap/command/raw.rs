@@ -127,16 +127,21 @@ struct Raw {
     untagged: Vec<Bytes>,
 }
 
-impl Command for Raw {
-    const NAME: &'static str = "raw command";
+/// What it is called in errors, whatever its verb.
+pub(super) const NAME: &str = "raw command";
 
+impl Command for Raw {
     type Output = RawOutcome;
+
+    fn name(&self) -> &'static str {
+        NAME
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         let RawCommand { verb, arguments } = &self.command;
         if NOT_RAW.iter().any(|stateful| verb.eq_ignore_ascii_case(stateful)) {
             let why = format!("{verb} changes the state of the session");
-            return Err(Misuse::Argument { what: "raw command", why });
+            return Err(Misuse::Argument { what: NAME, why });
         }
         line.atom("the verb", verb)?;
         arguments.iter().try_for_each(|argument| {

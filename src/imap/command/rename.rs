@@ -44,9 +44,11 @@ struct Rename {
 }
 
 impl Command for Rename {
-    const NAME: &'static str = "RENAME";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "RENAME"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("RENAME ").mailbox(&self.from)?.raw(" ").mailbox(&self.to)?;

@@ -66,7 +66,7 @@ impl Mailbox {
         let (mailbox, message) = (mailbox.into(), message.into());
         if self.replaces()? {
             let old = Which::Uids(uid.into());
-            return self.replaced(old, mailbox, message, options, "UID REPLACE").await;
+            return self.replaced(old, mailbox, message, options).await;
         }
         let old = Search::all().uids(uid);
         self.append_and_expunge(old, Some(uid), mailbox, message, options).await
@@ -90,7 +90,7 @@ impl Mailbox {
         let (mailbox, message) = (mailbox.into(), message.into());
         if self.replaces()? {
             let old = Which::Numbers(SeqSet::range(number, number));
-            return self.replaced(old, mailbox, message, options, "REPLACE").await;
+            return self.replaced(old, mailbox, message, options).await;
         }
         let old = Search::all().numbers(SeqSet::range(number, number));
         self.append_and_expunge(old, None, mailbox, message, options).await
@@ -114,11 +114,10 @@ impl Mailbox {
         mailbox: MailboxName,
         message: Upload<'_>,
         options: AppendOptions,
-        name: &'static str,
     ) -> Result<AppendResult, Error> {
         let content = (options, Data::Message(Content::of(&message)));
         let command = Append::new(mailbox, vec![content]).replacing(old).needing(REPLACE);
-        self.session.store(command, vec![message], Stage::Command(name)).await
+        self.session.store(command, vec![message]).await
     }
 
     /// `old` finds the message that is replaced, of which the UID may be known.
@@ -142,8 +141,7 @@ impl Mailbox {
         let Some(old) = alone else { return Err(refuse("there is none to be replaced")) };
         let content = (options, Data::Message(Content::of(&message)));
         let command = Append::new(mailbox, vec![content]);
-        let stage = Stage::Command("APPEND");
-        let stored = self.session.store(command, vec![message], stage).await?;
+        let stored = self.session.store(command, vec![message]).await?;
         match self.remove_replaced(old).await {
             Ok(()) => Ok(stored),
             Err(cause) => Err(Error::NotRemoved { stored, cause: Box::new(cause) }),

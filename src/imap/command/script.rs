@@ -9,6 +9,7 @@ use crate::imap::proto::response::Response;
 use crate::imap::proto::{Core, Step};
 use crate::machine::Machine;
 
+use super::raw::NAME as RAW;
 use super::{Command, Fit};
 
 /// How a command ended, and what the session was like then.
@@ -44,7 +45,9 @@ fn run<C: Command>(command: C, script: &str, chunk: usize) -> Played<C::Output> 
     let mut output = None;
     for line in script.lines().map(str::trim_start).filter(|line| !line.is_empty()) {
         if let Some(expected) = line.strip_prefix("C:") {
-            if let Some(command) = command.take() {
+            let begun = command.take();
+            let name = begun.as_ref().map(Command::name);
+            if let Some(command) = begun {
                 let mut line = core.line();
                 command.encode(&mut line, &core.capabilities().clone()).unwrap();
                 let tag = core.start(line, command.claims(), command.effect()).unwrap();
@@ -55,6 +58,12 @@ fn run<C: Command>(command: C, script: &str, chunk: usize) -> Played<C::Output> 
                 }
             }
             flush(&mut core, &mut written);
+            // What errors call it is what it is on the wire.
+            if let Some(name) = name.filter(|name| *name != RAW) {
+                let words = written.splitn(2, |octet| *octet == b' ').nth(1).unwrap_or_default();
+                let behind = words.strip_prefix(name.as_bytes()).and_then(<[u8]>::first);
+                assert!(matches!(behind, Some(b' ' | b'\r')), "{name}: {}", show(&written));
+            }
             let expected = format!("{}\r\n", expected.strip_prefix(' ').unwrap_or(expected));
             let rest = written.strip_prefix(expected.as_bytes());
             written = rest.unwrap_or_else(|| panic!("{line} but {}", show(&written))).to_vec();

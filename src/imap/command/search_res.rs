@@ -139,7 +139,7 @@ impl Mailbox {
 }
 
 const SEARCHRES: Need = Need::offered(&["SEARCHRES"]);
-const STAGE: Stage = Stage::Command(Save::NAME);
+const STAGE: Stage = Stage::Command("UID SEARCH");
 
 struct Save {
     search: Search,
@@ -147,9 +147,11 @@ struct Save {
 }
 
 impl Command for Save {
-    const NAME: &'static str = "UID SEARCH";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "UID SEARCH"
+    }
 
     fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
         line.raw("UID SEARCH RETURN (SAVE) ");

@@ -131,9 +131,11 @@ impl Select {
 }
 
 impl Command for Select {
-    const NAME: &'static str = "SELECT";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        if self.options.read_only { "EXAMINE" } else { "SELECT" }
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         let verb = if self.options.read_only { "EXAMINE " } else { "SELECT " };

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use crate::Stage;
 use crate::imap::{Error, ImapClient, Mailbox, MailboxName};
 
 impl ImapClient {
@@ -24,7 +25,11 @@ impl ImapClient {
         let mailbox = self.select(name).await?;
         match mailbox.uid_validity() {
             Some(found) if found == uid_validity => Ok(mailbox),
-            found => Err(Error::Changed { expected: uid_validity, found }),
+            found => Err(Error::Changed {
+                stage: Stage::Command("SELECT"),
+                expected: uid_validity,
+                found,
+            }),
         }
     }
 }

@@ -14,9 +14,11 @@ use crate::imap::{Capabilities, Reply};
 pub(crate) struct StartTls;
 
 impl Command for StartTls {
-    const NAME: &'static str = "STARTTLS";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "STARTTLS"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("STARTTLS");

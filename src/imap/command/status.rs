@@ -244,7 +244,7 @@ impl ImapClient {
         let names: Vec<MailboxName> = names.into_iter().map(Into::into).collect();
         let ask = |name: &MailboxName| Status::new(name.clone(), items.clone());
         let commands = names.iter().map(ask).collect();
-        let told = self.mailbox.session.run_all(commands, Stage::Command(Status::NAME)).await?;
+        let told = self.mailbox.session.run_all(commands, Stage::Command("STATUS")).await?;
         for (name, status) in names.iter().zip(&told) {
             if let Ok(status) = status {
                 self.mailbox.session.append_limits.learn(name, status);
@@ -269,9 +269,11 @@ impl Status {
 }
 
 impl Command for Status {
-    const NAME: &'static str = "STATUS";
-
     type Output = MailboxStatus;
+
+    fn name(&self) -> &'static str {
+        "STATUS"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         if self.items.is_empty() {

@@ -160,9 +160,11 @@ impl<'a> Store<'a> {
 }
 
 impl Command for Store<'_> {
-    const NAME: &'static str = "STORE";
-
     type Output = Stored;
+
+    fn name(&self) -> &'static str {
+        self.which.name("UID STORE", "STORE")
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         let StoreFlags { item, silent, flags, labels, modifiers, .. } = &self.change;

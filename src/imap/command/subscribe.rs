@@ -40,9 +40,11 @@ struct Subscribe {
 }
 
 impl Command for Subscribe {
-    const NAME: &'static str = "SUBSCRIBE";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "SUBSCRIBE"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("SUBSCRIBE ").mailbox(&self.name)?;
@@ -57,9 +59,11 @@ struct Unsubscribe {
 }
 
 impl Command for Unsubscribe {
-    const NAME: &'static str = "UNSUBSCRIBE";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "UNSUBSCRIBE"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("UNSUBSCRIBE ").mailbox(&self.name)?;

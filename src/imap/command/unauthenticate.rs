@@ -59,7 +59,7 @@ impl Session {
         if let Some(compression) = self.driver_mut().deflated() {
             compression.may_end();
         }
-        let told = self.run(Unauthenticate, Stage::Command(Unauthenticate::NAME)).await?;
+        let told = self.run(Unauthenticate, Stage::Command("UNAUTHENTICATE")).await?;
         // Nothing has been awaited since the answer was read.
         #[cfg(feature = "compress")]
         if let Some(compression) = self.driver_mut().deflated() {
@@ -76,10 +76,12 @@ impl Session {
 struct Unauthenticate;
 
 impl Command for Unauthenticate {
-    const NAME: &'static str = "UNAUTHENTICATE";
-
     /// Whether the server has said what it can do now.
     type Output = bool;
+
+    fn name(&self) -> &'static str {
+        "UNAUTHENTICATE"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         line.raw("UNAUTHENTICATE");

@@ -74,9 +74,11 @@ async fn a_fetch_that_is_answered_before_the_select_ahead_of_it_is_over() {
 struct Counted(std::sync::Arc<std::sync::atomic::AtomicUsize>);
 
 impl Command for Counted {
-    const NAME: &'static str = "X";
-
     type Output = ();
+
+    fn name(&self) -> &'static str {
+        "X"
+    }
 
     fn encode(
         &self,
@@ -144,7 +146,7 @@ async fn of_a_mailbox_with_another_uidvalidity_no_messages_are_given() {
     let validity = |number| std::num::NonZeroU32::new(number).unwrap();
     let uid = Uid::new(5).unwrap();
     let fetched = client.select_fetch_if("INBOX", validity(7), uid, Fetch::flags()).await;
-    let Err(Error::Changed { expected, found }) = fetched else { panic!() };
+    let Err(Error::Changed { expected, found, .. }) = fetched else { panic!() };
     assert_eq!((expected, found), (validity(7), Some(validity(8))));
     assert_eq!(client.selected().unwrap().exists(), 1);
     // What was said to the fetch is nobody's.

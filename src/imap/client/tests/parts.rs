@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use super::*;
 use crate::Limits;
+use crate::Stage;
 use crate::imap::{Part, Section};
 
 /// What the parts say, chunks that follow each other as one.
@@ -455,6 +456,7 @@ async fn a_writer_that_fails_costs_its_message_and_not_the_connection() {
     let mut parts = inbox.uid_fetch(UidSet::all(), items).await.unwrap().parts();
     let error = parts.copy_body(&mut Full(0)).await.unwrap_err();
     assert!(matches!(error, Error::Copy { .. }) && error.connection_usable(), "{error}");
+    assert_eq!(error.stage(), Stage::Command("UID FETCH"));
     let mut file = Vec::new();
     let copied = parts.copy_body(&mut file).await.unwrap().unwrap();
     assert_eq!((copied.uid, file.as_slice()), (Uid::new(12), &b"x"[..]));
@@ -486,7 +488,7 @@ async fn announcing(octets: u64, sent: usize) -> ImapClient {
     settings.limits = Limits::default().message(1000);
     let mut session = Session::new(Box::new(near), &settings, true);
     session.core_mut().expect_greeting();
-    session.step(crate::Stage::Greeting).await.unwrap();
+    session.step(Stage::Greeting).await.unwrap();
     ImapClient::new(session)
 }
 

@@ -1,6 +1,7 @@
 //! Commands that would name other messages than the caller means.
 
 use super::*;
+use crate::Stage;
 use crate::imap::{Search, SeqSet};
 
 fn numbers(set: &str) -> SeqSet {
@@ -178,8 +179,9 @@ async fn another_uidvalidity_in_mid_session_is_told_and_no_uid_is_sent_before() 
     let inbox = client.select_if("INBOX", seven).await.unwrap();
     inbox.noop().await.unwrap();
     let error = inbox.uid_store(uid, seen()).await.unwrap_err();
-    let Error::Changed { expected, found } = &error else { panic!("{error:?}") };
+    let Error::Changed { stage, expected, found } = &error else { panic!("{error:?}") };
     assert_eq!((expected.get(), found.map(|found| found.get())), (7, Some(9)));
+    assert_eq!(*stage, Stage::Command("UID STORE"));
     assert!(error.connection_usable());
     let fetched = inbox.uid_fetch(uid, Fetch::flags()).await.map(drop);
     assert!(matches!(fetched, Err(Error::Changed { .. })));
@@ -217,8 +219,10 @@ async fn a_number_or_uid_that_may_be_anothers_by_now_is_not_replaced() {
     inbox.noop().await.unwrap();
     let error = inbox.uid_replace(uid, "x", "new", AppendOptions::new()).await.unwrap_err();
     assert!(matches!(error, Error::Changed { .. }), "{error:?}");
+    assert_eq!(error.stage(), Stage::Command("UID REPLACE"));
     let error = inbox.replace(number, "x", "new", AppendOptions::new()).await.unwrap_err();
     assert!(matches!(error, Error::Renumbered { .. }), "{error:?}");
+    assert_eq!(error.stage(), Stage::Command("REPLACE"));
     while inbox.take_event().is_some() {}
     inbox.replace(number, "x", "new", AppendOptions::new()).await.unwrap();
     drop(client);

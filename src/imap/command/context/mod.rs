@@ -133,7 +133,7 @@ impl Mailbox {
         search: Search,
         options: UpdateOptions,
     ) -> Result<Updating<SearchResult<Uid>>, Error> {
-        self.session.rest(Stage::Command(Update::NAME)).await?;
+        self.session.rest(Stage::Command("UID SEARCH")).await?;
         let charset = !search.is_ascii() && !self.session.core().takes_utf8();
         let update = |charset| Update::new(None, search.clone(), &options, charset);
         let found = match self.follow(update(charset)).await {
@@ -158,7 +158,7 @@ impl Mailbox {
         search: Search,
         options: UpdateOptions,
     ) -> Result<Updating<Sorted<Uid>>, Error> {
-        self.session.rest(Stage::Command("SORT")).await?;
+        self.session.rest(Stage::Command("UID SORT")).await?;
         let offered = self.session.core().capabilities();
         sort.check(search.is_fuzzy(offered), offered)?;
         let found = self.follow(Update::new(Some(sort), search, &options, false)).await?;
@@ -231,13 +231,6 @@ impl Update {
         Self { sort, search, fetch, charset, needs, tag: Tag::NONE, found, context }
     }
 
-    const fn name(&self) -> &'static str {
-        match self.sort {
-            Some(_) => "SORT",
-            None => Self::NAME,
-        }
-    }
-
     /// What is said of updates that there will be none of.
     fn heed(&self, code: Option<&Code>) -> Parsed<()> {
         match code {
@@ -249,13 +242,14 @@ impl Update {
 }
 
 impl Command for Update {
-    const NAME: &'static str = "UID SEARCH";
-
     type Output = Updating<Finding>;
 
+    fn name(&self) -> &'static str {
+        if self.sort.is_some() { "UID SORT" } else { "UID SEARCH" }
+    }
+
     fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
-        line.raw(if self.sort.is_some() { "UID SORT" } else { "UID SEARCH" });
-        line.raw(" RETURN (ALL UPDATE");
+        line.raw(self.name()).raw(" RETURN (ALL UPDATE");
         if let Some(items) = &self.fetch {
             items.encode_unasked(line.raw(" "))?;
         }
@@ -306,12 +300,14 @@ impl Command for Update {
 struct CancelUpdate(Vec<Tag>);
 
 impl Command for CancelUpdate {
-    const NAME: &'static str = "CANCELUPDATE";
-
     type Output = ();
 
+    fn name(&self) -> &'static str {
+        "CANCELUPDATE"
+    }
+
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
-        line.raw(Self::NAME);
+        line.raw(self.name());
         for tag in &self.0 {
             line.raw(format_args!(" \"{tag}\""));
         }

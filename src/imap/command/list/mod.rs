@@ -81,7 +81,7 @@ impl ImapClient {
         pattern: impl Into<MailboxName>,
     ) -> Result<Mailboxes, Error> {
         let (reference, pattern) = (reference.into(), pattern.into());
-        self.mailbox.session.rest(STAGE).await?;
+        self.mailbox.session.rest(Stage::Command("LIST")).await?;
         let offered = self.capabilities();
         let rev2 = self.mailbox.session.core().speaks_rev2();
         let extended = rev2 || offered.has("LIST-EXTENDED") && offered.has("SPECIAL-USE");
@@ -116,7 +116,7 @@ impl ImapClient {
         pattern: impl Into<MailboxName>,
     ) -> Result<Mailboxes, Error> {
         let (reference, pattern) = (reference.into(), pattern.into());
-        self.mailbox.session.rest(STAGE).await?;
+        self.mailbox.session.rest(Stage::Command("LSUB")).await?;
         let form = match self.mailbox.session.core().speaks_rev2() {
             true => Form::SubscribedOnly,
             false => Form::Subscribed,
@@ -124,8 +124,6 @@ impl ImapClient {
         self.run(List::new(form, reference, pattern)).await
     }
 }
-
-const STAGE: Stage = Stage::Command(List::NAME);
 
 /// Whether the server says no to the form of the command, and not for a reason of its own.
 fn is_disliked(error: &Error) -> bool {
@@ -143,17 +141,8 @@ enum Form {
 }
 
 impl Form {
+    /// The command, and what it is answered by.
     const fn verb(self) -> &'static str {
-        match self {
-            Self::List | Self::Extended => "LIST ",
-            Self::Subscribed => "LSUB ",
-            Self::SubscribedOnly => "LIST (SUBSCRIBED) ",
-            Self::Xlist => "XLIST ",
-        }
-    }
-
-    /// What it is answered by.
-    const fn answer(self) -> &'static str {
         match self {
             Self::List | Self::Extended | Self::SubscribedOnly => "LIST",
             Self::Subscribed => "LSUB",
@@ -180,12 +169,17 @@ impl List {
 }
 
 impl Command for List {
-    const NAME: &'static str = "LIST";
-
     type Output = Mailboxes;
 
+    fn name(&self) -> &'static str {
+        self.form.verb()
+    }
+
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
-        line.raw(self.form.verb());
+        line.raw(self.name()).raw(" ");
+        if self.form == Form::SubscribedOnly {
+            line.raw("(SUBSCRIBED) ");
+        }
         line.pattern("the reference", &self.reference)?.raw(" ");
         line.pattern("the pattern", &self.pattern)?;
         if self.form == Form::Extended {
@@ -215,7 +209,7 @@ impl Command for List {
             patterns: std::slice::from_ref(&self.pattern),
             subscribed: self.form == Form::SubscribedOnly,
         };
-        match is_data(response, self.form.answer()) {
+        match is_data(response, self.form.verb()) {
             true => asked.fit(rest, self.utf8, listed),
             false => Fit::No,
         }

@@ -196,7 +196,7 @@ impl ImapClient {
     /// # Cancel safety
     /// See [`ImapClient`].
     pub async fn list_query(&mut self, mut query: ListQuery) -> Result<Mailboxes, Error> {
-        self.mailbox.session.rest(Stage::Command(List::NAME)).await?;
+        self.mailbox.session.rest(Stage::Command("LIST")).await?;
         let rev2 = self.mailbox.session.core().speaks_rev2();
         if rev2 {
             query.needs.retain(|need| *need == LIST_MYRIGHTS);
@@ -264,9 +264,11 @@ impl List {
 }
 
 impl Command for List {
-    const NAME: &'static str = "LIST";
-
     type Output = Mailboxes;
+
+    fn name(&self) -> &'static str {
+        "LIST"
+    }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
         let ListQuery { reference, patterns, select, returns, items, .. } = &self.query;

@@ -33,7 +33,7 @@ use crate::imap::{Capabilities, Code, Error, ImapClient, MailboxName, Reply, Uid
 use crate::{Misuse, Stage};
 
 const MULTISEARCH: Need = Need::offered(&["MULTISEARCH"]);
-const STAGE: Stage = Stage::Command(Esearch::NAME);
+const STAGE: Stage = Stage::Command("ESEARCH");
 
 /// A search through mailboxes.
 ///
@@ -274,9 +274,11 @@ impl Esearch {
 }
 
 impl Command for Esearch {
-    const NAME: &'static str = "ESEARCH";
-
     type Output = MultiSearchResult;
+
+    fn name(&self) -> &'static str {
+        "ESEARCH"
+    }
 
     fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
         self.source.encode(line.raw("ESEARCH "))?;

@@ -216,7 +216,7 @@ impl Mailbox {
         returns: &[SearchReturn],
     ) -> Result<SearchResult<N>, Error> {
         SearchReturn::check(returns, &search)?;
-        self.session.rest(Stage::Command(N::NAME)).await?;
+        self.session.rest(Stage::Command(N::SEARCH)).await?;
         let core = self.session.core();
         let offered = core.capabilities();
         let fuzzy = search.is_fuzzy(offered);
@@ -227,7 +227,7 @@ impl Mailbox {
                 SearchReturn::to_ask(returns, paged, fuzzy)
             }
             false => {
-                search.refuse_unscored(returns, offered, Stage::Command(N::NAME), "ESEARCH")?;
+                search.refuse_unscored(returns, offered, Stage::Command(N::SEARCH), "ESEARCH")?;
                 Vec::new()
             }
         };
@@ -251,7 +251,7 @@ impl Mailbox {
         returns: &[SearchReturn],
         charset: bool,
     ) -> Result<Finding, Error> {
-        let stage = Stage::Command(N::NAME);
+        let stage = Stage::Command(N::SEARCH);
         let find = |search| Find::<N>::new(search, returns, charset);
         let mut pieces = match uids {
             Some((uids, _)) => self.session.split(uids, |uids| find(search.with_uids(uids)))?,
@@ -309,23 +309,27 @@ pub(super) fn is_about_charset(error: &Error) -> bool {
 
 /// What messages are numbered by.
 pub(crate) trait Number: Copy + From<NonZeroU32> {
-    /// The command.
-    const NAME: &'static str;
-    /// What it and its like begin with.
-    const PREFIX: &'static str;
+    /// The command that searches by them.
+    const SEARCH: &'static str;
+    /// The one that sorts.
+    const SORT: &'static str;
+    /// The one that finds threads.
+    const THREAD: &'static str;
     /// Whether they are UIDs.
     const ARE_UIDS: bool;
 }
 
 impl Number for Uid {
-    const NAME: &'static str = "UID SEARCH";
-    const PREFIX: &'static str = "UID ";
+    const SEARCH: &'static str = "UID SEARCH";
+    const SORT: &'static str = "UID SORT";
+    const THREAD: &'static str = "UID THREAD";
     const ARE_UIDS: bool = true;
 }
 
 impl Number for NonZeroU32 {
-    const NAME: &'static str = "SEARCH";
-    const PREFIX: &'static str = "";
+    const SEARCH: &'static str = "SEARCH";
+    const SORT: &'static str = "SORT";
+    const THREAD: &'static str = "THREAD";
     const ARE_UIDS: bool = false;
 }
 
@@ -349,12 +353,14 @@ impl<'a, N> Find<'a, N> {
 }
 
 impl<N: Number> Command for Find<'_, N> {
-    const NAME: &'static str = N::NAME;
-
     type Output = Finding;
 
+    fn name(&self) -> &'static str {
+        N::SEARCH
+    }
+
     fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
-        line.raw(N::NAME).raw(" ");
+        line.raw(N::SEARCH).raw(" ");
         write_returns(line, self.returns);
         if self.charset {
             line.raw("CHARSET UTF-8 ");

@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Sort, SortKey, Sorted};
+use crate::Stage;
 use crate::imap::command::search::{Finding, SearchReturn};
 use crate::imap::finding::base_subject::base_subject;
 use crate::imap::finding::order::{self, Value};
@@ -60,7 +61,7 @@ impl Mailbox {
         SearchReturn::check(returns, &search)?;
         if sort.keys.iter().any(|(key, _)| *key == SortKey::Relevancy) {
             let offered = self.session.core().capabilities();
-            return Err(Error::lacks(offered, super::STAGE, "SORT"));
+            return Err(Error::lacks(offered, Stage::Command("UID SORT"), "SORT"));
         }
         let scores: &[_] = match returns.contains(&SearchReturn::Relevancy) {
             true => &[SearchReturn::All, SearchReturn::Relevancy],

@@ -315,7 +315,7 @@ impl Mailbox {
         returns: impl IntoIterator<Item = SearchReturn>,
     ) -> Result<Sorted<Uid>, Error> {
         let returns: Vec<_> = returns.into_iter().collect();
-        self.session.rest(STAGE).await?;
+        self.session.rest(Stage::Command(Uid::SORT)).await?;
         let core = self.session.core();
         let is_met = |need: &Need| need.is_met(core.capabilities(), core.enabled());
         let by_server = sort.needs.iter().all(is_met) || sort.needs.contains(&FUZZY);
@@ -345,18 +345,16 @@ impl Mailbox {
                 SearchReturn::to_ask(returns, paged && !returns.iter().any(ends), fuzzy)
             }
             false => {
-                search.refuse_unscored(returns, offered, STAGE, "ESORT")?;
+                search.refuse_unscored(returns, offered, Stage::Command(N::SORT), "ESORT")?;
                 Vec::new()
             }
         };
         let command = SortCommand::<N>::new(sort, search, &asked);
         self.session.refuse_too_long(&command, &command.search)?;
-        let found = self.session.run(command, STAGE).await?;
+        let found = self.session.run(command, Stage::Command(N::SORT)).await?;
         Ok(Sorted::new(Finding { fuzzy, ..found }, returns))
     }
 }
-
-const STAGE: Stage = Stage::Command("SORT");
 
 struct SortCommand<'a, N> {
     sort: Sort,
@@ -377,12 +375,14 @@ impl<'a, N> SortCommand<'a, N> {
 }
 
 impl<N: Number> Command for SortCommand<'_, N> {
-    const NAME: &'static str = "SORT";
-
     type Output = Finding;
 
+    fn name(&self) -> &'static str {
+        N::SORT
+    }
+
     fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
-        line.raw(N::PREFIX).raw("SORT ");
+        line.raw(N::SORT).raw(" ");
         write_returns(line, self.returns);
         // RFC 5256 section 3: every server has this charset.
         self.search.encode(self.sort.encode(line).raw(" UTF-8 "), offered)

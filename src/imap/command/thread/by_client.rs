@@ -64,7 +64,7 @@ impl Mailbox {
             ThreadAlgorithm::References => references::threads,
             ThreadAlgorithm::Refs => {
                 let offered = self.session.core().capabilities();
-                return Err(Error::lacks(offered, Stage::Command("THREAD"), "THREAD=REFS"));
+                return Err(Error::lacks(offered, Stage::Command("UID THREAD"), "THREAD=REFS"));
             }
         };
         let (_, gone) = self.tally();

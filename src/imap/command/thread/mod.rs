@@ -192,7 +192,7 @@ impl Mailbox {
         algorithm: ThreadAlgorithm,
         search: Search,
     ) -> Result<Threads<Uid>, Error> {
-        self.session.rest(Stage::Command("THREAD")).await?;
+        self.session.rest(Stage::Command(Uid::THREAD)).await?;
         let core = self.session.core();
         let offered = algorithm.need().is_met(core.capabilities(), core.enabled());
         match offered || algorithm == ThreadAlgorithm::Refs {
@@ -227,7 +227,7 @@ impl Mailbox {
         let command = ThreadCommand::new(algorithm, search);
         self.session.refuse_too_long(&command, &command.search)?;
         let fuzzy = command.search.is_fuzzy(self.session.core().capabilities());
-        let found = self.session.run(command, Stage::Command("THREAD")).await?;
+        let found = self.session.run(command, Stage::Command(N::THREAD)).await?;
         Ok(Threads { fuzzy, ..found })
     }
 }
@@ -254,12 +254,14 @@ impl<N> ThreadCommand<N> {
 }
 
 impl<N: Number> Command for ThreadCommand<N> {
-    const NAME: &'static str = "THREAD";
-
     type Output = Threads<N>;
 
+    fn name(&self) -> &'static str {
+        N::THREAD
+    }
+
     fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
-        line.raw(N::PREFIX).raw("THREAD ").raw(self.algorithm.as_str());
+        line.raw(N::THREAD).raw(" ").raw(self.algorithm.as_str());
         self.search.encode(line.raw(" UTF-8 "), offered)
     }
 
