@@ -93,6 +93,7 @@ const FIGURES: &[Figure] = &[
     figure("imap/copy_100_mib_heap", Octets, AtMost(KIB * KIB), allocations::imap_copied),
     figure("imap/literal_growth", Growth, AtMost(1.2), || growth(&imap::LITERAL_10_KIB_BY_OCTETS, &imap::LITERAL_1_MIB_BY_OCTETS)),
     figure("imap/line_growth", Growth, AtMost(1.2), || growth(&imap::LINE_10_KIB_BY_OCTETS, &imap::LINE_1_MIB_BY_OCTETS)),
+    figure("imap/lists_growth", Growth, AtMost(1.2), || growth(&imap::LISTS_10_KIB, &imap::LISTS_1_MIB)),
     #[cfg(feature = "compress")]
     figure("imap/compress_metadata_10_000", Share, AtMost(0.2), compressed::metadata_of_10_000),
     // Core and driver.

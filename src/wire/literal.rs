@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use memchr::memrchr;
 
+use super::bare_name::takes_literal;
 use super::{Heard, Input};
 use crate::fault::Fault;
 
@@ -174,15 +175,19 @@ fn may_hold_literals(frame: &[u8]) -> bool {
         .any(|status| word.eq_ignore_ascii_case(status))
 }
 
-/// Whether the braces at the end of this line belong to the name of a mailbox in a LIST or LSUB
-/// response that should be in quotes and is not, as Exchange leaves them (MailKit#945): `* LIST ()
-/// "/" Rechnungen {2024}`. A name that comes as a literal stands alone behind the delimiter. Within a
-/// list behind the name (RFC 5258) a literal is what it says: to take its octets for responses would
-/// let whoever has named a mailbox answer for the server.
+/// Whether the braces at the end of this line belong to a name that should be in quotes and is not,
+/// as Exchange leaves those of mailboxes (MailKit#945): `* LIST () "/" Rechnungen {2024}`. A name that
+/// comes as a literal stands alone behind the delimiter, or, of quota roots, behind a space.
 fn ends_a_bare_name(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"* ").map(<[u8]>::trim_ascii_start) else { return false };
-    let (Some(verb), Some(rest)) = (rest.get(..4), rest.get(4..)) else { return false };
-    if !verb.eq_ignore_ascii_case(b"LIST") && !verb.eq_ignore_ascii_case(b"LSUB") {
+    // No name of these is longer than QUOTAROOT.
+    let verb = rest.iter().take(10).position(|octet| *octet == b' ');
+    let (verb, rest) = rest.split_at(verb.unwrap_or(0));
+    if verb.eq_ignore_ascii_case(b"QUOTAROOT") {
+        let before = memrchr(b'{', rest).and_then(|brace| rest.get(..brace));
+        return before.is_some_and(|before| !before.ends_with(b" "));
+    }
+    if ![&b"LIST"[..], b"LSUB", b"XLIST"].iter().any(|name| verb.eq_ignore_ascii_case(name)) {
         return false;
     }
     let Some(end) = memchr::memchr(b')', rest) else { return false };
@@ -194,24 +199,7 @@ fn ends_a_bare_name(line: &[u8]) -> bool {
         _ => return false,
     };
     let name = rest[delimiter..].trim_ascii_start();
-    !matches!(name.first(), None | Some(b'"' | b'{' | b'~' | b'(')) && !ends_within_list(name)
-}
-
-/// Whether a list begins behind a name without quotes that has not come to its end.
-fn ends_within_list(name: &[u8]) -> bool {
-    let (mut depth, mut quoted, mut escaped, mut before) = (0_usize, false, false, b' ');
-    for &octet in name {
-        match octet {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' if depth > 0 => quoted = !quoted,
-            b'(' if !quoted && (depth > 0 || before == b' ') => depth += 1,
-            b')' if !quoted => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        before = octet;
-    }
-    depth > 0
+    !matches!(name.first(), None | Some(b'"' | b'{' | b'~' | b'(')) && !takes_literal(name)
 }
 
 /// The length in `{n}` or `{n+}` at the end of a line (also of `~{n}`, RFC 3516).
@@ -256,6 +244,11 @@ mod tests {
             "* lsub () NIL x{5}",
             "* LIST () \"/\" a (b) {5}",
             "* LIST () \"/\" a(b {5}",
+            "* LIST () \"/\" a (b {5}",
+            "* LIST () \"/\" x (y {200000000}",
+            "* XLIST (\\Inbox) \"/\" a {5}",
+            "* QUOTAROOT x{5}",
+            "* QUOTAROOT INBOX ours{5}",
             "* LIST () \"/\" a (\"OLDNAME\" (\"b\")) {5}",
             "*  OK text {5}",
             "*   BYE text {5}",
@@ -263,8 +256,15 @@ mod tests {
             let whole = format!("{bare}\r\n");
             assert_eq!(frames(&[whole.as_bytes()]), [Ok(whole.clone().into())], "{bare}");
         }
-        for announced in ["* LIST () \"/\" ", "* LIST () NIL ", "* LIST () ", "* LIST (", "*  ID ("]
-        {
+        for announced in [
+            "* LIST () \"/\" ",
+            "* XLIST () NIL ",
+            "* LIST () ",
+            "* LIST (",
+            "*  ID (",
+            "* QUOTAROOT ",
+            "* QUOTAROOT INBOX \"a{5}\" ",
+        ] {
             let whole = format!("{announced}{{2}}\r\nab\r\n");
             assert_eq!(frames(&[whole.as_bytes()]), [Ok(whole.clone().into())], "{announced}");
         }

@@ -1,5 +1,6 @@
 //! Octets to frames and back. Knows no verbs.
 
+pub(crate) mod bare_name;
 pub(crate) mod dot;
 pub(crate) mod heard;
 mod input;

@@ -52,6 +52,15 @@ pub(crate) static LINE_1_MIB_BY_OCTETS: Workload =
         single_threaded(bodies(server(line(1024 * 1024), 1).in_reads_of(1), items, items))
     });
 
+/// Lists, one behind the other, in a structure of so many octets. An item is a message.
+pub(crate) static LISTS_10_KIB: Workload = Workload::new("imap-lists-10-kib", |items| {
+    single_threaded(bodies(server(lists(10 * 1024), 1), items, items))
+});
+
+pub(crate) static LISTS_1_MIB: Workload = Workload::new("imap-lists-1-mib", |items| {
+    single_threaded(bodies(server(lists(1024 * 1024), 1), items, items))
+});
+
 /// A search that finds so many messages, none beside another. An item is a search.
 pub(crate) static SEARCH_100_000: Workload =
     Workload::new("imap-search-100-000", |items| single_threaded(searches(100_000, items)));
@@ -92,6 +101,17 @@ fn line(octets: usize) -> Vec<u8> {
         response.extend_from_slice(b"\"a word\" ");
     }
     response.extend_from_slice(b"NIL))\r\n");
+    response
+}
+
+/// A response of so many octets whose structure has lists where nothing is known to be.
+fn lists(octets: usize) -> Vec<u8> {
+    let part = "(\"a\" \"b\" NIL NIL NIL \"7BIT\" 1 NIL NIL NIL NIL ";
+    let mut response = format!("* 1 FETCH (UID 1 BODYSTRUCTURE {part}").into_bytes();
+    while response.len() < octets {
+        response.extend_from_slice(b"((a))");
+    }
+    response.extend_from_slice(b"))\r\n");
     response
 }
 

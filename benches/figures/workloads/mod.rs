@@ -24,6 +24,8 @@ const ALL: &[&Workload] = &[
     &imap::BODY_50_KIB,
     &imap::LINE_1_MIB_BY_OCTETS,
     &imap::LINE_10_KIB_BY_OCTETS,
+    &imap::LISTS_1_MIB,
+    &imap::LISTS_10_KIB,
     &imap::LITERAL_1_MIB_BY_OCTETS,
     &imap::LITERAL_10_KIB_BY_OCTETS,
     &imap::LITERAL_64_KIB,

@@ -70,6 +70,7 @@ pub(crate) mod unauthenticate;
 pub(crate) mod within;
 
 use std::borrow::Cow;
+use std::iter::Peekable;
 
 use bytes::Bytes;
 
@@ -182,6 +183,12 @@ pub(crate) enum Fit {
 /// otherwise, and may not care about case or about how letters are composed. What cannot be decoded
 /// may be any name.
 fn fit_of(wanted: &MailboxName, name: &[u8], utf8: bool) -> Fit {
+    /// A letter takes eight octets at most, encoded, and no language gives it more accents than a few.
+    const MOST_PER_OCTET: usize = 100;
+    // Each command in flight may ask this of a literal as large as any message.
+    if name.len() / MOST_PER_OCTET > wanted.as_wire().len() {
+        return Fit::No;
+    }
     let told = MailboxName::heard(name.to_vec(), utf8);
     if told == *wanted {
         return Fit::Exact;
@@ -202,28 +209,40 @@ fn fit_of(wanted: &MailboxName, name: &[u8], utf8: bool) -> Fit {
 /// Whether two names differ in no more than the case of letters, and in whether an accent is part of
 /// its letter or a character behind it.
 fn are_spelt_alike(one: &str, other: &str) -> bool {
-    let (one, other) = (letters(one), letters(other));
-    one.len() == other.len()
-        && one.iter().zip(&other).all(|(one, other)| {
-            let (simple, composed) =
-                if one.len() <= other.len() { (one, other) } else { (other, one) };
-            one == other
-                || simple.chars().count() == 1 && !simple.is_ascii() && composed.chars().count() > 1
-        })
-}
-
-/// Letters in lower case with the accents behind them.
-fn letters(name: &str) -> Vec<String> {
-    let mut letters: Vec<String> = Vec::new();
-    for c in name.chars().flat_map(char::to_lowercase) {
-        match letters.last_mut() {
-            Some(letter) if matches!(c, '\u{300}'..='\u{36f}' | '\u{3099}' | '\u{309a}') => {
-                letter.push(c);
+    let (mut one, mut other) = (lowered(one), lowered(other));
+    loop {
+        let (letter, with) = match (one.next(), other.next()) {
+            (None, None) => return true,
+            (Some(letter), Some(with)) => (letter, with),
+            _ => return false,
+        };
+        let (mut alike, mut accents) = (letter == with, (0, 0));
+        loop {
+            let (accent, with) = (one.next_if(is_accent), other.next_if(is_accent));
+            if accent.is_none() && with.is_none() {
+                break;
             }
-            _ => letters.push(c.into()),
+            alike &= accent == with;
+            accents = (accents.0 + accent.iter().count(), accents.1 + with.iter().count());
+        }
+        alike |= match accents {
+            (0, 1..) => !letter.is_ascii(),
+            (1.., 0) => !with.is_ascii(),
+            _ => false,
+        };
+        if !alike {
+            return false;
         }
     }
-    letters
+}
+
+/// The characters of a name in lower case.
+fn lowered(name: &str) -> Peekable<impl Iterator<Item = char>> {
+    name.chars().flat_map(char::to_lowercase).peekable()
+}
+
+fn is_accent(c: &char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{3099}' | '\u{309a}')
 }
 
 /// A command about a set of messages that may be too long for one line.

@@ -500,7 +500,7 @@ mod tests {
         for same in ["Entw&APw-rfe", "Entw\u{fc}rfe"] {
             assert_eq!(fit("Entw\u{fc}rfe", same), Fit::Exact, "{same}");
         }
-        for loose in ["entw&APw-rfe", "Entwu\u{308}rfe", "ENTW\u{dc}RFE"] {
+        for loose in ["entw&APw-rfe", "Entwu\u{308}rfe", "ENTW\u{dc}RFE", "ENTWU\u{308}RFE"] {
             assert_eq!(fit("Entw\u{fc}rfe", loose), Fit::Loose, "{loose}");
         }
         // The first three are no modified UTF-7.
@@ -510,6 +510,8 @@ mod tests {
         for other in ["Entwurfe", "Entw\u{e9}rfe", "Entw\u{fc}rf", "Sent", ""] {
             assert_eq!(fit("Entw\u{fc}rfe", other), Fit::No, "{other}");
         }
+        // Far too long for any spelling, so that it is not even looked at.
+        assert_eq!(fit("x", &"&".repeat(200)), Fit::No);
     }
 
     #[test]

@@ -385,11 +385,17 @@ fn list_end(list: &[u8]) -> Parsed<usize> {
     if let Some(end) = flat_list_end(list) {
         return Ok(end);
     }
-    // Where nothing is escaped and no literal follows, quotes and parentheses are all there is.
-    let odd = memchr::memchr2(b'\\', b'{', list).unwrap_or(list.len());
-    match plain_list_end(list.get(..odd).unwrap_or_default()) {
-        Some(end) => Ok(end),
-        None => odd_list_end(list),
+    // Where nothing is escaped and no literal follows, quotes and parentheses are all there is. No
+    // more is looked at than a few times the list, for many lists may follow each other.
+    let mut most = 256;
+    loop {
+        let near = list.get(..most).unwrap_or(list);
+        let odd = memchr::memchr2(b'\\', b'{', near);
+        match plain_list_end(near.get(..odd.unwrap_or(near.len())).unwrap_or_default()) {
+            Some(end) => return Ok(end),
+            None if odd.is_none() && near.len() < list.len() => most *= 4,
+            None => return odd_list_end(list),
+        }
     }
 }
 
@@ -610,6 +616,19 @@ mod tests {
         assert_eq!(Cursor::new(&deep).value(), Ok(&deep[..]));
         deep.pop();
         assert_eq!(Cursor::new(&deep).value(), Err(Malformed("the end of a list")));
+    }
+
+    #[test]
+    fn the_end_of_a_list_of_any_length_is_found() {
+        for words in [0, 1, 60, 80, 300, 100_000] {
+            for odd in ["", "\"\\)\"", "{1}\r\n)"] {
+                let list = format!("({odd}{}(NIL){odd})", "(a)".repeat(words));
+                for behind in ["", " {1", "\\) x"] {
+                    let frame = format!("{list}{behind}");
+                    assert_eq!(Cursor::new(frame.as_bytes()).value(), Ok(list.as_bytes()));
+                }
+            }
+        }
     }
 
     #[test]

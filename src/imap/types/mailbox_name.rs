@@ -178,17 +178,18 @@ fn decode_leniently(text: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find('&') {
         name.push_str(&rest[..at]);
-        rest = &rest[at..];
-        // Up to and with the `-` that ends it.
-        let end = rest.find('-').map_or(0, |end| end + 1);
-        match decode(&rest.as_bytes()[..end]) {
-            Some(shifted) if end > 0 => {
-                name.push_str(&shifted);
-                rest = &rest[end..];
+        let behind = &rest[at + 1..];
+        // Up to and with the `-` that ends it. Another `&` comes in nothing valid.
+        let end = behind.find(['&', '-']).filter(|end| behind[*end..].starts_with('-'));
+        let shifted = end.and_then(|end| rest.get(at..end + at + 2));
+        match shifted.and_then(|shifted| decode(shifted.as_bytes())) {
+            Some(decoded) => {
+                name.push_str(&decoded);
+                rest = &rest[at + shifted.map_or(1, str::len)..];
             }
-            _ => {
+            None => {
                 name.push('&');
-                rest = &rest[1..];
+                rest = behind;
             }
         }
     }
@@ -276,6 +277,19 @@ mod tests {
             assert_eq!(name.as_wire(), bad.as_bytes());
         }
         assert_eq!(MailboxName::from_wire(&b"\xff"[..]).to_str_lossy(), "\u{fffd}");
+    }
+
+    #[test]
+    fn what_is_valid_beside_what_is_not_is_decoded() {
+        for (wire, shown) in [
+            ("a&b&AOQ-c&-", "a&b\u{e4}c&"),
+            ("&&AOQ-", "&\u{e4}"),
+            ("&AOQ&-x", "&AOQ&x"),
+            ("&!-&AOQ-", "&!-\u{e4}"),
+            ("\u{e4}&\u{e4}-&APY-&", "\u{e4}&\u{e4}-\u{f6}&"),
+        ] {
+            assert_eq!(MailboxName::from_wire(wire).to_str_lossy(), shown);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::imap::proto::Core;
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::types::Flags;
 use crate::imap::{Event, MailboxName, MailboxStatus};
+use crate::wire::bare_name::name_end;
 
 /// The mailboxes that [`list`](crate::ImapClient::list) has found, in the order of the server.
 #[derive(Debug, Clone, Default)]
@@ -276,20 +277,6 @@ impl ListedMailbox {
     }
 }
 
-/// Where a name without quotes ends: before extended items, whose names Dovecot writes without
-/// quotes.
-fn name_end(line: &[u8]) -> usize {
-    const KNOWN: [&[u8]; 2] = [b"CHILDINFO (", b"OLDNAME ("];
-    let begins_items = |at: &usize| {
-        let items = line.get(at + 2..).unwrap_or_default();
-        let named = |name: &&[u8]| {
-            items.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name))
-        };
-        items.first() == Some(&b'"') || KNOWN.iter().any(named)
-    };
-    memchr::memmem::find_iter(line, b" (").find(begins_items).unwrap_or(line.len())
-}
-
 /// The list of attributes. home.pl ends it with a lone backslash (Mailspring#967).
 fn attribute_list<'a>(cursor: &mut Cursor<'a>) -> Parsed<&'a [u8]> {
     const UNENDED: Malformed = Malformed("the end of the mailbox attributes");
@@ -359,6 +346,21 @@ mod tests {
             let mailbox = read(line);
             assert_eq!(mailbox.name().as_wire(), b"a");
             assert_eq!(mailbox.extended(), b"(\"CHILDINFO\" (\"SUBSCRIBED\"))");
+        }
+    }
+
+    #[test]
+    fn the_names_of_extended_items_need_no_quotes() {
+        // RFC 9051 section 6.3.9.8, example 10.
+        let tables = "(tablecloth ((\"edge\" \"lacy\") (\"color\" \"red\")) Sample \"text\")";
+        let mailbox = read(&format!("(\\Marked) \":\" Tables {tables}"));
+        assert_eq!(mailbox.name(), &MailboxName::from("Tables"));
+        assert_eq!(mailbox.extended(), tables.as_bytes());
+        assert_eq!(mailbox.extended_item("sample"), [b"text"]);
+        assert_eq!(read("() \"/\" foo ()").name(), &MailboxName::from("foo"));
+        for bare in ["a (b {5}", "a(b {5}", "a (b) {5}", "x (y {200000000}", "Alt (von Ann)"] {
+            let mailbox = read(&format!("() \"/\" {bare}"));
+            assert_eq!((mailbox.name().as_wire(), mailbox.extended()), (bare.as_bytes(), &b""[..]));
         }
     }
 
