@@ -166,6 +166,18 @@ impl Error {
         }
     }
 
+    /// Whether the server refuses, or has closed, because this client asks too often or for too
+    /// much, as its reply says: see [`Reply::is_throttled`].
+    pub fn is_throttled(&self) -> bool {
+        self.reply().is_some_and(Reply::is_throttled)
+    }
+
+    /// Whether the server says that the access token has come to its end: see
+    /// [`Reply::is_token_expired`].
+    pub fn is_token_expired(&self) -> bool {
+        self.reply().is_some_and(Reply::is_token_expired)
+    }
+
     /// The response code in the server's answer.
     pub fn code(&self) -> Option<&Code> {
         self.reply().and_then(Reply::code)
@@ -229,7 +241,7 @@ impl Failure for Error {
                 retry @ (Retry::Never | Retry::Administrator) => retry,
                 _ => Retry::MayDuplicate,
             },
-            Self::Closed { reply: Some(reply), .. } if reply.says_token_expired() => {
+            Self::Closed { reply: Some(reply), .. } if reply.is_token_expired() => {
                 Retry::RefreshToken
             }
             // A server that hangs up on a login will do so again at once.
@@ -317,7 +329,8 @@ fn after_words(reply: &Reply) -> Retry {
             Retry::Later(None)
         }
         None if reply.says_unavailable() => Retry::Later(None),
-        Some(Code::AuthenticationFailed | Code::Expired) => Retry::RefreshToken,
+        _ if reply.is_token_expired() => Retry::RefreshToken,
+        Some(Code::AuthenticationFailed) => Retry::RefreshToken,
         Some(
             Code::AuthorizationFailed
             | Code::ContactAdmin
@@ -344,7 +357,7 @@ impl Judge for Error {
     fn verdict(&self) -> Verdict {
         match self {
             Self::Auth(error) => error.verdict(),
-            Self::Closed { reply: Some(reply), .. } if reply.says_token_expired() => {
+            Self::Closed { reply: Some(reply), .. } if reply.is_token_expired() => {
                 Verdict::TokenRefused(Rejection::Expired)
             }
             _ => Verdict::Final,
@@ -500,6 +513,29 @@ mod tests {
     fn a_throttle_says_how_long_to_wait() {
         let line = "A1 BAD Request is throttled. Suggested Backoff Time: 92415 milliseconds";
         assert_eq!(refused(line).retry(), Retry::Later(Some(Duration::from_millis(92_415))));
+    }
+
+    #[test]
+    fn a_throttle_and_the_end_of_a_token_are_told_from_other_refusals() {
+        let bye = |line| closed(Stage::Command("NOOP"), line);
+        let gone = || Error::Closed { stage: Stage::Auth, reply: None, credential_octets: None };
+        let (later, refresh) = (Retry::Later(None), Retry::RefreshToken);
+        for (error, throttled, expired, retry) in [
+            (refused("A1 BAD Request is throttled."), true, false, later),
+            (refused("A1 NO [THROTTLED] slower"), true, false, later),
+            (bye("* BYE [ALERT] Too many simultaneous connections."), true, false, later),
+            (refused("A1 NO [EXPIRED] sign in again"), false, true, refresh),
+            (refused("A1 NO Session invalidated - AccessTokenExpired"), false, true, refresh),
+            (bye("* BYE Session invalidated - AccessTokenExpired"), false, true, refresh),
+            (refused("A1 NO [UNAVAILABLE] down"), false, false, later),
+            (refused("A1 NO [AUTHENTICATIONFAILED] no"), false, false, refresh),
+            (gone(), false, false, later),
+        ] {
+            let told = (error.is_throttled(), error.is_token_expired());
+            assert_eq!((told, error.retry()), ((throttled, expired), retry), "{error}");
+            let unknown = Error::Unknown { cause: Box::new(error) };
+            assert_eq!((unknown.is_throttled(), unknown.is_token_expired()), told);
+        }
     }
 
     #[test]

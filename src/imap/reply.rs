@@ -69,10 +69,20 @@ impl Reply {
                     if name.get(..6).is_some_and(|name| name.eq_ignore_ascii_case("Error=")))
     }
 
-    /// Exchange Online ends a session when the token expires that opened it: `BYE Session
-    /// invalidated - AccessTokenExpired` (aioimaplib#83).
-    pub(crate) fn says_token_expired(&self) -> bool {
-        self.says("accesstokenexpired")
+    /// Whether the server says that the access token has come to its end. Exchange Online ends a
+    /// session when the token expires that opened it: `BYE Session invalidated -
+    /// AccessTokenExpired` (aioimaplib#83). The code `EXPIRED` (RFC 5530) says it of a token, or of a
+    /// password, at the login. Others refuse such a token like any bad one.
+    pub fn is_token_expired(&self) -> bool {
+        self.status != Status::Ok
+            && (self.says("accesstokenexpired") || self.code() == Some(&Code::Expired))
+    }
+
+    /// Whether the server refuses because this client asks too often or for too much: commands,
+    /// octets or connections in a time. That passes; [`Retry::Later`](crate::Retry::Later) of the
+    /// error says how long to wait, if the server does. Exchange Online and Gmail throttle so.
+    pub fn is_throttled(&self) -> bool {
+        self.status != Status::Ok && self.throttled().is_some()
     }
 
     /// Exchange cannot reach what is behind it: `NO Server Unavailable. 15`.

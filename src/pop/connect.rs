@@ -174,6 +174,7 @@ impl Opening {
     fn not_opened(&self, reply: Reply, offered: &Capabilities) -> Error {
         let cause = match reply.code() {
             Some(code) if code.is_temporary() => AuthCause::Temporary(code.wait(offered)),
+            _ if reply.is_throttled() => AuthCause::Temporary(None),
             _ => AuthCause::NotConnected,
         };
         self.refused(reply, cause, false)
@@ -254,6 +255,8 @@ fn cause(reply: &Reply, offered: &Capabilities) -> AuthCause {
         Some(code) if code.is_temporary() => AuthCause::Temporary(code.wait(offered)),
         // A code that means nothing here hides no phrase that does.
         _ if says_not_connected(reply) => AuthCause::NotConnected,
+        _ if reply.is_throttled() => AuthCause::Temporary(None),
+        _ if reply.is_token_expired() => AuthCause::Credential,
         _ if reply.says("authentication failure") => AuthCause::Credential,
         _ if reply.says("basic authentication is disabled") => AuthCause::Policy,
         _ if reply.says("protocol error") || reply.says("bad command") || reply.says("syntax") => {
@@ -288,6 +291,12 @@ mod tests {
             ("-ERR bad command", Malformed),
             // RFC 2449 section 8.1, RFC 3206.
             ("-ERR [IN-USE] locked", Temporary(None)),
+            // What their IMAP says.
+            (
+                "-ERR Request is throttled. Suggested Backoff Time: 92415 milliseconds",
+                Temporary(None),
+            ),
+            ("-ERR Session invalidated - AccessTokenExpired", Credential),
             ("-ERR [LOGIN-DELAY] too soon", Temporary(delay)),
             ("-ERR [SYS/TEMP] Temporary authentication failure.", Temporary(None)),
             ("-ERR [SYS/PERM] no such mailbox", Policy),

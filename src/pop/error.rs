@@ -138,6 +138,18 @@ impl Error {
         }
     }
 
+    /// Whether the server refuses, or has closed, because this client asks too often or for too
+    /// much, as its reply says: see [`Reply::is_throttled`].
+    pub fn is_throttled(&self) -> bool {
+        self.reply().is_some_and(Reply::is_throttled)
+    }
+
+    /// Whether the server says that the access token has come to its end: see
+    /// [`Reply::is_token_expired`].
+    pub fn is_token_expired(&self) -> bool {
+        self.reply().is_some_and(Reply::is_token_expired)
+    }
+
     /// What a driver that broke means at `stage`.
     pub(crate) fn broken(driver: &Driver<Core>, stage: Stage, broken: Broken) -> Self {
         match broken {
@@ -165,6 +177,8 @@ impl Failure for Error {
                 Some(ResponseCode::SysPerm) => Retry::Administrator,
                 Some(ResponseCode::Auth) => Retry::RefreshToken,
                 Some(code) if code.is_temporary() => Retry::Later(None),
+                _ if reply.is_throttled() => Retry::Later(None),
+                _ if reply.is_token_expired() => Retry::RefreshToken,
                 // What is left can be marked again.
                 _ if *stage == QUIT => Retry::Reconnect,
                 _ => Retry::Never,
@@ -172,6 +186,10 @@ impl Failure for Error {
             Self::Unknown { .. } => Retry::MayDuplicate,
             Self::Unstored { .. } => Retry::Reconnect,
             Self::Auth(error) => error.retry(),
+            Self::Closed { reply: Some(reply), .. } if reply.is_token_expired() => {
+                Retry::RefreshToken
+            }
+            Self::Closed { reply: Some(reply), .. } if reply.is_throttled() => Retry::Later(None),
             // A server that hangs up on a login will do so again at once.
             Self::Closed { stage: Stage::Auth | Stage::Greeting, .. } => Retry::Later(None),
             Self::Closed { .. } => Retry::Reconnect,
@@ -249,6 +267,24 @@ impl Judge for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_throttle_and_the_end_of_a_token_are_told_from_other_refusals() {
+        let later = Retry::Later(None);
+        for (line, throttled, expired, retry) in [
+            ("-ERR [LOGIN-DELAY] too soon", true, false, later),
+            ("-ERR Account exceeded command or bandwidth limits", true, false, later),
+            ("-ERR Session invalidated - AccessTokenExpired", false, true, Retry::RefreshToken),
+            ("-ERR [SYS/TEMP] down", false, false, later),
+            ("-ERR [AUTH] no", false, false, Retry::RefreshToken),
+            ("-ERR no such message", false, false, Retry::Never),
+        ] {
+            let (reply, stage) = (Reply::parse(line).unwrap(), Stage::Command("RETR"));
+            let error = Error::Refused { stage, reply };
+            assert_eq!((error.is_throttled(), error.is_token_expired()), (throttled, expired));
+            assert_eq!(error.retry(), retry, "{line}");
+        }
+    }
 
     #[test]
     fn messages_say_what_failed_when_and_in_the_servers_words() {

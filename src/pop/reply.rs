@@ -68,6 +68,29 @@ impl Reply {
         self.code.as_ref()
     }
 
+    /// Whether the server refuses because this client asks too often or for too much: it logged in
+    /// too recently (`LOGIN-DELAY`, RFC 2449 section 8.1.1), or it has had too much in a time. That
+    /// passes; [`Retry::Later`](crate::Retry::Later) of the error says how long to wait, if the
+    /// server does.
+    pub fn is_throttled(&self) -> bool {
+        // Those of the same services' IMAP.
+        const PHRASES: [&str; 4] = [
+            "request is throttled",
+            "suggested backoff time",
+            "bandwidth limit",
+            "too many simultaneous connections",
+        ];
+        !self.ok
+            && (self.code == Some(ResponseCode::LoginDelay)
+                || PHRASES.iter().any(|phrase| self.says(phrase)))
+    }
+
+    /// Whether the server says that the access token has come to its end, in the words of Exchange's
+    /// IMAP. Others refuse such a token like any bad one.
+    pub fn is_token_expired(&self) -> bool {
+        !self.ok && self.says("accesstokenexpired")
+    }
+
     /// Whether the server says that it has hung up with this. Exchange ends so what it cannot read
     /// (`-ERR Protocol error. Connection is closed. 10`).
     pub(crate) fn announces_close(&self) -> bool {

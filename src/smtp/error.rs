@@ -154,6 +154,18 @@ impl Error {
         }
     }
 
+    /// Whether the server refuses, or has closed, because this client asks too often or for too
+    /// much, as its reply says: see [`Reply::is_throttled`].
+    pub fn is_throttled(&self) -> bool {
+        self.reply().is_some_and(Reply::is_throttled)
+    }
+
+    /// Whether the server says that the access token has come to its end: see
+    /// [`Reply::is_token_expired`].
+    pub fn is_token_expired(&self) -> bool {
+        self.reply().is_some_and(Reply::is_token_expired)
+    }
+
     /// What was answered to each recipient, if it came so far.
     pub fn receipt(&self) -> Option<&Receipt> {
         match self {

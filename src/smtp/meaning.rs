@@ -23,6 +23,8 @@ pub(crate) enum Meaning {
     Policy,
     /// It passes.
     Later,
+    /// This client asks too often, or for too much; that passes, too.
+    Throttled,
     /// The session lasted too long or did nothing for too long; another may begin at once.
     Idle,
     /// The server could not read the command.
@@ -36,15 +38,26 @@ pub(crate) fn retry(reply: &Reply<'_>) -> Retry {
     match meaning(reply) {
         Meaning::Credential => Retry::RefreshToken,
         Meaning::Policy | Meaning::MailboxNotOpened => Retry::Administrator,
-        Meaning::Later => Retry::Later(wait(reply)),
+        Meaning::Later | Meaning::Throttled => Retry::Later(wait(reply)),
         Meaning::Idle => Retry::Reconnect,
         Meaning::Syntax | Meaning::Final => Retry::Never,
     }
 }
 
-/// How long a reply that means [`Meaning::Later`] asks to wait, if it says so.
+/// How long a reply that means [`Meaning::Later`] or [`Meaning::Throttled`] asks to wait, if it says so.
 pub(crate) fn wait(reply: &Reply<'_>) -> Option<Duration> {
     hint::wait(reply.text())
+}
+
+/// Whether a refusal is about the token's end. HVE says so, a little ahead or when it has come:
+/// 501 5.5.127 in the preview, 535 5.7.142 and 5.7.143 since.
+pub(crate) fn is_expiry(reply: &Reply<'_>) -> bool {
+    let coded = |code: EnhancedCode| {
+        (code.class, code.subject) == (5, 7) && matches!(code.detail, 142 | 143)
+    };
+    !reply.is_positive()
+        && (reply.code() == 535 && reply.enhanced().is_some_and(coded)
+            || reply.text().to_ascii_lowercase().contains("token will expire soon"))
 }
 
 /// What `reply`, a refusal, is about.
@@ -56,7 +69,7 @@ pub(crate) fn meaning(reply: &Reply<'_>) -> Meaning {
 
 /// Phrases that tell more than any code beside them.
 fn by_phrase(reply: &Reply<'_>) -> Option<Meaning> {
-    const PHRASES: [(&str, Meaning); 14] = [
+    const PHRASES: [(&str, Meaning); 17] = [
         // HVE: 501 5.5.127 in the preview, 535 5.7.142 since.
         ("token will expire soon", Meaning::Credential),
         // Postfix, of an initial response over its line_length_limit.
@@ -71,14 +84,18 @@ fn by_phrase(reply: &Reply<'_>) -> Option<Meaning> {
         ("smtpclientauthentication is disabled", Meaning::Policy),
         ("security defaults policy", Meaning::Policy),
         // 10,000 recipients a day; the window moves on.
-        ("submissionquotaexceeded", Meaning::Later),
+        ("submissionquotaexceeded", Meaning::Throttled),
         // The sender's own mailbox is full.
         ("storedrv.submission.exception:quotaexceeded", Meaning::Policy),
         ("bad outbound sender", Meaning::Policy),
         // Exchange's throttle, under the code it also hangs up on the idle with.
-        ("submission rate for this client has exceeded", Meaning::Later),
+        ("submission rate for this client has exceeded", Meaning::Throttled),
+        // Exchange, of more than three connections to one mailbox: `432 4.3.2 …`.
+        ("concurrent connections limit exceeded", Meaning::Throttled),
+        ("sender thread limit exceeded", Meaning::Throttled),
+        ("suggested backoff time", Meaning::Throttled),
         // Gmail, `421 4.7.0` or `454 4.7.0`, to a mailbox that logs in too often.
-        ("too many login attempts", Meaning::Later),
+        ("too many login attempts", Meaning::Throttled),
         // Microsoft, 4xx and 5xx, of an address with a bad name that somebody has to clear.
         ("traffic not accepted from this ip", Meaning::Policy),
     ];
@@ -106,10 +123,10 @@ fn by_enhanced(code: u16, enhanced: EnhancedCode) -> Option<Meaning> {
         (430, 4, 2, 0) => Some(Meaning::Policy),
         // The sender was throttled after it had been refused too often; `554 5.2.252` is the
         // refusal itself.
-        (550, 5, 2, 252) => Some(Meaning::Later),
+        (550, 5, 2, 252) => Some(Meaning::Throttled),
         (554, 5, 2, 252) => Some(Meaning::Policy),
         // So many recipients or messages a day: Exchange Online, Gmail.
-        (550, 5, 1, 90) | (550, 5, 4, 5) => Some(Meaning::Later),
+        (550, 5, 1, 90) | (550, 5, 4, 5) => Some(Meaning::Throttled),
         // RFC 4954 section 6: the mechanism needs a new password first.
         (432, 4, 7, 12) => Some(Meaning::Policy),
         // RFC 3463: no answer from the host, bad connection; what servers write when they time out.
@@ -161,6 +178,22 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_token_is_told_from_a_bad_one() {
+        for (line, expired) in [
+            ("535 5.7.142 Token will expire soon", true),
+            ("535 5.7.143 Expired token", true),
+            ("501 5.5.127 Invalid XOAUTH2 auth data - Token will expire soon error", true),
+            ("535 5.7.3 Authentication unsuccessful", false),
+            ("550 5.7.143 no relation", false),
+            ("250 2.0.0 token will expire soon", false),
+        ] {
+            assert_eq!(reply(line).is_token_expired(), expired, "{line}");
+        }
+        // What was done is no throttle either.
+        assert!(!reply("250 2.0.0 Too many login attempts before").is_throttled());
+    }
+
+    #[test]
     fn what_only_an_administrator_can_change_is_told_from_it() {
         for line in [
             "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for \
@@ -187,15 +220,23 @@ mod tests {
     #[test]
     fn what_passes_is_told_from_what_does_not() {
         for line in [
-            "432 4.3.2 Concurrent connections limit exceeded.",
-            "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded.",
             "454 4.7.0 Temporary authentication failure",
             "421 4.3.2 Service not active",
             "451 4.7.0 Temporary server error. Please try again later.",
-            "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException",
-            "550 5.2.252 Sender throttled",
         ] {
             assert_eq!(of(line), Meaning::Later, "{line}");
+            assert!(!reply(line).is_throttled(), "{line}");
+        }
+        for line in [
+            "432 4.3.2 Concurrent connections limit exceeded.",
+            "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded.",
+            "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException",
+            "550 5.2.252 Sender throttled",
+            "421 4.7.0 Too many messages. Suggested Backoff Time: 92415 milliseconds",
+            "454 4.7.0 Too many login attempts, please try again later.",
+        ] {
+            assert_eq!(of(line), Meaning::Throttled, "{line}");
+            assert!(reply(line).is_throttled(), "{line}");
         }
         for line in [
             "530 5.7.57 Client not authenticated to send mail",

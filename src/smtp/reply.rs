@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::fault::Fault;
+use crate::smtp::meaning::{self, Meaning};
 use crate::smtp::words::Words;
 
 /// What the server answered, in its own words.
@@ -83,6 +84,19 @@ impl<'a> Reply<'a> {
     /// Whether the server calls its refusal final: 5xx.
     pub const fn is_permanent(&self) -> bool {
         self.head.code / 100 == 5
+    }
+
+    /// Whether the server refuses because this client asks too often or for too much: connections,
+    /// logins, messages or recipients in a time. That passes; [`Retry::Later`](crate::Retry::Later)
+    /// of the error says how long to wait, if the server does.
+    pub fn is_throttled(&self) -> bool {
+        !self.is_positive() && meaning::meaning(self) == Meaning::Throttled
+    }
+
+    /// Whether the server refuses because the access token has come to its end, or is about to.
+    /// Exchange Online's High Volume Email says so; others refuse such a token like any bad one.
+    pub fn is_token_expired(&self) -> bool {
+        meaning::is_expiry(self)
     }
 
     /// The same reply with words of its own.

@@ -488,7 +488,7 @@ fn a_server_that_says_goodbye_twice_is_gone() {
     let mut core = core();
     start(&mut core, "NOOP", Claims::Nothing, Effect::None);
     assert!(hear(&mut core, "* BYE Session invalidated - AccessTokenExpired\r\n").is_empty());
-    assert!(core.last_words().unwrap().says_token_expired());
+    assert!(core.last_words().unwrap().is_token_expired());
     assert!(matches!(hear(&mut core, "* BYE\r\n")[..], [Step::Gone]));
 }
 

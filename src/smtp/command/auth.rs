@@ -46,7 +46,7 @@ fn cause(reply: &Reply<'_>, meaning: Meaning, challenge: Option<Option<&str>>) -
         Meaning::Credential => AuthCause::Credential,
         Meaning::MailboxNotOpened => AuthCause::NotConnected,
         Meaning::Policy => AuthCause::Policy,
-        Meaning::Later | Meaning::Idle => AuthCause::Temporary(wait(reply)),
+        Meaning::Later | Meaning::Throttled | Meaning::Idle => AuthCause::Temporary(wait(reply)),
         Meaning::Syntax => AuthCause::Malformed,
         Meaning::Final if reply.code() == 535 => match (reply.enhanced(), challenge) {
             // RFC 6750 section 3.1: another token would have the same scopes.
