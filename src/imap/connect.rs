@@ -90,6 +90,7 @@ pub(super) async fn log_in(
 ) -> Result<(), Error> {
     let named = session.core().capabilities_named();
     authenticate(session, login).await?;
+    session.core_mut().forget_premature();
     let told = session.core().capabilities_named() > named;
     settle_in(session, settings, told).await
 }
@@ -260,6 +261,7 @@ mod tests {
     use super::*;
     use crate::auth::Verdict;
     use crate::connector::Judge;
+    use crate::imap::Event;
     use crate::imap::client::tests::scripted;
     use crate::imap::reply::tests::reply;
     use crate::{Endpoint, Failure, Profile, Retry, sasl};
@@ -560,6 +562,43 @@ mod tests {
              octets"
         );
         assert_eq!((error.retry(), error.verdict()), (Retry::Later(None), Verdict::Final));
+    }
+
+    #[tokio::test]
+    async fn what_is_said_before_the_login_is_no_news_for_whoever_logs_in() {
+        let (stream, server) = scripted(
+            &"
+            S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi
+            S: * XFOO bar
+            S: * 1 EXPUNGE
+            S: * 5 EXISTS
+            S: * 1 FETCH (FLAGS ())
+            S: * LIST () \"/\" planted
+            S: * STATUS planted (MESSAGES 9)
+            S: * 1 BOGUS
+            S: * OK [NOTIFICATIONOVERFLOW] no more
+            S: * NO Disks are nearly full.
+            C: A1 INLINE
+            S: * VANISHED 1:9
+            S: * 7 EXPUNGE
+            S: A1 OK [CAPABILITY IMAP4rev1] in
+            S: * XBAR of this user
+            C: A2 NOOP
+            S: A2 OK done
+        "
+            .replace("INLINE", INLINE),
+        );
+        let session = sasl::Session::xoauth2("a@b.c", "T", &[]).unwrap();
+        let login = Login { session, two_step: false };
+        let protection = Protection { greeted: false, confidential: true };
+        let opened = ImapClient::open(Box::new(stream), protection, &settings(), login).await;
+        let mut client = opened.unwrap();
+        client.noop().await.unwrap();
+        let events: Vec<_> = std::iter::from_fn(|| client.take_event()).collect();
+        let [Event::Notice(notice), Event::Data(data)] = &events[..] else { panic!("{events:?}") };
+        assert_eq!((notice.text(), data.name()), ("Disks are nearly full.", "XBAR"));
+        drop(client);
+        server.await.unwrap();
     }
 
     #[tokio::test]

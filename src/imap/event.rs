@@ -274,6 +274,13 @@ impl Events {
         Some(event)
     }
 
+    /// Keeps of what waits only what the server says to people.
+    pub(crate) fn keep_notices(&mut self) {
+        self.queue.retain(|event| matches!(event, Event::Notice(_)));
+        self.overflowed = false;
+        self.octets = self.queue.iter().map(weight).sum();
+    }
+
     /// Forgets what was said about messages by their number: another mailbox is selected.
     pub(crate) fn forget_messages(&mut self) {
         let of_messages = |event: &Event| match event {
@@ -454,6 +461,19 @@ mod tests {
         events.push(unparsed(600));
         events.push(unparsed(600));
         assert!(matches!(events.pop(), Some(Event::Overflow { lost: 2 })));
+        assert!(events.pop().is_none());
+    }
+
+    #[test]
+    fn where_only_notices_are_kept_nothing_else_counts_any_longer() {
+        let mut events = Events::new(4, 1000);
+        events.push(unparsed(600));
+        events.push(Event::Notice(reply("* OK hi")));
+        events.push(Event::Expunge(1));
+        events.lose();
+        events.keep_notices();
+        assert!(!events.tell_of_removals() && events.octets == 2);
+        assert!(matches!(events.pop(), Some(Event::Notice(_))));
         assert!(events.pop().is_none());
     }
 

@@ -407,6 +407,12 @@ impl Core {
         while self.events.pop().is_some() {}
     }
 
+    /// Somebody is logged in. Of what was said before, to whoever it was, only the capabilities and
+    /// what is meant for people count (RFC 9051 section 11.3).
+    pub(crate) fn forget_premature(&mut self) {
+        self.events.keep_notices();
+    }
+
     /// That of the next command.
     pub(crate) const fn next_tag(&self) -> Tag {
         Tag(self.tags.wrapping_add(1))
