@@ -97,7 +97,7 @@ impl Profile {
     }
 
     /// How many octets a line of an IMAP command may have before the set of messages in it is split
-    /// and sent in several commands. 8,000, which servers should take (RFC 2683 section 3.2.1.5);
+    /// and sent in several commands, and before a token waits for the server's invitation. 8,000, which servers should take (RFC 2683 section 3.2.1.5);
     /// Yahoo takes 1,000, and is known by its capabilities.
     pub const fn with_command_line(mut self, octets: usize) -> Self {
         self.command_line = octets;

@@ -144,7 +144,7 @@ async fn authenticate(session: &mut Session, login: Login) -> Result<(), Error> 
     let command = format!("{} AUTHENTICATE", session.core().next_tag());
     let inline = !login.two_step
         && offered.has("SASL-IR")
-        && login.session.fits_inline(&command, IMAP_COMMAND_LINE);
+        && login.session.fits_inline(&command, session.most_of_line().min(IMAP_COMMAND_LINE));
     session.driver_mut().scrub(login.session.scrubber());
     let started = session.core_mut().authenticate(login.session, inline);
     let tag = started.map_err(|error| Error::unwritable("the login", error))?;
@@ -562,6 +562,36 @@ mod tests {
              octets"
         );
         assert_eq!((error.retry(), error.verdict()), (Retry::Later(None), Verdict::Final));
+    }
+
+    #[tokio::test]
+    async fn yahoo_gets_a_token_of_a_thousand_octets_in_two_steps() {
+        for (octets, script) in [
+            (
+                700,
+                "
+                S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2 XYMHIGHESTMODSEQ] Hello
+                C: A1 AUTHENTICATE XOAUTH2 TOKEN
+                S: A1 OK [CAPABILITY IMAP4rev1] in
+                ",
+            ),
+            (
+                800,
+                "
+                S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2 XYMHIGHESTMODSEQ] Hello
+                C: A1 AUTHENTICATE XOAUTH2
+                S: +
+                C: TOKEN
+                S: A1 OK [CAPABILITY IMAP4rev1] in
+                ",
+            ),
+        ] {
+            let token = "t".repeat(octets);
+            let session = sasl::Session::xoauth2("a@b.c", &token, &[]).unwrap();
+            let response = session.initial_response().unwrap().expose();
+            let script = script.replace("TOKEN", std::str::from_utf8(response).unwrap());
+            assert_eq!(open_as(&token, &settings(), &script).await.unwrap(), "IMAP4rev1");
+        }
     }
 
     #[tokio::test]

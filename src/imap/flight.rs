@@ -227,13 +227,18 @@ impl Session {
         &self,
         command: &C,
     ) -> Result<Option<(usize, usize)>, Error> {
-        // Yahoo takes no more (MailKit knows it by the same word), nor does UW IMAP.
-        let yahoo = self.core().capabilities().has("XYMHIGHESTMODSEQ");
-        let most = self.settings.endpoint.profile().command_line();
-        let short = yahoo || self.core().habits().short_lines;
-        let limit = if short { most.min(1000) } else { most };
+        let limit = self.most_of_line();
         let octets = self.octets(command)?;
         Ok((octets > limit).then_some((octets, limit)))
+    }
+
+    /// How many octets a line may have that begins a command.
+    pub(crate) fn most_of_line(&self) -> usize {
+        let most = self.settings.endpoint.profile().command_line();
+        // Yahoo takes no more (MailKit knows it by the same word), nor does UW IMAP.
+        let yahoo = self.core().capabilities().has("XYMHIGHESTMODSEQ");
+        let short = yahoo || self.core().habits().short_lines;
+        if short { most.min(1000) } else { most }
     }
 
     /// Octets of the longest line of a command.
