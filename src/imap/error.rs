@@ -44,12 +44,15 @@ pub enum Error {
     #[error("{cause}, after part of the messages had been copied or moved")]
     Halfway {
         /// The messages that the other mailbox has now, by the UIDs they had, as far as is known.
-        /// Whether this mailbox still has them, too, follows from the [`stage`](Failure::stage):
-        /// after `MOVE` or `UID MOVE` it does not, after any other it does.
         done: UidSet,
+        /// Those of them that are in this mailbox, too: all after COPY, none after MOVE, and after a
+        /// move without MOVE those that the server has not said to be gone by their UIDs. Where it
+        /// tells sequence numbers, as most do, it does not say which of them `expunged` counts.
+        kept: UidSet,
         /// Where they went, as far as the server tells.
         copied: CopyResult,
-        /// The messages that are gone from this mailbox, as far as the server tells.
+        /// The messages that are gone from this mailbox, as far as the server tells. They are not
+        /// among the events.
         expunged: Box<Expunged>,
         /// Why it went no further.
         #[source]
@@ -62,8 +65,10 @@ pub enum Error {
     NotRemoved {
         /// Where the new message is, as far as the server tells.
         stored: AppendResult,
-        /// Why it went no further: after `UID EXPUNGE` the old message is marked `\Deleted`, after
-        /// any other [`stage`](Failure::stage) it is as it was, unless the connection broke.
+        /// Whether the old message was marked `\Deleted`.
+        marked: bool,
+        /// Why it went no further. If the connection broke, what was asked last may have been done
+        /// all the same.
         #[source]
         cause: Box<Self>,
     },
@@ -118,6 +123,27 @@ pub enum Error {
     #[error("{stage} was not sent: sequence numbers have moved since, as the events tell")]
     Renumbered {
         /// What was to be done.
+        stage: Stage,
+    },
+    /// The message that was to be replaced is not in the mailbox. Nothing was stored.
+    #[error("{stage} was not begun: the mailbox has no such message")]
+    NotFound {
+        /// What was to be done.
+        stage: Stage,
+    },
+    /// The mailbox is open for reading only: by [`examine`](super::ImapClient::examine), or because
+    /// this user may do no more. Nothing was sent of what takes several commands, and would have
+    /// failed after the first.
+    #[error("{stage} was not begun: the mailbox is open for reading only")]
+    ReadOnly {
+        /// What was to be done.
+        stage: Stage,
+    },
+    /// What the server has answered cannot be read, or cannot be true, and what was to follow from it
+    /// was not done: nothing was changed. A line that cannot be read is found among the events.
+    #[error("the answer to {stage} makes no sense, and nothing was done")]
+    Illegible {
+        /// What it answered.
         stage: Stage,
     },
     /// The call cannot work as it was made.
@@ -255,6 +281,9 @@ impl Failure for Error {
             Self::Unsupported { .. }
             | Self::Changed { .. }
             | Self::Renumbered { .. }
+            | Self::NotFound { .. }
+            | Self::ReadOnly { .. }
+            | Self::Illegible { .. }
             | Self::Misuse(_)
             | Self::Upload { .. }
             | Self::Copy { .. } => Retry::Never,
@@ -273,6 +302,9 @@ impl Failure for Error {
             | Self::Changed { stage, .. }
             | Self::Upload { stage, .. }
             | Self::Copy { stage, .. }
+            | Self::NotFound { stage }
+            | Self::ReadOnly { stage }
+            | Self::Illegible { stage }
             | Self::Net { stage, .. } => *stage,
             Self::Auth(_) => Stage::Auth,
             Self::Unknown { cause }
@@ -292,6 +324,9 @@ impl Failure for Error {
             }
             Self::Changed { .. }
             | Self::Renumbered { .. }
+            | Self::NotFound { .. }
+            | Self::ReadOnly { .. }
+            | Self::Illegible { .. }
             | Self::Misuse(_)
             | Self::Copy { .. } => true,
             _ => false,

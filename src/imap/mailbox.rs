@@ -75,7 +75,8 @@ impl Mailbox {
         self.state().uid_validity
     }
 
-    /// The least UID that the next new message can have, as of the selection.
+    /// The least UID that the next new message can have, as of the selection. `None` if the server
+    /// did not say, and once the UIDs have become others ([`Event::UidValidity`]).
     pub fn uid_next(&self) -> Option<Uid> {
         self.state().uid_next
     }

@@ -117,6 +117,7 @@ pub use command::partial::Partial;
 pub use command::qresync::{QResync, Resynced};
 pub use command::quota::{Quota, QuotaResource, QuotaUsage, Quotas};
 pub use command::raw::{RawCommand, RawOutcome};
+pub use command::replace::{ReplaceResult, ReplaceWay};
 pub use command::search::{Search, SearchResult, SearchReturn};
 pub use command::search_res::SavedSearch;
 pub use command::select::SelectOptions;

@@ -2,8 +2,8 @@
 
 use mailbearer::imap::{
     AppendOptions, Attribute, CatenatePart, Code, Error, Fetch, Flag, GetMetadata, ListQuery,
-    MetadataDepth, QuotaResource, Right, Rights, Role, Search, Section, SetRights, StatusItem,
-    StoreFlags, UidSet, Upload,
+    MetadataDepth, QuotaResource, ReplaceWay, Right, Rights, Role, Search, Section, SetRights,
+    StatusItem, StoreFlags, UidSet, Upload,
 };
 use mailbearer::{Failure, ImapClient};
 
@@ -246,11 +246,13 @@ async fn a_message_is_replaced_by_a_server_that_has_no_command_for_it() {
     // Marked by somebody else, and none of our business.
     inbox.uid_store(other, StoreFlags::add([Flag::Deleted])).await.expect("UID STORE");
     let new = inbox.uid_replace(old, "INBOX", message("new"), AppendOptions::new()).await;
-    let new = new.expect("it is replaced").uid().expect("UIDPLUS");
+    let new = new.expect("it is replaced");
+    assert_eq!(new.way(), ReplaceWay::AppendAndExpunge);
+    let new = new.uid().expect("UIDPLUS");
     let found = inbox.uid_search(Search::all()).await.expect("UID SEARCH");
     assert_eq!(found.iter().collect::<Vec<_>>(), [other, new]);
     let error = inbox.uid_replace(old, "INBOX", "x", AppendOptions::new()).await;
-    assert!(matches!(error, Err(Error::Misuse(_))), "{error:?}");
+    assert!(matches!(error, Err(Error::NotFound { .. })), "{error:?}");
     assert_eq!(inbox.exists(), 2);
     imap.logout().await.expect("LOGOUT");
 }

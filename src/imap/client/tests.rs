@@ -7,6 +7,7 @@ mod flights;
 mod flood;
 mod idle;
 mod lists;
+mod moves;
 mod named;
 mod notify;
 mod pages;

@@ -61,9 +61,8 @@ impl CopyResult {
 /// What has come of a copy or a move so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Tally {
-    /// The messages that the other mailbox has now, as far as commands were granted.
-    granted: UidSet,
-    /// Those of them that the server names, where it names any, and else all.
+    /// The messages of the commands that were granted: those that the server names, where it names
+    /// any, and else all.
     pub(super) known_copied: UidSet,
     /// How many codes were told for the commands before the running one.
     counted: usize,
@@ -75,31 +74,33 @@ impl Tally {
     /// A command was granted.
     pub(super) fn grant(mut self, which: Which, reply: &Reply) -> Self {
         self.copied.take(reply.code());
-        let mut named = UidSet::default();
-        self.copied.copied.iter().skip(self.counted).for_each(|told| named.add(&told.sources()));
+        let named = self.named();
         self.counted = self.copied.copied.len();
         match (&which, named.is_empty()) {
             (Which::Uids(uids), true) => self.known_copied.add(uids),
             _ => self.known_copied.add(&named),
         }
-        match which {
-            // What a search had left at the server is never one set of several.
-            Which::Uids(uids) if uids.saved().is_none() => self.granted.add(&uids),
-            Which::Uids(_) | Which::Numbers(_) => {}
-        }
         self
     }
 
-    /// It went no further.
-    pub(super) fn stopped(mut self, error: Error) -> Error {
+    /// The messages that the server names as those of the running command.
+    pub(super) fn named(&self) -> UidSet {
+        let mut named = UidSet::default();
+        self.copied.copied.iter().skip(self.counted).for_each(|told| named.add(&told.sources()));
+        named
+    }
+
+    /// It went no further. `moves`: what was copied is gone from where it was.
+    pub(super) fn stopped(mut self, error: Error, moves: bool) -> Error {
         self.copied.take(error.code());
-        let mut done = self.granted;
-        self.copied.copied.iter().for_each(|told| done.add(&told.sources()));
+        let mut done = self.known_copied.clone();
+        done.add(&self.named());
         if done.is_empty() && self.expunged.is_empty() {
             return error;
         }
         let Self { copied, expunged, .. } = self;
-        Error::Halfway { done, copied, expunged: Box::new(expunged), cause: Box::new(error) }
+        let kept = if moves { UidSet::default() } else { done.without(expunged.uids()) };
+        Error::Halfway { done, kept, copied, expunged: Box::new(expunged), cause: Box::new(error) }
     }
 }
 
@@ -232,7 +233,7 @@ impl Command for Copy {
     }
 
     fn failed(self, error: Error, _: &mut Core) -> Error {
-        self.tally.stopped(error)
+        self.tally.stopped(error, false)
     }
 }
 

@@ -26,7 +26,7 @@ use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Core};
 use crate::imap::types::NumberSet;
-use crate::imap::{Capabilities, Error, Event, Mailbox, Reply, UidSet};
+use crate::imap::{Capabilities, Error, Event, Flag, Mailbox, Reply, StoreFlags, UidSet};
 use crate::{Misuse, Stage};
 
 /// The messages that were removed: by sequence number, or by UID after
@@ -108,6 +108,38 @@ impl Mailbox {
     }
 }
 
+/// How far the removal of some messages has come.
+pub(super) struct Removal {
+    /// All of them were marked `\Deleted`.
+    pub(super) marked: bool,
+    pub(super) expunged: Expunged,
+    pub(super) ended: Result<(), Error>,
+}
+
+impl Mailbox {
+    /// Marks messages `\Deleted` and expunges them and no others, at a server that has UIDPLUS. What
+    /// is gone is not among the events, even if it fails.
+    pub(super) async fn remove(&mut self, uids: &UidSet) -> Removal {
+        const STAGE: Stage = Stage::Command("UID EXPUNGE");
+        if let Err(error) = self.mark(uids).await {
+            return Removal { marked: false, expunged: Expunged::default(), ended: Err(error) };
+        }
+        let expunge = |uids| Expunge { reports: true, ..Expunge::of(Some(uids)) };
+        let (expunged, ended) = match self.session.run_split(uids, STAGE, expunge).await {
+            Ok(expunged) => (expunged.unwrap_or_default(), Ok(())),
+            Err(Error::Halfway { expunged, cause, .. }) => (*expunged, Err(*cause)),
+            Err(error) => (Expunged::default(), Err(error)),
+        };
+        Removal { marked: true, expunged, ended }
+    }
+
+    /// Marks messages `\Deleted`.
+    pub(super) async fn mark(&mut self, uids: &UidSet) -> Result<(), Error> {
+        let deleted = StoreFlags::add([Flag::Deleted]).silent();
+        self.uid_store(uids, deleted).await.map(drop)
+    }
+}
+
 /// What a command is told of messages that it removes.
 #[derive(Default)]
 pub(super) struct Removals {
@@ -135,11 +167,12 @@ impl Removals {
         Ok(())
     }
 
-    /// Leaves those of a set, or all if there is none, and tells of the others as an event.
-    pub(super) fn give_back(&mut self, set: Option<&UidSet>, core: &mut Core) {
+    /// Leaves those of a set, or all if there is none, and tells of the others as an event. `known`
+    /// are messages that the server has said to be in it.
+    pub(super) fn give_back(&mut self, set: Option<&UidSet>, known: &UidSet, core: &mut Core) {
         let Some(set) = set else { return };
         let all = UidSet::of(NumberSet::of_ranges(std::mem::take(&mut self.vanished)));
-        let (named, uids) = all.parted_by(set);
+        let (named, uids) = all.parted_by(set, known);
         self.vanished.extend(named.closed());
         if !uids.is_empty() {
             core.keep(Event::Vanished { uids, earlier: false });
@@ -158,11 +191,14 @@ struct Expunge {
     uids: Option<UidSet>,
     before: Expunged,
     removals: Removals,
+    /// If it fails, the error says what is gone, and no event.
+    reports: bool,
 }
 
 impl Expunge {
     fn of(uids: Option<UidSet>) -> Self {
-        Self { uids, before: Expunged::default(), removals: Removals::default() }
+        let (before, removals, reports) = Default::default();
+        Self { uids, before, removals, reports }
     }
 }
 
@@ -190,17 +226,23 @@ impl Command for Expunge {
     }
 
     fn give_back(&mut self, core: &mut Core) {
-        self.removals.give_back(self.uids.as_ref(), core);
+        self.removals.give_back(self.uids.as_ref(), &UidSet::default(), core);
     }
 
     fn finish(self, _: Reply) -> Expunged {
         self.removals.behind(self.before)
     }
 
-    /// What is gone is told as an event.
-    fn failed(self, error: Error, core: &mut Core) -> Error {
-        self.removals.behind(self.before).tell(core);
-        error
+    /// What is gone must not be lost.
+    fn failed(mut self, error: Error, core: &mut Core) -> Error {
+        if !self.reports {
+            self.removals.behind(self.before).tell(core);
+            return error;
+        }
+        self.give_back(core);
+        let expunged = Box::new(self.removals.behind(self.before));
+        let (done, kept, copied) = Default::default();
+        Error::Halfway { done, kept, copied, expunged, cause: Box::new(error) }
     }
 }
 

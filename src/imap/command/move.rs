@@ -20,7 +20,10 @@
 //! S: A9 OK EXPUNGE completed
 //! ```
 //!
-//! All three must mean the same messages. A set that one delivered meanwhile could enter, such as
+//! At servers without UIDPLUS the last step would expunge what others have marked, so it is left out,
+//! and both are for those only who ask for it.
+//!
+//! All commands must mean the same messages. A set that one delivered meanwhile could enter, such as
 //! `42:*`, is therefore turned into UIDs by UID SEARCH first: such a message would be expunged
 //! without ever having been copied.
 
@@ -29,15 +32,13 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 
 use super::copy::{CopyResult, Tally, Which};
-use super::expunge::{Expunged, Removals};
+use super::expunge::{Expunged, Removal, Removals};
 use super::{Command, Piecewise, is_coded, untagged_code};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Core};
-use crate::imap::{
-    Capabilities, Error, Flag, Mailbox, MailboxName, Reply, Search, SeqSet, StoreFlags, Uid, UidSet,
-};
+use crate::imap::{Capabilities, Error, Mailbox, MailboxName, Reply, Search, SeqSet, Uid, UidSet};
 use crate::{Misuse, Stage};
 
 /// What has become of moved messages.
@@ -56,6 +57,10 @@ pub enum MoveWay {
     Move,
     /// By COPY, STORE and UID EXPUNGE, since the server has no MOVE.
     CopyAndExpunge,
+    /// By COPY and STORE, since the server has neither MOVE nor UID EXPUNGE: they are in both
+    /// mailboxes now, marked `\Deleted` in the one they were in. Only
+    /// [`uid_move_or_mark`](Mailbox::uid_move_or_mark) does so.
+    CopyAndMark,
 }
 
 impl MoveResult {
@@ -69,7 +74,7 @@ impl MoveResult {
         self.copied.pairs()
     }
 
-    /// The messages that are gone from the mailbox they were in.
+    /// The messages that are gone from the mailbox they were in; none where they were only marked.
     pub const fn expunged(&self) -> &Expunged {
         &self.expunged
     }
@@ -91,11 +96,12 @@ impl Mailbox {
     /// does not name where it names what it has copied.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if the server offers neither `MOVE` nor `UIDPLUS`: nothing was done.
-    /// To copy, to mark and to expunge all that is marked is then for the caller to decide.
-    /// [`Error::Misuse`] if the UIDs are asked for and the answer cannot be read: nothing was done.
-    /// [`Error::Refused`] as for [`uid_copy`](Self::uid_copy). [`Error::Halfway`] if it failed after
-    /// some messages had been moved, or at least copied.
+    /// [`Error::Unsupported`] if the server offers neither `MOVE` nor `UIDPLUS`: nothing was done, and
+    /// [`uid_move_or_mark`](Self::uid_move_or_mark) is what can be done there. [`Error::Refused`] as for
+    /// [`uid_copy`](Self::uid_copy). [`Error::Halfway`] if it failed after some messages had been
+    /// moved, or at least copied. Without MOVE, [`Error::ReadOnly`] if nothing can be changed in this
+    /// mailbox, and [`Error::Illegible`] if the UIDs are asked for and the answer cannot be read:
+    /// nothing was done.
     ///
     /// # Cancel safety
     /// See [`ImapClient`](crate::ImapClient). The server moves all the same; without MOVE the
@@ -109,26 +115,43 @@ impl Mailbox {
         if uids.is_empty() {
             return Ok(MoveResult::nothing());
         }
-        match self.way_to_move()? {
-            MoveWay::Move => {
-                let moves = |uids| Move::new(Which::Uids(uids), to.clone());
-                let stage = Stage::Command("UID MOVE");
-                let tally = self.session.run_split(&uids, stage, moves).await?;
-                Ok(MoveResult::new(tally.unwrap_or_default(), MoveWay::Move))
-            }
-            MoveWay::CopyAndExpunge => {
-                let uids = self.named_now(uids).await?;
-                self.copy_and_expunge(uids, to).await
-            }
-        }
+        let way = self.way_to_move().ok_or_else(|| self.cannot_move())?;
+        self.move_by(way, uids, to).await
     }
 
-    /// The same by sequence numbers. They move whenever a message is expunged: see
+    /// Moves messages to another mailbox as [`uid_move`](Self::uid_move) does; and where the server has
+    /// neither `MOVE` nor `UIDPLUS`, copies them and marks them `\Deleted`, which is all that can be
+    /// done there without touching others: EXPUNGE removes whatever is marked, by whomever. Then
+    /// [`MoveResult::way`] is [`MoveWay::CopyAndMark`], and they are in this mailbox, too, until
+    /// somebody expunges it. Who moves again and again what is found in it should look for what is
+    /// [`undeleted`](Search::undeleted), or will copy the same messages each time.
+    ///
+    /// # Errors
+    /// As for [`uid_move`](Self::uid_move), but for [`Error::Unsupported`].
+    ///
+    /// # Cancel safety
+    /// As for [`uid_move`](Self::uid_move).
+    pub async fn uid_move_or_mark(
+        &mut self,
+        set: impl Into<UidSet>,
+        to: impl Into<MailboxName>,
+    ) -> Result<MoveResult, Error> {
+        let (uids, to) = (set.into(), to.into());
+        if uids.is_empty() {
+            return Ok(MoveResult::nothing());
+        }
+        let way = self.way_to_move().unwrap_or(MoveWay::CopyAndMark);
+        self.move_by(way, uids, to).await
+    }
+
+    /// Moves messages by their sequence numbers, which move whenever a message is expunged: see
     /// [`uid_move`](Self::uid_move), which is nearly always the one to use. Where the server has
     /// no MOVE, the UIDs of the messages are asked for first.
     ///
     /// # Errors
-    /// As for [`uid_move`](Self::uid_move), and if there is no message of one of these numbers.
+    /// As for [`uid_move`](Self::uid_move); [`Error::Refused`] also if there is no message of one of
+    /// these numbers, though some servers pass it over; [`Error::Renumbered`] instead of
+    /// [`Error::Changed`].
     ///
     /// # Cancel safety
     /// As for [`uid_move`](Self::uid_move).
@@ -141,34 +164,60 @@ impl Mailbox {
         if numbers.is_empty() {
             return Ok(MoveResult::nothing());
         }
-        match self.way_to_move()? {
+        match self.way_to_move().ok_or_else(|| self.cannot_move())? {
             MoveWay::Move => {
                 let tally = self.run(Move::new(Which::Numbers(numbers), to)).await?;
                 Ok(MoveResult::new(tally, MoveWay::Move))
             }
-            MoveWay::CopyAndExpunge => {
-                // With `*` it is not known here how many there are.
-                let open = numbers.names_the_last();
-                let most = if open { u32::MAX } else { numbers.count() };
-                let uids = self.found_now(Search::all().numbers(numbers)).await?;
-                if uids.count() > most {
-                    return Err(unclear());
+            way => {
+                self.check_writable(Stage::Command("MOVE"))?;
+                let before = self.exists();
+                let uids = self.found_now(Search::all().numbers(numbers.clone())).await?;
+                // More than there are numbers is no answer to what was asked.
+                if uids.count() > numbers.most(before.max(self.exists())) {
+                    return Err(ILLEGIBLE);
                 }
-                self.copy_and_expunge(uids, to).await
+                self.copy_and_remove(way, uids, to).await
             }
         }
     }
 
-    fn way_to_move(&self) -> Result<MoveWay, Error> {
+    /// None if there is none by which messages leave the mailbox, and no others.
+    fn way_to_move(&self) -> Option<MoveWay> {
         let offered = self.session.core().capabilities();
         let has = |word| offered.has(word) || offered.has("IMAP4rev2");
         if has("MOVE") {
-            Ok(MoveWay::Move)
-        } else if has("UIDPLUS") {
-            Ok(MoveWay::CopyAndExpunge)
+            Some(MoveWay::Move)
         } else {
-            Err(Error::lacks(offered, Stage::Command("MOVE"), "MOVE or UIDPLUS"))
+            has("UIDPLUS").then_some(MoveWay::CopyAndExpunge)
         }
+    }
+
+    fn cannot_move(&self) -> Error {
+        let offered = self.session.core().capabilities();
+        Error::lacks(offered, Stage::Command("MOVE"), "MOVE or UIDPLUS")
+    }
+
+    async fn move_by(
+        &mut self,
+        way: MoveWay,
+        uids: UidSet,
+        to: MailboxName,
+    ) -> Result<MoveResult, Error> {
+        const STAGE: Stage = Stage::Command("UID MOVE");
+        if way == MoveWay::Move {
+            let moves = |uids| Move::new(Which::Uids(uids), to.clone());
+            let tally = self.session.run_split(&uids, STAGE, moves).await?;
+            return Ok(MoveResult::new(tally.unwrap_or_default(), way));
+        }
+        self.check_writable(STAGE)?;
+        let uids = self.named_now(uids).await?;
+        self.copy_and_remove(way, uids, to).await
+    }
+
+    /// What cannot be done to its end is not begun.
+    pub(super) fn check_writable(&self, stage: Stage) -> Result<(), Error> {
+        if self.is_read_only() { Err(Error::ReadOnly { stage }) } else { Ok(()) }
     }
 
     /// The UIDs of the messages that a set names now, so that it goes on naming them and no others.
@@ -183,42 +232,39 @@ impl Mailbox {
     }
 
     /// All that a search finds, or nothing is begun.
-    async fn found_now(&mut self, search: Search) -> Result<UidSet, Error> {
+    pub(super) async fn found_now(&mut self, search: Search) -> Result<UidSet, Error> {
         let found = self.uid_search(search).await?;
-        if found.unread() > 0 { Err(unclear()) } else { Ok(found.into_set()) }
+        if found.unread() > 0 { Err(ILLEGIBLE) } else { Ok(found.into_set()) }
     }
 
     /// Moves messages that have these UIDs, of which none can be that of a message to come.
-    async fn copy_and_expunge(
+    async fn copy_and_remove(
         &mut self,
+        way: MoveWay,
         uids: UidSet,
         to: MailboxName,
     ) -> Result<MoveResult, Error> {
         if uids.is_empty() {
-            return Ok(MoveResult::new(Tally::default(), MoveWay::CopyAndExpunge));
+            return Ok(MoveResult::new(Tally::default(), way));
         }
         let mut tally = self.uid_copy_all(&uids, to).await?;
         // What is not among the copied is left where it is.
-        match self.remove(tally.known_copied.within(&uids)).await {
-            Ok(expunged) => {
-                tally.expunged = expunged;
-                Ok(MoveResult::new(tally, MoveWay::CopyAndExpunge))
-            }
-            Err(error) => Err(tally.stopped(error)),
+        let copied = tally.known_copied.within(&uids);
+        let ended = if way == MoveWay::CopyAndMark {
+            self.mark(&copied).await
+        } else {
+            let Removal { expunged, ended, .. } = self.remove(&copied).await;
+            tally.expunged = expunged;
+            ended
+        };
+        match ended {
+            Ok(()) => Ok(MoveResult::new(tally, way)),
+            Err(error) => Err(tally.stopped(error, false)),
         }
     }
-
-    async fn remove(&mut self, uids: UidSet) -> Result<Expunged, Error> {
-        let deleted = StoreFlags::add([Flag::Deleted]).silent();
-        self.uid_store(&uids, deleted).await?;
-        self.uid_expunge(uids).await
-    }
 }
 
-fn unclear() -> Error {
-    let why = "what the server found of it cannot be made out, and nothing was done".to_owned();
-    Misuse::Argument { what: "set of messages", why }.into()
-}
+pub(super) const ILLEGIBLE: Error = Error::Illegible { stage: Stage::Command("UID SEARCH") };
 
 impl MoveResult {
     fn new(tally: Tally, way: MoveWay) -> Self {
@@ -266,7 +312,7 @@ impl Command for Move {
     }
 
     fn give_back(&mut self, core: &mut Core) {
-        self.removals.give_back(self.which.uids(), core);
+        self.removals.give_back(self.which.uids(), &self.tally.named(), core);
     }
 
     fn finish(mut self, reply: Reply) -> Tally {
@@ -278,7 +324,7 @@ impl Command for Move {
     fn failed(mut self, error: Error, core: &mut Core) -> Error {
         self.give_back(core);
         self.tally.expunged = self.removals.behind(self.tally.expunged);
-        self.tally.stopped(error)
+        self.tally.stopped(error, true)
     }
 }
 

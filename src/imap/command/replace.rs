@@ -33,11 +33,53 @@ use std::num::NonZeroU32;
 
 use super::append::{Append, AppendOptions, AppendResult, Content, Data};
 use super::copy::Which;
+use super::expunge::Removal;
 use super::modifier::Need;
-use crate::imap::{Error, Flag, Mailbox, MailboxName, Search, SeqSet, StoreFlags, Uid, Upload};
-use crate::{Misuse, Stage};
+use super::r#move::ILLEGIBLE;
+use crate::imap::{Error, Mailbox, MailboxName, Search, SeqSet, Uid, UidSet, Upload};
+use crate::{Failure, Stage};
 
 const REPLACE: Need = Need::offered(&["REPLACE"]);
+
+/// What has come of a message that was stored in place of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplaceResult {
+    stored: AppendResult,
+    way: ReplaceWay,
+}
+
+/// How a message was replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReplaceWay {
+    /// By REPLACE: one of the two is there at any time, and never both.
+    Replace,
+    /// By APPEND, STORE and UID EXPUNGE, since the server has no REPLACE: both were there for a
+    /// moment.
+    AppendAndExpunge,
+}
+
+impl ReplaceResult {
+    /// The UIDVALIDITY of the mailbox that the new message is in, from servers with `UIDPLUS`.
+    pub fn uid_validity(&self) -> Option<NonZeroU32> {
+        self.stored.uid_validity()
+    }
+
+    /// The UID of the new message, from servers with `UIDPLUS`.
+    pub fn uid(&self) -> Option<Uid> {
+        self.stored.uid()
+    }
+
+    /// Where the new message went, as by [`append`](crate::ImapClient::append).
+    pub const fn stored(&self) -> &AppendResult {
+        &self.stored
+    }
+
+    /// How it was done.
+    pub const fn way(&self) -> ReplaceWay {
+        self.way
+    }
+}
 
 impl Mailbox {
     /// Stores a message in a mailbox, this or another, and removes the message with this UID from
@@ -45,13 +87,16 @@ impl Mailbox {
     /// EXPUNGE that the server tells is found among the events.
     ///
     /// Where the server has no REPLACE, the new message is stored, and then the old one is marked
-    /// `\Deleted` and expunged. Both can be seen meanwhile, and both must have room.
+    /// `\Deleted` and expunged: [`ReplaceResult::way`] says so. Both can be seen meanwhile, and both
+    /// must have room.
     ///
     /// # Errors
     /// As for [`append`](crate::ImapClient::append). [`Error::Unsupported`] if the server offers
-    /// neither `REPLACE` nor `UIDPLUS`. [`Error::Refused`] or [`Error::Misuse`] if there is no such
-    /// message, or the mailbox is read-only. With any of these nothing was changed.
-    /// [`Error::NotRemoved`] if the new message was stored and the old one is still there.
+    /// neither `REPLACE` nor `UIDPLUS`. [`Error::Refused`] if there is no such message, or the mailbox
+    /// is read-only. Without REPLACE, [`Error::NotFound`] and [`Error::ReadOnly`] say so, and
+    /// [`Error::Illegible`] if the server was asked for the message and its answer cannot be read. With
+    /// any of these nothing was changed. [`Error::NotRemoved`] if the new message was stored and the
+    /// old one is still there.
     ///
     /// # Cancel safety
     /// As for [`append`](crate::ImapClient::append). Without REPLACE, both messages may be there, and
@@ -62,21 +107,29 @@ impl Mailbox {
         mailbox: impl Into<MailboxName>,
         message: impl Into<Upload<'_>>,
         options: AppendOptions,
-    ) -> Result<AppendResult, Error> {
+    ) -> Result<ReplaceResult, Error> {
         let (mailbox, message) = (mailbox.into(), message.into());
         if self.replaces()? {
             let old = Which::Uids(uid.into());
             return self.replaced(old, mailbox, message, options).await;
         }
-        let old = Search::all().uids(uid);
-        self.append_and_expunge(old, Some(uid), mailbox, message, options).await
+        const STAGE: Stage = Stage::Command("UID REPLACE");
+        self.check_writable(STAGE)?;
+        let found = self.found_now(Search::all().uids(uid)).await?;
+        match sole(&found) {
+            Some(found) if found == uid => {
+                self.append_and_expunge(uid, mailbox, message, options).await
+            }
+            None if found.is_empty() => Err(Error::NotFound { stage: STAGE }),
+            _ => Err(ILLEGIBLE),
+        }
     }
 
-    /// The same by sequence number: see [`uid_replace`](Self::uid_replace), which is nearly always
-    /// the one to use.
+    /// Stores a message in a mailbox and removes the one with this sequence number from this mailbox:
+    /// see [`uid_replace`](Self::uid_replace), which is nearly always the one to use.
     ///
     /// # Errors
-    /// As for [`uid_replace`](Self::uid_replace).
+    /// As for [`uid_replace`](Self::uid_replace); [`Error::Renumbered`] instead of [`Error::Changed`].
     ///
     /// # Cancel safety
     /// As for [`uid_replace`](Self::uid_replace).
@@ -86,14 +139,20 @@ impl Mailbox {
         mailbox: impl Into<MailboxName>,
         message: impl Into<Upload<'_>>,
         options: AppendOptions,
-    ) -> Result<AppendResult, Error> {
+    ) -> Result<ReplaceResult, Error> {
         let (mailbox, message) = (mailbox.into(), message.into());
         if self.replaces()? {
             let old = Which::Numbers(SeqSet::range(number, number));
             return self.replaced(old, mailbox, message, options).await;
         }
-        let old = Search::all().numbers(SeqSet::range(number, number));
-        self.append_and_expunge(old, None, mailbox, message, options).await
+        const STAGE: Stage = Stage::Command("REPLACE");
+        self.check_writable(STAGE)?;
+        let found = self.found_now(Search::all().numbers(SeqSet::range(number, number))).await?;
+        match sole(&found) {
+            Some(old) => self.append_and_expunge(old, mailbox, message, options).await,
+            None if found.is_empty() => Err(Error::NotFound { stage: STAGE }),
+            None => Err(ILLEGIBLE),
+        }
     }
 
     /// Whether the server does it by itself.
@@ -114,55 +173,56 @@ impl Mailbox {
         mailbox: MailboxName,
         message: Upload<'_>,
         options: AppendOptions,
-    ) -> Result<AppendResult, Error> {
+    ) -> Result<ReplaceResult, Error> {
         let content = (options, Data::Message(Content::of(&message)));
         let command = Append::new(mailbox, vec![content]).replacing(old).needing(REPLACE);
-        self.session.store(command, vec![message]).await
+        let stored = self.session.store(command, vec![message]).await?;
+        Ok(ReplaceResult { stored, way: ReplaceWay::Replace })
     }
 
-    /// `old` finds the message that is replaced, of which the UID may be known.
     async fn append_and_expunge(
         &mut self,
-        old: Search,
-        known: Option<Uid>,
+        old: Uid,
         mailbox: MailboxName,
         message: Upload<'_>,
         options: AppendOptions,
-    ) -> Result<AppendResult, Error> {
-        let refuse = |why: &str| Misuse::Argument { what: "message", why: why.to_owned() }.into();
-        // What cannot be done to its end is not begun.
-        if self.is_read_only() {
-            return Err(refuse("it is in a mailbox that is open for reading only"));
-        }
-        let found = self.uid_search(old).await?;
-        let mut found = found.iter();
-        let (first, more) = (found.next(), found.next());
-        let alone = first.filter(|uid| more.is_none() && known.is_none_or(|known| known == *uid));
-        let Some(old) = alone else { return Err(refuse("there is none to be replaced")) };
+    ) -> Result<ReplaceResult, Error> {
         let content = (options, Data::Message(Content::of(&message)));
         let command = Append::new(mailbox, vec![content]);
         let stored = self.session.store(command, vec![message]).await?;
-        match self.remove_replaced(old).await {
-            Ok(()) => Ok(stored),
-            Err(cause) => Err(Error::NotRemoved { stored, cause: Box::new(cause) }),
-        }
-    }
-
-    async fn remove_replaced(&mut self, old: Uid) -> Result<(), Error> {
-        let deleted = StoreFlags::add([Flag::Deleted]).silent();
-        self.uid_store(old, deleted).await?;
-        let expunged = self.uid_expunge(old).await?;
+        let Removal { marked, expunged, ended } = self.remove(&old.into()).await;
+        let (by_number, named) = (!expunged.numbers().is_empty(), expunged.uids().contains(old));
         // As if by REPLACE.
         expunged.tell(self.session.core_mut());
-        Ok(())
+        if let Err(cause) = ended {
+            // A server may fail once it has removed the message.
+            let asks = by_number && cause.connection_usable();
+            let gone = named || asks && self.lacks(old).await;
+            if !gone {
+                return Err(Error::NotRemoved { stored, marked, cause: Box::new(cause) });
+            }
+        }
+        Ok(ReplaceResult { stored, way: ReplaceWay::AppendAndExpunge })
     }
+
+    /// Whether it is certain that there is no message of this UID.
+    async fn lacks(&mut self, uid: Uid) -> bool {
+        let found = self.found_now(Search::all().uids(uid)).await;
+        found.is_ok_and(|found| found.is_empty())
+    }
+}
+
+/// The only UID in a set.
+fn sole(found: &UidSet) -> Option<Uid> {
+    let first = found.ranges().next().map(|range| *range.start());
+    first.filter(|_| found.count() == 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::imap::Event;
     use crate::imap::command::script::play;
+    use crate::imap::{Event, Flag};
 
     #[test]
     fn the_example_of_rfc_8508_is_played() {

@@ -99,10 +99,21 @@ impl Selected {
         }
     }
 
+    /// UIDs mean other messages from now on: what was told of the old ones is not true of the new.
+    const fn renumber(&mut self) {
+        (self.uid_next, self.first_unseen) = (None, None);
+        (self.highest_mod_seq, self.mod_seq_seen) = (None, None);
+    }
+
     pub(crate) fn apply(&mut self, code: &Code) {
         match code {
             Code::PermanentFlags(flags) => self.permanent_flags = Some(flags.clone()),
-            Code::UidValidity(validity) => self.uid_validity = Some(*validity),
+            Code::UidValidity(validity) => {
+                if self.uid_validity.is_some_and(|known| known != *validity) {
+                    self.renumber();
+                }
+                self.uid_validity = Some(*validity);
+            }
             Code::UidNext(uid) => self.uid_next = Some(*uid),
             Code::Unseen(number) => self.first_unseen = Some(*number),
             Code::HighestModSeq(mod_seq) => {

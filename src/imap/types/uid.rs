@@ -156,6 +156,11 @@ impl UidSet {
         Self(NumberSet::of_ranges(self.0.common(&bounds)))
     }
 
+    /// The UIDs of its closed ranges that are not in those of another set.
+    pub(crate) fn without(&self, other: &Self) -> Self {
+        Self(NumberSet::of_ranges(self.0.common(&other.0.others())))
+    }
+
     /// How many UIDs its closed ranges hold.
     pub(crate) fn count(&self) -> u32 {
         self.0.count()
@@ -176,16 +181,19 @@ impl UidSet {
         self.0.closed.iter().copied()
     }
 
-    /// Of its closed ranges what a set names, and the rest. All of them where the set does not tell:
-    /// a server keeps it, or it is `*` alone.
-    pub(crate) fn parted_by(&self, set: &Self) -> (Self, Self) {
-        if !set.0.saved.is_none() || set.0.open == Some(0) {
-            return (self.clone(), Self::default());
-        }
-        let open = set.0.open.map(|first| (first, u32::MAX));
-        let named = NumberSet::of_ranges(set.0.closed.iter().copied().chain(open).collect());
-        let within = |set: &NumberSet| Self(NumberSet::of_ranges(self.0.common(set)));
-        (within(&named), within(&named.others()))
+    /// Of its closed ranges what a set names, and the rest. `known` are messages that the set is known
+    /// to name, as far as it does not tell itself. If there are none, `*` is taken for the highest of
+    /// these, and what a server keeps for all of them.
+    pub(crate) fn parted_by(&self, set: &Self, known: &Self) -> (Self, Self) {
+        let named = if known.is_empty() {
+            self.within(set)
+        } else {
+            let open = set.0.open.filter(|first| *first != 0).map(|first| (first, u32::MAX));
+            let ranges = set.closed().chain(open).chain(known.closed()).collect();
+            Self(NumberSet::of_ranges(self.0.common(&NumberSet::of_ranges(ranges))))
+        };
+        let rest = self.without(&named);
+        (named, rest)
     }
 
     /// The same messages in sets whose texts have at most `octets` each, but at least one range.
@@ -275,6 +283,15 @@ impl SeqSet {
     /// How many numbers its closed ranges hold.
     pub(crate) fn count(&self) -> u32 {
         self.0.count()
+    }
+
+    /// How many messages it names at most, if there are so many.
+    pub(crate) fn most(&self, exists: u32) -> u32 {
+        let open = self.0.open.map_or(0, |first| match first {
+            0 => 1,
+            first => exists.saturating_sub(first - 1).max(1),
+        });
+        self.count().saturating_add(open)
     }
 
     /// Whether this number is in it. What `*` stands for is not known here: `7:*` holds 7 and above.

@@ -239,10 +239,10 @@ async fn what_is_refused_at_any_stage_stores_nothing_and_the_session_lives() {
                 let options = AppendOptions::new();
                 if replace {
                     let uid = Uid::new(7).unwrap();
-                    inbox.uid_replace(uid, "INBOX", long.clone(), options).await
+                    inbox.uid_replace(uid, "INBOX", long.clone(), options).await.map(drop)
                 } else {
                     let parts = [&long, &long].map(|text| CatenatePart::text(text.clone()));
-                    client.append_catenated("INBOX", parts, options).await
+                    client.append_catenated("INBOX", parts, options).await.map(drop)
                 }
             };
             let (stored, ()) = tokio::join!(user, server);

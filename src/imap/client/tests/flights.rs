@@ -278,7 +278,7 @@ async fn narrow(octets: usize, script: &str) -> (ImapClient, JoinHandle<()>) {
 }
 
 /// The same at a server of these capabilities.
-async fn narrow_of(
+pub(super) async fn narrow_of(
     capabilities: &str,
     octets: usize,
     script: &str,

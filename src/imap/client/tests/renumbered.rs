@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::Stage;
-use crate::imap::{Search, SeqSet};
+use crate::imap::{ReplaceWay, Search, SeqSet};
 
 fn numbers(set: &str) -> SeqSet {
     SeqSet::parse(set).unwrap()
@@ -224,7 +224,8 @@ async fn a_number_or_uid_that_may_be_anothers_by_now_is_not_replaced() {
     assert!(matches!(error, Error::Renumbered { .. }), "{error:?}");
     assert_eq!(error.stage(), Stage::Command("REPLACE"));
     while inbox.take_event().is_some() {}
-    inbox.replace(number, "x", "new", AppendOptions::new()).await.unwrap();
+    let replaced = inbox.replace(number, "x", "new", AppendOptions::new()).await.unwrap();
+    assert_eq!(replaced.way(), ReplaceWay::Replace);
     drop(client);
     server.await.unwrap();
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::client_of;
-use crate::imap::{AppendOptions, Error, Event, Uid};
+use crate::imap::{AppendOptions, Error, Event, ReplaceWay, Uid};
 use crate::{Failure, Retry, Stage};
 
 const OFFERED: &str = "IMAP4rev1 UIDPLUS LITERAL+";
@@ -69,6 +69,7 @@ async fn the_new_message_is_stored_before_the_old_one_is_touched() {
     let options = AppendOptions::new().flags([crate::imap::Flag::Draft]);
     let stored = drafts.uid_replace(uid(7), "Drafts", "new", options).await.unwrap();
     assert_eq!((stored.uid(), drafts.exists()), (Some(uid(2001)), 3));
+    assert_eq!(stored.way(), ReplaceWay::AppendAndExpunge);
     assert!(matches!(drafts.take_event(), Some(Event::Expunge(2))));
     drafts.replace(NonZeroU32::MIN, "Sent", "new", AppendOptions::new()).await.unwrap();
     assert_eq!(drafts.exists(), 2);
@@ -98,8 +99,8 @@ async fn an_old_message_that_is_still_there_is_told() {
         (format!("{STORE}\nEOF"), "UID STORE", false),
     ] {
         let error = replace(&format!("{FOUND}{STORED}{behind}")).await.unwrap_err();
-        let Error::NotRemoved { stored, .. } = &error else { panic!("{error:?}") };
-        assert_eq!(stored.uid(), Some(uid(2001)));
+        let Error::NotRemoved { stored, marked, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((stored.uid(), *marked), (Some(uid(2001)), stage == "UID EXPUNGE"));
         assert_eq!((error.stage(), error.connection_usable()), (Stage::Command(stage), usable));
         // What is done again would be stored twice.
         assert_eq!(error.retry() == Retry::MayDuplicate, !usable);
@@ -118,7 +119,40 @@ async fn without_an_old_message_there_is_no_new_one() {
     for found in ["", " 7 8", " 8"] {
         let script = format!("C: A2 UID SEARCH UID 7\nS: * SEARCH{found}\nS: A2 OK done");
         let error = replace(&script).await.unwrap_err();
-        assert_eq!(error.to_string(), "message: there is none to be replaced", "{found}");
+        let because = match found {
+            "" => "UID REPLACE was not begun: the mailbox has no such message",
+            _ => "the answer to UID SEARCH makes no sense, and nothing was done",
+        };
+        assert_eq!(error.to_string(), because, "{found}");
+        assert_eq!((error.retry(), error.connection_usable()), (Retry::Never, true));
+    }
+    // What cannot be read does not say that there is none.
+    let script = "C: A2 UID SEARCH UID 7\nS: * SEARCH x\nS: A2 OK done";
+    let error = replace(script).await.unwrap_err();
+    assert!(matches!(error, Error::Illegible { .. }), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_gone_before_a_refusal_was_replaced() {
+    const MARKED: &str = r"
+        C: A4 UID STORE 7 +FLAGS.SILENT (\Deleted)
+        S: A4 OK done
+        C: A5 UID EXPUNGE 7
+    ";
+    const ASKED: &str = "C: A6 UID SEARCH UID 7";
+    for (behind, removed) in [
+        ("S: * VANISHED 7\nS: A5 NO late".to_owned(), true),
+        ("S: * VANISHED 8\nS: A5 NO late".to_owned(), false),
+        (format!("S: * 2 EXPUNGE\nS: A5 NO late\n{ASKED}\nS: * SEARCH\nS: A6 OK done"), true),
+        (format!("S: * 2 EXPUNGE\nS: A5 NO late\n{ASKED}\nS: * SEARCH 7\nS: A6 OK done"), false),
+        (format!("S: * 2 EXPUNGE\nS: A5 NO late\n{ASKED}\nS: A6 NO no"), false),
+        ("S: * 2 EXPUNGE\nEOF".to_owned(), false),
+    ] {
+        match replace(&format!("{FOUND}{STORED}{MARKED}{behind}")).await {
+            Ok(uid) => assert!(removed && uid == Uid::new(2001), "{behind}"),
+            Err(Error::NotRemoved { marked, .. }) => assert!(marked && !removed, "{behind}"),
+            Err(error) => panic!("{behind}: {error:?}"),
+        }
     }
 }
 
@@ -128,7 +162,10 @@ async fn what_cannot_be_done_to_its_end_is_not_begun() {
     let (mut client, server) = client_of(OFFERED, script).await;
     let inbox = client.examine("INBOX").await.unwrap();
     let error = inbox.uid_replace(uid(7), "x", "new", AppendOptions::new()).await.unwrap_err();
-    assert!(matches!(error, Error::Misuse(_)), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "UID REPLACE was not begun: the mailbox is open for reading only"
+    );
     drop(client);
     server.await.unwrap();
     let script = "C: A1 SELECT INBOX\nS: A1 OK done";
