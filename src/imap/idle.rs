@@ -22,8 +22,9 @@ use super::command::idle::{Poll, WireIdle};
 use super::proto::{Step, Tag};
 use super::{Error, Event, Mailbox};
 
-/// RFC 2177: servers may close a connection on which a client has idled for half an hour.
-const LONGEST: Duration = Duration::from_secs(29 * 60);
+/// RFC 2177: servers may close a connection on which a client has idled for half an hour, so that it
+/// must be ended at least every 29 minutes. It takes a moment until that is with the server.
+const LONGEST: Duration = Duration::from_secs(28 * 60);
 /// Gmail and many a router in between forget a quiet connection after ten minutes.
 const RENEW: Duration = Duration::from_secs(9 * 60);
 const POLL: Duration = Duration::from_secs(60);
@@ -41,25 +42,39 @@ impl Mailbox {
     /// [`Timeouts::reply`](crate::Timeouts::reply) has passed. Where the server has no IDLE, it is
     /// asked by NOOP once a minute. Nothing is sent before the first `next`.
     ///
-    /// # Example
-    /// ```no_run
-    /// # async fn watch(inbox: &mut mailbearer::imap::Mailbox) -> Result<(), mailbearer::imap::Error> {
-    /// use mailbearer::imap::Event;
+    /// # Example: each new message
+    /// What is new is told by the UID of the last message that was seen:
+    /// [`uid_next`](Self::uid_next) is as of the selection, and does not follow what arrives.
     ///
-    /// let mut idle = inbox.idle();
-    /// loop {
-    ///     match idle.next().await? {
-    ///         Event::Exists(messages) => {
-    ///             println!("{messages} messages now");
-    ///             break;
+    /// ```no_run
+    /// use mailbearer::imap::{Error, Event, Fetch, Mailbox, Uid, UidSet};
+    ///
+    /// /// `last` is the highest UID that was fetched so far.
+    /// async fn watch(inbox: &mut Mailbox, mut last: Uid) -> Result<(), Error> {
+    ///     loop {
+    ///         let mut idle = inbox.idle();
+    ///         loop {
+    ///             match idle.next().await? {
+    ///                 // What was lost may have been this.
+    ///                 Event::Exists(_) | Event::Overflow { .. } => break,
+    ///                 // What UIDs were known means nothing any longer: begin anew.
+    ///                 Event::UidValidity { .. } => return Ok(()),
+    ///                 other => println!("{other:?}"),
+    ///             }
     ///         }
-    ///         Event::Overflow { .. } => println!("look at all of it again"),
-    ///         other => println!("{other:?}"),
+    ///         idle.done().await?;
+    ///
+    ///         let known = last;
+    ///         let mut new = inbox.uid_fetch(UidSet::from_on(known), Fetch::envelope()).await?;
+    ///         while let Some(message) = new.next().await? {
+    ///             // The last message is always in the set, be it an old one.
+    ///             if let Some(uid) = message.uid().filter(|uid| *uid > known) {
+    ///                 println!("{uid}: {:?}", message.envelope());
+    ///                 last = last.max(uid);
+    ///             }
+    ///         }
     ///     }
     /// }
-    /// idle.done().await?;
-    /// // Now the new ones can be fetched.
-    /// # Ok(()) }
     /// ```
     pub fn idle(&mut self) -> Idle<'_> {
         let way = if self.session.core().may_idle() { Way::Idle } else { Way::Poll };
@@ -114,14 +129,16 @@ impl<'a> Idle<'a> {
         Self { mailbox, round: Round::Rest, way, renew_every: RENEW, poll_every }
     }
 
-    /// Ends IDLE and begins it anew so often, in place of every nine minutes; at most every 29, as
-    /// RFC 2177 has it. The less it is, the sooner a lost connection is noticed.
+    /// Ends IDLE and begins it anew so often, in place of every nine minutes. Less than a second is
+    /// taken for a second, more than 28 minutes for 28: RFC 2177 wants it within 29. The less it is,
+    /// the sooner a lost connection is noticed.
     pub fn renew_every(mut self, interval: Duration) -> Self {
         self.renew_every = interval.clamp(SHORTEST, LONGEST);
         self
     }
 
-    /// Asks by NOOP so often where there is no IDLE, in place of once a minute.
+    /// Asks by NOOP so often where there is no IDLE, in place of once a minute. Less than a second is
+    /// taken for a second, more than 28 minutes for 28.
     pub fn poll_every(mut self, interval: Duration) -> Self {
         self.poll_every = interval.clamp(SHORTEST, LONGEST);
         self

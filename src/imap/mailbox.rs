@@ -15,6 +15,18 @@ use super::{Error, Event, Flag, MailboxName, Uid};
 /// What it says about itself is kept up to date from whatever the server sends, so it is as new as
 /// the last command.
 ///
+/// # Errors
+/// What any of its methods can fail with, besides what it says itself:
+/// - [`Error::Closed`], [`Error::Net`] and [`Error::Protocol`] if the connection ends.
+/// - [`Error::Changed`] where messages are named by UID, and the server has told that the mailbox has
+///   another UIDVALIDITY: nothing was sent.
+/// - [`Error::Renumbered`] where they are named by sequence number, in a search as well, and the server
+///   has told that messages are gone: nothing was sent. [`Error::Misuse`] where it may tell so at any
+///   moment, after [`Notify::selected`](super::Notify::selected).
+/// - [`Error::Misuse`] for a [saved search](super::SavedSearch) that the server keeps no longer.
+/// - [`Error::Refused`] for a sequence number that no message has. A UID that no message has is passed
+///   over by the server.
+///
 /// # Cancel safety
 /// As for [`ImapClient`](super::ImapClient).
 pub struct Mailbox {

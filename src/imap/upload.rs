@@ -68,7 +68,8 @@ impl<'a> Upload<'a> {
     }
 
     /// Calls `progress` with the octets that were handed to the connection so far, each time that
-    /// there are more.
+    /// there are more. What is in memory and no longer than 64 KiB leaves with its command, and is
+    /// reported once, when the server has stored it.
     pub fn progress(mut self, progress: impl FnMut(u64) + Send + 'a) -> Self {
         self.progress = Some(Box::new(progress));
         self
@@ -131,48 +132,32 @@ impl Session {
         // Those that went out with the command are reported when it has been carried out.
         let (messages, mut gone): (Vec<_>, Vec<_>) =
             messages.into_iter().partition(|message| message.short().is_none());
-        let mut messages = VecDeque::from(messages);
-        for message in &mut messages {
-            message.binary = message.holds_nul();
-        }
-        // What was read of the first. The last octets are kept back until the reader says that they are
-        // the last: of what is too long the server must not have a beginning that looks whole.
-        let (mut read, mut last) = (0, Bytes::new());
+        let mut messages: VecDeque<_> = messages.into_iter().map(Reading::new).collect();
         loop {
             // What stands before a message may be too long to be written at once.
             let step = self.drain(stage).await?;
             let is_wanted = self.core().wanted().is_some();
             let step = match (step, messages.front_mut().filter(|_| is_wanted)) {
+                (Some(step), _) => step,
                 (None, None) => self.step(stage).await?,
                 (None, Some(message)) => {
-                    match self.listen_and_read(message, &mut buffer, stage).await? {
+                    match self.listen_and_read(&mut message.upload, &mut buffer, stage).await? {
                         Heard::Step(step) => step,
                         Heard::Octets(octets) => {
-                            let octets = octets.and_then(|octets| check(octets, read, message));
+                            let octets = octets.and_then(|octets| message.release(octets));
                             let octets = octets.map_err(|source| {
                                 let error = Error::Upload { stage, source };
                                 self.driver_mut().close_after(&error);
                                 error
                             })?;
-                            let is_end = octets.is_empty();
-                            read += octets.len() as u64;
-                            let is_last = read == message.octets && !is_end;
-                            let kept = std::mem::replace(&mut last, octets);
-                            if is_end {
-                                self.core_mut().feed(&kept);
-                                message.report(read);
+                            self.core_mut().feed(&octets);
+                            if message.is_over {
                                 messages.pop_front();
-                                read = 0;
-                            } else if !is_last {
-                                let octets = std::mem::take(&mut last);
-                                self.core_mut().feed(&octets);
-                                message.report(read);
                             }
                             continue;
                         }
                     }
                 }
-                (Some(step), _) => step,
             };
             match step {
                 Step::Data { tag: whose, frame } if whose == tag => {
@@ -225,22 +210,56 @@ enum Heard {
     Octets(io::Result<Bytes>),
 }
 
-/// Whether `octets` may come behind those that were `read` of a message.
-fn check(octets: Bytes, read: u64, message: &Upload<'_>) -> io::Result<Bytes> {
-    let announced = message.octets;
-    if octets.is_empty() && read < announced {
-        let why = format!("it ended after {read} octets, and {announced} were announced");
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
+/// A message that is being read.
+struct Reading<'a> {
+    upload: Upload<'a>,
+    read: u64,
+    /// The octets that make it whole. They are kept back until the reader says that they are the
+    /// last: of what is too long the server must not have a beginning that looks whole.
+    last: Bytes,
+    is_over: bool,
+}
+
+impl<'a> Reading<'a> {
+    fn new(mut upload: Upload<'a>) -> Self {
+        upload.binary = upload.holds_nul();
+        Self { upload, read: 0, last: Bytes::new(), is_over: false }
     }
-    if read.saturating_add(octets.len() as u64) > announced {
-        let why = format!("it is longer than the {announced} octets that were announced");
-        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+
+    /// What may leave now that these octets were read, which are none at the end.
+    fn release(&mut self, octets: Bytes) -> io::Result<Bytes> {
+        self.check(&octets)?;
+        self.read += octets.len() as u64;
+        let leaving = if octets.is_empty() {
+            self.is_over = true;
+            std::mem::take(&mut self.last)
+        } else if self.read == self.upload.octets {
+            self.last = octets;
+            return Ok(Bytes::new());
+        } else {
+            octets
+        };
+        self.upload.report(self.read);
+        Ok(leaving)
     }
-    if !message.binary && memchr::memchr(0, &octets).is_some() {
-        let why = "there is a NUL in it, which a literal cannot hold";
-        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+
+    /// Whether these octets may come behind those that were read.
+    fn check(&self, octets: &Bytes) -> io::Result<()> {
+        let (read, announced) = (self.read, self.upload.octets);
+        if octets.is_empty() && read < announced {
+            let why = format!("it ended after {read} octets, and {announced} were announced");
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
+        }
+        if read.saturating_add(octets.len() as u64) > announced {
+            let why = format!("it is longer than the {announced} octets that were announced");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        if !self.upload.binary && memchr::memchr(0, octets).is_some() {
+            let why = "there is a NUL in it, which a literal cannot hold";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        Ok(())
     }
-    Ok(octets)
 }
 
 impl fmt::Debug for Upload<'_> {

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use mailbearer::imap::{
-    AppendOptions, Attribute, Code, Date, Error, Extension, Fetch, Flag, MoveWay, Role, Search,
-    SearchReturn, SeqSet, StatusItem, StoreFlags, Uid, UidSet,
+    AppendOptions, Attribute, Code, Date, Error, Event, Extension, Fetch, Flag, MoveWay,
+    RawCommand, Role, Search, SearchReturn, SeqSet, StatusItem, StoreFlags, Uid, UidSet,
 };
 use mailbearer::{Failure, ImapClient, Retry};
 
@@ -271,4 +271,28 @@ async fn a_mailbox_that_is_removed_while_it_is_selected_ends_no_more_than_itself
     let error = fresh.select("Gone").await.expect_err("it is gone");
     assert!(matches!(error, Error::Refused { .. }) && error.connection_usable(), "{error:?}");
     fresh.logout().await.expect("LOGOUT");
+}
+
+#[tokio::test]
+async fn a_raw_command_is_answered_and_what_it_removes_is_told() {
+    let (mut imap, uids) = filled(&["one", "two", "three"]).await;
+    imap.select("INBOX").await.expect("SELECT");
+    let search = RawCommand::new("UID").atom("SEARCH").atom("CHARSET").atom("UTF-8");
+    let found = imap.raw(search.atom("SUBJECT").astring("\u{20ac}")).await.expect("UID SEARCH");
+    assert_eq!(found.untagged, ["* SEARCH\r\n"]);
+    let flags = RawCommand::new("").atom("\\Deleted");
+    let store = RawCommand::new("UID").atom("STORE").uids(uids[0]).atom("+FLAGS.SILENT");
+    imap.raw(store.list(flags)).await.expect("UID STORE");
+    let gone = imap.raw(RawCommand::new("EXPUNGE")).await.expect("EXPUNGE");
+    assert!(gone.untagged.is_empty() && gone.tagged.text().contains("completed"), "{gone:?}");
+    let inbox = imap.selected().expect("it is open");
+    assert_eq!(inbox.exists(), 2);
+    let second = SeqSet::parse("2").expect("a set");
+    let error = inbox.store(second.clone(), StoreFlags::add([Flag::Seen])).await;
+    assert!(matches!(error, Err(Error::Renumbered { .. })), "{error:?}");
+    assert!(matches!(inbox.take_event(), Some(Event::Expunge(1))));
+    inbox.store(second, StoreFlags::add([Flag::Seen])).await.expect("STORE");
+    let error = imap.raw(RawCommand::new("XNOSUCH")).await.expect_err("no such command");
+    assert!(matches!(error, Error::Refused { .. }) && error.connection_usable(), "{error:?}");
+    imap.logout().await.expect("LOGOUT");
 }

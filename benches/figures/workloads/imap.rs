@@ -268,7 +268,8 @@ pub(crate) async fn resync(client: &mut ImapClient) -> Result<Resynced, String> 
     let validity = std::num::NonZeroU32::new(14).unwrap_or(std::num::NonZeroU32::MIN);
     let known = UidSet::parse("1:100000").map_err(|error| error.to_string())?;
     let known = QResync::new(validity, 7_151_940_000_000).known_uids(known);
-    client.resync("INBOX", known).await.map_err(said)
+    let resynced = client.resync("INBOX", known).await;
+    resynced.map(|(_, changes)| changes).map_err(said)
 }
 
 async fn searches(messages: u32, times: u64) -> Result<(), String> {

@@ -14,6 +14,7 @@ use std::num::NonZeroU32;
 
 use super::append::{Append, AppendOptions, AppendResult, CatPart, Content, Data};
 use super::modifier::Need;
+use crate::Misuse;
 use crate::imap::{Error, ImapClient, MailboxName, Section, Uid, Upload};
 
 const CATENATE: Need = Need::offered(&["CATENATE"]);
@@ -27,6 +28,8 @@ pub struct CatenatePart<'a>(Piece<'a>);
 enum Piece<'a> {
     Text(Upload<'a>),
     Url(String),
+    /// A name of which nobody knows what it says.
+    Undecodable,
 }
 
 impl<'a> CatenatePart<'a> {
@@ -36,14 +39,18 @@ impl<'a> CatenatePart<'a> {
     }
 
     /// A section of a message in the same account, by the mailbox, its UIDVALIDITY and the UID:
-    /// [`Section::full`] for the whole, [`Section::mime`] and [`Section::part`] for an attachment.
+    /// [`Section::full`] for the whole, [`Section::mime`] and [`Section::part`] for an attachment. A
+    /// name that the server has told and that is no valid UTF-7 as IMAP has it has no URL either: it
+    /// is refused when the message is to be stored.
     pub fn message(
         mailbox: impl Into<MailboxName>,
         uid_validity: NonZeroU32,
         uid: Uid,
         section: &Section,
     ) -> Self {
-        let mailbox = escaped(&mailbox.into().to_str_lossy());
+        let mailbox = mailbox.into();
+        let Some(mailbox) = mailbox.decoded() else { return Self(Piece::Undecodable) };
+        let mailbox = escaped(&mailbox);
         // Behind `//` stands a host (RFC 3986 section 3.3).
         let mailbox = match mailbox.strip_prefix('/') {
             Some(rest) => format!("%2F{rest}"),
@@ -91,7 +98,8 @@ impl ImapClient {
     /// # Errors
     /// As for [`append`](Self::append), and what is said there of the size of a message holds for all
     /// octets together that are sent. With [`AppendOptions::utf8`] there may be UTF-8 in a header in
-    /// any of them (RFC 6855 section 4). [`Error::Unsupported`] if the server does not offer `CATENATE`. [`Error::Refused`] with
+    /// any of them (RFC 6855 section 4). [`Error::Misuse`] for a part of a mailbox whose name cannot
+    /// be decoded. [`Error::Unsupported`] if the server does not offer `CATENATE`. [`Error::Refused`] with
     /// [`Code::BadUrl`](crate::imap::Code::BadUrl) if there is no such part; nothing was stored then.
     ///
     /// # Cancel safety
@@ -106,6 +114,11 @@ impl ImapClient {
         for part in parts {
             pieces.push(match part.0 {
                 Piece::Url(url) => CatPart::Url(url),
+                Piece::Undecodable => {
+                    let why = "its name cannot be decoded, and a URL says names in letters";
+                    let why = why.to_owned();
+                    return Err(Misuse::Argument { what: "mailbox of a part", why }.into());
+                }
                 Piece::Text(text) => {
                     let content = Content::of(&text);
                     uploads.push(text);
@@ -132,7 +145,7 @@ mod tests {
         let part = CatenatePart::message(mailbox, validity, Uid::new(20).unwrap(), section);
         match part.0 {
             Piece::Url(url) => url,
-            Piece::Text(_) => panic!(),
+            Piece::Text(_) | Piece::Undecodable => panic!(),
         }
     }
 

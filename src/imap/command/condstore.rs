@@ -137,12 +137,11 @@ impl Mailbox {
         Ok(ConditionalStore::new(stored, UidSet::of))
     }
 
-    /// The same by sequence numbers: see
+    /// Changes flags of messages by their sequence numbers unless they have changed: see
     /// [`uid_store_unchanged_since`](Self::uid_store_unchanged_since).
     ///
     /// # Errors
-    /// As for [`uid_store_unchanged_since`](Self::uid_store_unchanged_since), and if there is no
-    /// message of one of these numbers.
+    /// As for [`uid_store_unchanged_since`](Self::uid_store_unchanged_since).
     ///
     /// # Cancel safety
     /// As for [`uid_store`](Self::uid_store).

@@ -111,7 +111,8 @@ impl Mailbox {
     /// behind a refused one are not sent.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the server cannot copy all of them; then it has copied none. With
+    /// Besides what [all methods](Self#errors) can fail with, [`Error::Refused`] if the server cannot
+    /// copy all of them; then it has copied none. With
     /// [`Code::TryCreate`] it would, were the mailbox created first. [`Error::Halfway`] if a command
     /// failed after others had been carried out.
     ///
@@ -125,11 +126,11 @@ impl Mailbox {
         Ok(self.uid_copy_all(&set.into(), to.into()).await?.copied)
     }
 
-    /// The same by sequence numbers. They move whenever a message is expunged: see
+    /// Copies messages by their sequence numbers, which move whenever a message is expunged: see
     /// [`uid_copy`](Self::uid_copy), which is nearly always the one to use.
     ///
     /// # Errors
-    /// As for [`uid_copy`](Self::uid_copy), and if there is no message of one of these numbers.
+    /// As for [`uid_copy`](Self::uid_copy).
     ///
     /// # Cancel safety
     /// As for [`uid_copy`](Self::uid_copy).

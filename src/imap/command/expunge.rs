@@ -72,7 +72,8 @@ impl Mailbox {
     /// Removes every message that is marked `\Deleted`, whoever marked it.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the mailbox is read-only.
+    /// Besides what [all methods](Self#errors) can fail with, [`Error::Refused`] if the mailbox is
+    /// read-only. What was expunged before a refusal is found among the events.
     ///
     /// # Cancel safety
     /// See [`ImapClient`](crate::ImapClient). The server expunges all the same. What it has told of
@@ -87,8 +88,8 @@ impl Mailbox {
     /// among the events. So is [`Event::Vanished`] of messages that are gone and not in the set.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if the server does not offer `UIDPLUS`; [`Error::Refused`] if the
-    /// mailbox is read-only.
+    /// Besides what [all methods](Self#errors) can fail with, [`Error::Unsupported`] if the server does
+    /// not offer `UIDPLUS`; [`Error::Refused`] if the mailbox is read-only.
     ///
     /// # Cancel safety
     /// See [`ImapClient`](crate::ImapClient). The server expunges all the same. What it has told of

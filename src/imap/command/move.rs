@@ -96,7 +96,7 @@ impl Mailbox {
     /// does not name where it names what it has copied.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if the server offers neither `MOVE` nor `UIDPLUS`: nothing was done, and
+    /// Besides what [all methods](Self#errors) can fail with, [`Error::Unsupported`] if the server offers neither `MOVE` nor `UIDPLUS`: nothing was done, and
     /// [`uid_move_or_mark`](Self::uid_move_or_mark) is what can be done there. [`Error::Refused`] as for
     /// [`uid_copy`](Self::uid_copy). [`Error::Halfway`] if it failed after some messages had been
     /// moved, or at least copied. Without MOVE, [`Error::ReadOnly`] if nothing can be changed in this
@@ -149,9 +149,7 @@ impl Mailbox {
     /// no MOVE, the UIDs of the messages are asked for first.
     ///
     /// # Errors
-    /// As for [`uid_move`](Self::uid_move); [`Error::Refused`] also if there is no message of one of
-    /// these numbers, though some servers pass it over; [`Error::Renumbered`] instead of
-    /// [`Error::Changed`].
+    /// As for [`uid_move`](Self::uid_move).
     ///
     /// # Cancel safety
     /// As for [`uid_move`](Self::uid_move).

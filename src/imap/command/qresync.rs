@@ -32,8 +32,8 @@ use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Effect};
 use crate::imap::types::NumberSet;
 use crate::imap::{
-    Capabilities, Error, Extension, FetchItems, ImapClient, MailboxName, Message, Reply, SeqSet,
-    UidSet,
+    Capabilities, Error, Extension, FetchItems, ImapClient, Mailbox, MailboxName, Message, Reply,
+    SeqSet, UidSet,
 };
 use crate::{Misuse, Stage};
 
@@ -163,7 +163,8 @@ impl Resynced {
     }
 
     /// The messages that are new or whose flags have changed, with their UIDs, flags and
-    /// modification sequences.
+    /// modification sequences. None of them is among the [vanished](Self::vanished) that went while
+    /// the server was telling.
     pub fn changed(&self) -> &[Message] {
         &self.changed
     }
@@ -191,29 +192,68 @@ impl Resynced {
 
 impl ImapClient {
     /// Opens a mailbox as [`select`](Self::select) does, and gives what has changed in it since
-    /// then, in the same round trip. Afterwards it is found at [`selected`](Self::selected): keep
-    /// its [`highest_mod_seq`](crate::imap::Mailbox::highest_mod_seq) for the next time, once all
-    /// changes have been taken over.
+    /// then, in the same round trip. Keep its [`highest_mod_seq`](Mailbox::highest_mod_seq) for the
+    /// next time, once all changes have been taken over.
     ///
     /// If `QRESYNC` has not been enabled, and no mailbox is open yet, it is enabled first, which
     /// costs one round trip once.
     ///
-    /// ```no_run
-    /// # async fn sync(
-    /// #     imap: &mut mailbearer::ImapClient, uid_validity: std::num::NonZeroU32, mod_seq: u64,
-    /// # ) -> Result<(), mailbearer::imap::Error> {
-    /// use mailbearer::imap::QResync;
+    /// # Example
+    /// A copy of a mailbox is kept up to date. What is kept besides the messages, by their UIDs, is
+    /// what this gives.
     ///
-    /// let changes = imap.resync("INBOX", QResync::new(uid_validity, mod_seq)).await?;
-    /// if changes.went_back() || changes.unread() > 0 {
-    ///     // Not all that has changed was told: fetch what is to be known of all messages.
+    /// ```no_run
+    /// use std::num::NonZeroU32;
+    ///
+    /// use mailbearer::ImapClient;
+    /// use mailbearer::imap::{Error, Extension, Fetch, Message, QResync, UidSet};
+    ///
+    /// # struct Copy; impl Copy {
+    /// #     fn clear(&mut self) {}
+    /// #     fn remove(&mut self, _: &UidSet) {}
+    /// #     fn put(&mut self, _: &Message) {}
+    /// # }
+    /// async fn synchronise(
+    ///     imap: &mut ImapClient,
+    ///     copy: &mut Copy,
+    ///     last_time: Option<(NonZeroU32, u64)>,
+    /// ) -> Result<Option<(NonZeroU32, u64)>, Error> {
+    ///     let changes = match last_time {
+    ///         Some((validity, mod_seq)) => {
+    ///             match imap.resync("INBOX", QResync::new(validity, mod_seq)).await {
+    ///                 Ok((_, changes)) => Some(changes),
+    ///                 // It is another mailbox now, and open.
+    ///                 Err(Error::Changed { .. }) => None,
+    ///                 Err(error) => return Err(error),
+    ///             }
+    ///         }
+    ///         None => {
+    ///             // Before the mailbox is opened, and so that what goes is told by UID.
+    ///             imap.enable([Extension::QResync]).await?;
+    ///             imap.select("INBOX").await?;
+    ///             None
+    ///         }
+    ///     };
+    ///     let Some(inbox) = imap.selected() else { return Ok(None) };
+    ///     // Before anything is fetched: what changes meanwhile is told again the next time.
+    ///     let next_time = inbox.uid_validity().zip(inbox.highest_mod_seq());
+    ///     match changes.filter(|changes| !changes.went_back() && changes.unread() == 0) {
+    ///         Some(changes) => {
+    ///             copy.remove(changes.vanished());
+    ///             changes.changed().iter().for_each(|message| copy.put(message));
+    ///         }
+    ///         // Not all that has changed was told, or nothing is known yet.
+    ///         None => {
+    ///             copy.clear();
+    ///             let items = Fetch::flags().mod_seq();
+    ///             let mut messages = inbox.uid_fetch(UidSet::all(), items).await?;
+    ///             while let Some(message) = messages.next().await? {
+    ///                 copy.put(&message);
+    ///             }
+    ///         }
+    ///     }
+    ///     Ok(next_time)
     /// }
-    /// println!("gone: {}", changes.vanished());
-    /// for message in changes.changed() {
-    ///     println!("{:?}: {:?}", message.uid(), message.flags().collect::<Vec<_>>());
-    /// }
-    /// let next_time = imap.selected().and_then(|inbox| inbox.highest_mod_seq());
-    /// # Ok(()) }
     /// ```
     ///
     /// # Errors
@@ -230,7 +270,7 @@ impl ImapClient {
         &mut self,
         name: impl Into<MailboxName>,
         known: QResync,
-    ) -> Result<Resynced, Error> {
+    ) -> Result<(&mut Mailbox, Resynced), Error> {
         known.check()?;
         self.mailbox.session.rest(Stage::Command("SELECT")).await?;
         if !self.enabled().has("QRESYNC") && self.selected().is_none() {
@@ -255,7 +295,7 @@ impl ImapClient {
             return Err(Error::lacks(self.capabilities(), Stage::Command("SELECT"), what));
         };
         changes.went_back = highest < known.mod_seq;
-        Ok(changes)
+        Ok((&mut self.mailbox, changes))
     }
 }
 
@@ -268,6 +308,8 @@ struct Resync {
 struct Found {
     /// As ranges, sorted at the end: there may be many responses.
     vanished: Vec<(u32, u32)>,
+    /// Those of them that have gone since the mailbox was opened.
+    just_gone: Vec<(u32, u32)>,
     changed: Vec<Message>,
     unread: usize,
 }
@@ -304,9 +346,11 @@ impl Command for Resync {
             Response::Numbered { number, rest, .. } => {
                 self.found.message(Message::parse(number, frame.slice_ref(rest)))
             }
-            Response::Data { rest, .. } => vanished(rest).map(|(uids, _)| {
-                let ranges = uids.ranges().map(|range| (range.start().get(), range.end().get()));
-                self.found.vanished.extend(ranges);
+            Response::Data { rest, .. } => vanished(rest).map(|(uids, earlier)| {
+                self.found.vanished.extend(uids.closed());
+                if !earlier {
+                    self.found.just_gone.extend(uids.closed());
+                }
             }),
             // CLOSED: that was another mailbox.
             _ => {
@@ -319,8 +363,10 @@ impl Command for Resync {
     }
 
     fn finish(self, _: Reply) -> Resynced {
-        let Found { vanished, changed, unread } = self.found;
+        let Found { vanished, just_gone, mut changed, unread } = self.found;
         let vanished = UidSet::of(NumberSet::of_ranges(vanished));
+        let just_gone = UidSet::of(NumberSet::of_ranges(just_gone));
+        changed.retain(|message| message.uid().is_none_or(|uid| !just_gone.contains(uid)));
         Resynced { vanished, changed, unread, went_back: false }
     }
 }
@@ -384,6 +430,32 @@ mod tests {
             assert_eq!((state.exists, state.highest_mod_seq), (100, Some(90_060_115_205_545_359)));
             assert!(played.core.take_event().is_none());
         });
+    }
+
+    #[test]
+    fn what_goes_while_changes_are_told_has_not_changed_but_gone() {
+        let script = r"
+            S: * PREAUTH hi
+            C: A1 SELECT INBOX (QRESYNC (67890007 90060115194045000))
+            S: * 9 EXISTS
+            S: * OK [UIDVALIDITY 67890007] UIDVALIDITY
+            S: * VANISHED (EARLIER) 41
+            S: * 4 FETCH (UID 117 FLAGS () MODSEQ (90060115194045001))
+            S: * 5 FETCH (UID 119 FLAGS () MODSEQ (90060115194045308))
+            S: * VANISHED 117
+            S: A1 OK [READ-WRITE] mailbox selected
+        ";
+        play(
+            || known().command("INBOX".into()),
+            script,
+            |played| {
+                let changes = played.output.unwrap();
+                assert_eq!(changes.vanished().to_string(), "41,117");
+                let told: Vec<_> = changes.changed().iter().filter_map(Message::uid).collect();
+                assert_eq!(told, [Uid::new(119).unwrap()]);
+                assert_eq!(played.core.selected().unwrap().exists, 8);
+            },
+        );
     }
 
     #[test]

@@ -8,13 +8,15 @@
 
 use bytes::Bytes;
 
-use super::Command;
+use super::{Command, is_data, is_numbered};
 use crate::Misuse;
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
-use crate::imap::proto::{Claims, Effect};
-use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply};
+use crate::imap::proto::{Claims, Core, Effect};
+use crate::imap::{
+    Capabilities, Error, Event, ImapClient, MailboxName, Message, Reply, SeqSet, UidSet,
+};
 
 /// A command to be written as it is: a verb and its arguments, parted by single spaces.
 ///
@@ -35,6 +37,8 @@ enum Argument {
     Atom(String),
     AString(Vec<u8>),
     Mailbox(MailboxName),
+    Uids(UidSet),
+    Numbers(SeqSet),
     List(Vec<Self>),
 }
 
@@ -44,8 +48,9 @@ impl RawCommand {
         Self { verb: verb.into(), arguments: Vec::new() }
     }
 
-    /// A word that is written as it is: a number, a set, a keyword. It cannot hold what would
-    /// make it more than one word.
+    /// A word that is written as it is: a number, a keyword. It cannot hold what would make it more
+    /// than one word. Nobody knows that it names messages, if it does: sets are better written by
+    /// [`uids`](Self::uids) and [`numbers`](Self::numbers).
     pub fn atom(mut self, word: impl Into<String>) -> Self {
         self.arguments.push(Argument::Atom(word.into()));
         self
@@ -63,6 +68,20 @@ impl RawCommand {
         self
     }
 
+    /// A set of UIDs. It is not sent while an event waits that tells of another UIDVALIDITY
+    /// ([`Error::Changed`]).
+    pub fn uids(mut self, set: impl Into<UidSet>) -> Self {
+        self.arguments.push(Argument::Uids(set.into()));
+        self
+    }
+
+    /// A set of sequence numbers. It is not sent while an event waits that tells of removed messages
+    /// ([`Error::Renumbered`]).
+    pub fn numbers(mut self, set: impl Into<SeqSet>) -> Self {
+        self.arguments.push(Argument::Numbers(set.into()));
+        self
+    }
+
     /// The arguments of another command, as a list in parentheses; its verb is left out.
     pub fn list(mut self, of: Self) -> Self {
         self.arguments.push(Argument::List(of.arguments));
@@ -76,7 +95,8 @@ impl RawCommand {
 pub struct RawOutcome {
     /// The untagged responses that came meanwhile, whole, with their literals and line ends. What
     /// the client keeps track of itself is not among them: CAPABILITY, FLAGS, EXISTS, RECENT and
-    /// status responses.
+    /// status responses; and EXPUNGE and VANISHED, which move sequence numbers and are
+    /// [events](Event) here, too.
     pub untagged: Vec<Bytes>,
     /// The tagged answer, an `OK`.
     pub tagged: Reply,
@@ -104,7 +124,8 @@ impl ImapClient {
     /// unread and in memory at once.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the server says `NO` or `BAD`. [`Error::Misuse`] for an argument that
+    /// [`Error::Refused`] if the server says `NO` or `BAD`; what it said before is found among the
+    /// events. [`Error::Misuse`] for an argument that
     /// cannot be sent, and for the verbs that change the state of the session, which have methods
     /// of their own or none: SELECT, IDLE, COMPRESS and their like.
     ///
@@ -151,8 +172,10 @@ impl Command for Raw {
     }
 
     fn claims(&self) -> Claims {
-        let untagged = |response: &Response<'_>| {
-            matches!(response, Response::Data { .. } | Response::Numbered { .. })
+        let untagged = |response: &Response<'_>| match response {
+            Response::Data { .. } => !is_data(response, "VANISHED"),
+            Response::Numbered { .. } => !is_numbered(response, "EXPUNGE"),
+            _ => false,
         };
         Claims::Data(untagged)
     }
@@ -169,6 +192,22 @@ impl Command for Raw {
     fn finish(self, reply: Reply) -> RawOutcome {
         RawOutcome { untagged: self.untagged, tagged: reply }
     }
+
+    fn failed(self, error: Error, core: &mut Core) -> Error {
+        for frame in self.untagged {
+            let response = Response::parse(&frame);
+            match response {
+                Response::Numbered { number, rest, .. } if response.is_fetch() => {
+                    match Message::parse(number, frame.slice_ref(rest)) {
+                        Ok(message) => core.keep(Event::Fetch(message)),
+                        Err(why) => core.keep_unparsed(frame.clone(), why),
+                    }
+                }
+                _ => core.unclaimed(&response, &frame),
+            }
+        }
+        error
+    }
 }
 
 fn encode(argument: &Argument, line: &mut Line) -> Result<(), Misuse> {
@@ -176,6 +215,8 @@ fn encode(argument: &Argument, line: &mut Line) -> Result<(), Misuse> {
         Argument::Atom(word) => line.word("an argument", word)?,
         Argument::AString(string) => line.astring("an argument", string)?,
         Argument::Mailbox(name) => line.mailbox(name)?,
+        Argument::Uids(set) => line.uids(set)?,
+        Argument::Numbers(set) => line.numbers(set),
         Argument::List(list) => {
             line.raw("(");
             for (at, argument) in list.iter().enumerate() {

@@ -91,7 +91,8 @@ impl Mailbox {
     /// must have room.
     ///
     /// # Errors
-    /// As for [`append`](crate::ImapClient::append). [`Error::Unsupported`] if the server offers
+    /// As for [`append`](crate::ImapClient::append), and what [all methods](Self#errors) can fail
+    /// with. [`Error::Unsupported`] if the server offers
     /// neither `REPLACE` nor `UIDPLUS`. [`Error::Refused`] if there is no such message, or the mailbox
     /// is read-only. Without REPLACE, [`Error::NotFound`] and [`Error::ReadOnly`] say so, and
     /// [`Error::Illegible`] if the server was asked for the message and its answer cannot be read. With
@@ -129,7 +130,7 @@ impl Mailbox {
     /// see [`uid_replace`](Self::uid_replace), which is nearly always the one to use.
     ///
     /// # Errors
-    /// As for [`uid_replace`](Self::uid_replace); [`Error::Renumbered`] instead of [`Error::Changed`].
+    /// As for [`uid_replace`](Self::uid_replace).
     ///
     /// # Cancel safety
     /// As for [`uid_replace`](Self::uid_replace).

@@ -87,8 +87,10 @@ impl Mailbox {
     /// events.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the mailbox is read-only or the server does not take a keyword;
-    /// [`Error::Misuse`] for a flag that is no atom, and for `\Recent`, which no client can set.
+    /// Besides what [all methods](Self#errors) can fail with, [`Error::Refused`] if the mailbox is
+    /// read-only or the server does not take a keyword; [`Error::Misuse`] for a flag that is no atom,
+    /// and for `\Recent`, which no client can set; [`Error::Unsupported`] for labels if the server is
+    /// not Gmail's.
     ///
     /// # Cancel safety
     /// See [`ImapClient`](crate::ImapClient). The server changes the flags all the same.
@@ -103,11 +105,11 @@ impl Mailbox {
         Ok(stored.unwrap_or_default().changed)
     }
 
-    /// The same by sequence numbers. They move whenever a message is expunged: see
-    /// [`uid_store`](Self::uid_store), which is nearly always the one to use.
+    /// Changes flags of messages by their sequence numbers, which move whenever a message is expunged:
+    /// see [`uid_store`](Self::uid_store), which is nearly always the one to use.
     ///
     /// # Errors
-    /// As for [`uid_store`](Self::uid_store), and if there is no message of one of these numbers.
+    /// As for [`uid_store`](Self::uid_store).
     ///
     /// # Cancel safety
     /// As for [`uid_store`](Self::uid_store).

@@ -624,6 +624,36 @@ fn while_the_server_notifies_a_new_message_in_the_mailbox_that_is_left_is_not_in
 }
 
 #[test]
+fn while_the_server_notifies_the_uidvalidity_alone_begins_the_new_mailbox() {
+    let tells = Notifying { tells: true, expunges: true };
+    for (code, begins) in [
+        ("UIDVALIDITY 7", true),
+        ("UIDNEXT 9", false),
+        ("HIGHESTMODSEQ 9", false),
+        ("UNSEEN 2", false),
+    ] {
+        let mut core = core();
+        start(&mut core, "NOTIFY SET", Claims::Nothing, Effect::Notify(tells));
+        hear(&mut core, "A1 OK done\r\n");
+        select(&mut core, "A");
+        hear(&mut core, "* 3 EXISTS\r\nA2 OK done\r\n");
+        select(&mut core, "B");
+        hear(&mut core, &format!("* 8 EXISTS\r\n* OK [{code}] x\r\n* 1 EXPUNGE\r\nA3 OK done\r\n"));
+        assert_eq!(core.selected().unwrap().exists, if begins { 7 } else { 8 }, "{code}");
+        assert_eq!(core.take_event().is_some(), begins, "{code}");
+    }
+    // Without NOTIFY, each of them is about the mailbox that is entered.
+    for code in ["UIDVALIDITY 7", "UIDNEXT 9"] {
+        let mut core = core();
+        select(&mut core, "A");
+        hear(&mut core, "* 3 EXISTS\r\nA1 OK done\r\n");
+        select(&mut core, "B");
+        hear(&mut core, &format!("* OK [{code}] x\r\n* 1 EXPUNGE\r\nA2 OK done\r\n"));
+        assert!(core.take_event().is_some(), "{code}");
+    }
+}
+
+#[test]
 fn what_goes_while_a_close_is_refused_is_told_and_counted() {
     let mut core = core();
     select(&mut core, "A");

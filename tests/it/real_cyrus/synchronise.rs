@@ -74,11 +74,10 @@ async fn a_mailbox_is_opened_with_all_that_has_changed_since_it_was_last_seen() 
     there.uid_store(all[3], StoreFlags::add([Flag::Seen])).await.expect("UID STORE");
 
     let mut imap = cyrus.imap(&user).await;
-    let changes = imap.resync("INBOX", known).await.expect("SELECT (QRESYNC)");
+    let (inbox, changes) = imap.resync("INBOX", known).await.expect("SELECT (QRESYNC)");
     assert_eq!(changes.vanished(), &UidSet::from(&all[1..3]));
     assert_eq!((uids(changes.changed()), changes.unread()), (vec![all[3]], 0));
     assert!(changes.changed()[0].flags().contains(&Flag::Seen));
-    let inbox = imap.selected().expect("it is open");
     assert_eq!(inbox.exists(), 2);
 
     // What is gone is told by UID from here on.

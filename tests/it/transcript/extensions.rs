@@ -23,7 +23,7 @@ pub(super) async fn resync(client: &mut ImapClient, call: &Call) -> Result<Strin
     if let Some(uids) = call.arguments.get(3) {
         known = known.known_uids(UidSet::parse(uids).expect("a set of UIDs"));
     }
-    let changes = client.resync(call.argument(0), known).await?;
+    let (_, changes) = client.resync(call.argument(0), known).await?;
     let changed: Vec<_> = changes.changed().iter().map(describe).collect();
     let gone = changes.vanished();
     Ok(format!("gone={gone} unread={} | {}", changes.unread(), changed.join(" | ")))

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::Stage;
-use crate::imap::{ReplaceWay, Search, SeqSet};
+use crate::imap::{Notify, NotifyEvent, RawCommand, ReplaceWay, Search, SeqSet};
 
 fn numbers(set: &str) -> SeqSet {
     SeqSet::parse(set).unwrap()
@@ -194,6 +194,76 @@ async fn another_uidvalidity_in_mid_session_is_told_and_no_uid_is_sent_before() 
     inbox.noop().await.unwrap();
     let inbox = client.select("INBOX").await.unwrap();
     inbox.uid_store(uid, seen()).await.unwrap();
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_raw_command_hears_of_removals_moves_the_numbers_and_is_told() {
+    let (mut client, server) = client(
+        r#"
+        C: A1 SELECT INBOX
+        S: * 3 EXISTS
+        S: * OK [UIDVALIDITY 7] ok
+        S: A1 OK done
+        C: A2 XSWEEP
+        S: * XSWEPT 1
+        S: * 1 EXPUNGE
+        S: * VANISHED (EARLIER) 4
+        S: A2 OK done
+        C: A3 STORE 1:* +FLAGS (\Seen)
+        S: * 1 FETCH (FLAGS (\Seen))
+        S: * XSWEPT 2
+        S: A3 NO not now
+        C: A4 NOOP
+        S: * OK [UIDVALIDITY 8] rebuilt
+        S: A4 OK done
+        "#,
+    )
+    .await;
+    let store = |name: &str| match name {
+        "UID" => RawCommand::new("UID").atom("STORE").uids(Uid::new(5).unwrap()),
+        numbers => RawCommand::new("STORE").numbers(self::numbers(numbers)),
+    };
+    let flags =
+        |command: RawCommand| command.atom("+FLAGS").list(RawCommand::new("").atom(r"\Seen"));
+    client.select("INBOX").await.unwrap();
+    let swept = client.raw(RawCommand::new("XSWEEP")).await.unwrap();
+    assert_eq!(swept.untagged, ["* XSWEPT 1\r\n"]);
+    assert_eq!(client.selected().unwrap().exists(), 2);
+    let error = client.raw(flags(store("2"))).await.unwrap_err();
+    assert!(matches!(error, Error::Renumbered { .. }), "{error:?}");
+    let error = client.selected().unwrap().store(numbers("2"), seen()).await.unwrap_err();
+    assert!(matches!(error, Error::Renumbered { .. }), "{error:?}");
+    assert!(matches!(client.take_event(), Some(Event::Expunge(1))));
+    assert!(matches!(client.take_event(), Some(Event::Vanished { earlier: true, .. })));
+    // What was said before a refusal is not lost.
+    assert!(matches!(client.raw(flags(store("1:*"))).await, Err(Error::Refused { .. })));
+    assert!(matches!(client.take_event(), Some(Event::Fetch(_))));
+    assert!(matches!(client.take_event(), Some(Event::Data(_))));
+    client.noop().await.unwrap();
+    let error = client.raw(flags(store("UID"))).await.unwrap_err();
+    assert!(matches!(error, Error::Changed { .. }), "{error:?}");
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_removals_may_be_told_at_any_time_no_number_is_replaced() {
+    let script = "
+        C: A1 NOTIFY SET (selected (MessageNew MessageExpunge))
+        S: A1 OK done
+        C: A2 SELECT INBOX
+        S: * 6 EXISTS
+        S: A2 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 NOTIFY REPLACE LITERAL+", script).await;
+    let events = [NotifyEvent::MessageNew, NotifyEvent::MessageExpunge];
+    client.notify(Notify::new().selected(events)).await.unwrap();
+    let inbox = client.select("INBOX").await.unwrap();
+    let number = std::num::NonZeroU32::new(5).unwrap();
+    let error = inbox.replace(number, "x", "new", AppendOptions::new()).await.unwrap_err();
+    assert!(matches!(error, Error::Misuse(_)) && error.connection_usable(), "{error:?}");
     drop(client);
     server.await.unwrap();
 }

@@ -172,7 +172,7 @@ async fn what_a_dropped_enable_has_brought_is_heeded_by_the_next_command() {
     .await;
     cut(client.enable([Extension::QResync])).await;
     let known = QResync::new(NonZeroU32::new(7).unwrap(), 5);
-    assert!(client.resync("INBOX", known).await.unwrap().changed().is_empty());
+    assert!(client.resync("INBOX", known).await.unwrap().1.changed().is_empty());
     drop(client);
     server.await.unwrap();
 }

@@ -36,14 +36,13 @@ async fn a_mailbox_is_opened_with_its_changes_in_one_round_trip_once_that_is_ena
         ",
     )
     .await;
-    let changes = client.resync("INBOX", known(100)).await.unwrap();
+    let (inbox, changes) = client.resync("INBOX", known(100)).await.unwrap();
     assert_eq!(changes.vanished().to_string(), "4,9:12");
     let changed: Vec<_> = changes.changed().iter().map(|m| (m.uid(), m.mod_seq())).collect();
     assert_eq!(changed, [(Uid::new(5), Some(110))]);
-    let inbox = client.selected().unwrap();
     assert_eq!((inbox.exists(), inbox.highest_mod_seq()), (3, Some(120)));
     // The next one is not asked whether it may.
-    let changes = client.resync("Other", known(50)).await.unwrap();
+    let (_, changes) = client.resync("Other", known(50)).await.unwrap();
     assert!(changes.vanished().is_empty() && changes.changed().is_empty());
     assert!(client.take_event().is_none());
     drop(client);
@@ -101,9 +100,11 @@ async fn a_server_whose_history_has_gone_back_has_not_told_all() {
         ",
     )
     .await;
-    assert!(client.resync("INBOX", known(100)).await.unwrap().went_back());
-    let next_time = client.selected().unwrap().highest_mod_seq().unwrap();
-    assert!(!client.resync("INBOX", known(next_time)).await.unwrap().went_back());
+    let (inbox, changes) = client.resync("INBOX", known(100)).await.unwrap();
+    assert!(changes.went_back());
+    let next_time = inbox.highest_mod_seq().unwrap();
+    let (_, changes) = client.resync("INBOX", known(next_time)).await.unwrap();
+    assert!(!changes.went_back());
     drop(client);
     server.await.unwrap();
 }

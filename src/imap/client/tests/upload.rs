@@ -236,6 +236,39 @@ async fn time_in_which_the_reader_has_nothing_is_not_the_servers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_leaves_with_its_command_is_reported_once_it_is_stored_and_not_before() {
+    let script = "
+        C: A1 APPEND Sent {3+}
+        C: abc
+        S: A1 NO [OVERQUOTA] full
+        C: A2 APPEND Sent {3+}
+        C: abc
+        S: A2 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1 LITERAL+", script).await;
+    for (stored, reports) in [(false, &[][..]), (true, &[3][..])] {
+        let mut reported = Vec::new();
+        let upload = Upload::from("abc").progress(|octets| reported.push(octets));
+        assert_eq!(client.append("Sent", upload, AppendOptions::new()).await.is_ok(), stored);
+        assert_eq!(reported, reports);
+    }
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_of_a_mailbox_whose_name_says_nothing_is_refused() {
+    let (mut client, server) = client_of("IMAP4rev1 CATENATE LITERAL+", "").await;
+    let (validity, uid) = (std::num::NonZeroU32::MIN, Uid::new(7).unwrap());
+    let name = MailboxName::from_wire(*b"a&b");
+    let part = CatenatePart::message(name, validity, uid, &crate::imap::Section::full());
+    let error = client.append_catenated("Sent", [part], AppendOptions::new()).await.unwrap_err();
+    assert!(matches!(error, Error::Misuse(_)) && error.connection_usable(), "{error:?}");
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_upload_dropped_while_octets_are_to_come_costs_the_connection() {
     let (mut client, server) = taking("LITERAL+", 100).await;
     let (reader, mut writer) = duplex(100);
