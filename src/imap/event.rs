@@ -181,7 +181,7 @@ pub(crate) struct Events {
     octets: usize,
     octet_limit: usize,
     /// Among those that were given up may be one that tells of messages of the mailbox that is
-    /// selected, and nobody has taken the event that says so.
+    /// selected, and nobody has taken the event that says so, which is the first in the queue.
     overflowed: bool,
 }
 
@@ -198,7 +198,6 @@ impl Events {
             return self.give_up(event);
         }
         self.octets += octets;
-        self.overflowed |= is_overflow(&event);
         self.queue.push_back(event.kept());
     }
 
@@ -226,7 +225,7 @@ impl Events {
         self.queue.extend(end);
     }
 
-    /// What was told has been thrown away.
+    /// What was told of mailboxes has been thrown away. Sequence numbers are none the worse for it.
     pub(crate) fn lose(&mut self) {
         match self.queue.back_mut() {
             Some(Event::Overflow { lost }) => *lost += 1,
@@ -268,9 +267,7 @@ impl Events {
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.queue.pop_front()?;
         self.octets = self.octets.saturating_sub(weight(&event));
-        if self.overflowed && is_overflow(&event) {
-            self.overflowed = self.queue.iter().any(is_overflow);
-        }
+        self.overflowed &= !matches!(event, Event::Overflow { .. });
         Some(event)
     }
 
@@ -329,10 +326,6 @@ fn weight(event: &Event) -> usize {
 
 /// What a string takes besides its octets.
 const ROOM: usize = size_of::<String>();
-
-const fn is_overflow(event: &Event) -> bool {
-    matches!(event, Event::Overflow { .. })
-}
 
 const fn lost_in(event: &Event) -> u64 {
     match event {
@@ -401,8 +394,23 @@ mod tests {
         assert!(events.tell_of_removals());
         assert!(matches!(events.pop(), Some(Event::Overflow { lost: 5.. })));
         assert!(!events.tell_of_removals());
+    }
+
+    #[test]
+    fn what_was_lost_of_mailboxes_leaves_sequence_numbers_as_they_are() {
+        let mut events = Events::new(4, 1000);
+        events.lose();
+        events.lose();
+        assert!(!events.tell_of_removals());
+        events.push(Event::Exists(1));
+        events.lose();
+        events.push(Event::Expunge(1));
+        // There is no room for another: of what is given up an EXPUNGE is one.
         events.lose();
         assert!(events.tell_of_removals());
+        events.lose();
+        assert!(matches!(events.pop(), Some(Event::Overflow { lost: 7 })));
+        assert!(!events.tell_of_removals() && events.pop().is_none());
     }
 
     #[test]
