@@ -182,11 +182,6 @@ impl ImapClient {
 }
 
 impl Mailbox {
-    /// How many messages there are, and how many have gone since it was selected.
-    pub(super) fn tally(&self) -> (u32, u64) {
-        self.session.core().selected().map_or((0, 0), |state| (state.exists, state.gone))
-    }
-
     /// Hands on, one by one, what is fetched of these messages, with their UIDs; `take` says how many
     /// octets it keeps by now, which are bounded as what any command collects. They are asked for in
     /// windows: if this future is dropped, little is left to be read.
@@ -200,7 +195,7 @@ impl Mailbox {
         /// Of so many the next are asked for while one is answered.
         const WINDOWS: usize = 32;
         // Of more UIDs than there are messages, as `1:4294967295`, most have none, and cost no window.
-        let window = if set.count() > self.tally().0 { u32::MAX } else { WINDOW };
+        let window = if set.count() > self.exists() { u32::MAX } else { WINDOW };
         let mut windows = set.windows(window);
         loop {
             let mut commands = Vec::new();

@@ -31,6 +31,7 @@ pub(crate) mod expunge;
 pub(crate) mod fetch;
 pub(crate) mod fetch_items;
 pub(crate) mod fuzzy;
+pub(crate) mod gather;
 pub(crate) mod gmail;
 pub(crate) mod id;
 pub(crate) mod idle;

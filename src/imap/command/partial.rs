@@ -16,6 +16,7 @@ use std::ops::RangeInclusive;
 
 use super::modifier::Need;
 use crate::Misuse;
+use crate::imap::proto::decode::parse_u32;
 use crate::imap::{Capabilities, FetchItems};
 
 const NAME: &str = "PARTIAL";
@@ -64,6 +65,19 @@ impl Partial {
     /// The same of a sorted result: RFC 9394 has no SORT of its own, and RFC 5267 no minus.
     pub(super) fn is_sorted_by(self, offered: &Capabilities) -> bool {
         offered.has("CONTEXT=SORT") && (!self.from_end || offered.has("PARTIAL"))
+    }
+
+    /// Whether a server writes this for it: `500:400` is the same as `400:500` (RFC 9394 section 3.1).
+    pub(super) fn is_written(self, range: &[u8]) -> bool {
+        let mut ends = range.split(|octet| *octet == b':').map(|end| match end {
+            [b'-', number @ ..] if self.from_end => parse_u32(number),
+            number if !self.from_end => parse_u32(number),
+            _ => None,
+        });
+        let both = (ends.next().flatten(), ends.next().flatten());
+        let is_pair = ends.next().is_none();
+        let (first, last) = (Some(self.first), Some(self.last));
+        is_pair && (both == (first, last) || both == (last, first))
     }
 
     /// These places of a result, as ranges in their order.
@@ -151,6 +165,19 @@ mod tests {
         let sorted = |partial: Partial, by: &str| partial.is_sorted_by(&Capabilities::from(by));
         assert!(sorted(start, "CONTEXT=SORT") && sorted(end, "CONTEXT=SORT PARTIAL"));
         assert!(!sorted(end, "CONTEXT=SORT") && !sorted(start, "PARTIAL"));
+    }
+
+    #[test]
+    fn the_same_page_may_be_written_either_way_round() {
+        let (start, end) = (Partial::from_start(1..=100), Partial::from_end(1..=100));
+        assert!(start.is_written(b"1:100") && start.is_written(b"100:1"));
+        assert!(end.is_written(b"-1:-100") && end.is_written(b"-100:-1"));
+        for other in ["1:99", "2:100", "1", "", ":", "1:100:", "-1:-100", "1:-100", "+1:100"] {
+            assert!(!start.is_written(other.as_bytes()), "{other}");
+        }
+        for other in ["1:100", "-1:100", "-1:-99", "--1:-100", "-:-"] {
+            assert!(!end.is_written(other.as_bytes()), "{other}");
+        }
     }
 
     #[test]

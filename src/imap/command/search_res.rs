@@ -13,7 +13,7 @@
 
 use super::Command;
 use super::modifier::Need;
-use super::search::{Search, is_about_charset};
+use super::search::{Charset, Search};
 use crate::imap::proto::Effect;
 use crate::imap::proto::encode::Line;
 use crate::imap::{Capabilities, Code, Error, Mailbox, Reply, UidSet};
@@ -103,14 +103,15 @@ impl Mailbox {
             return self.uid_search_held(search).await;
         }
         let fuzzy = search.is_fuzzy(core.capabilities());
-        let charset = !search.is_ascii() && !core.takes_utf8();
-        let save = |charset| Save { search: search.clone(), charset };
-        let (saved, without_charset) = match self.session.run(save(charset), STAGE).await {
-            Err(error) if charset && is_about_charset(&error) => {
-                (self.session.run(save(false), STAGE).await, true)
+        let mut charset = Charset::of(&search, core);
+        let saved = loop {
+            let save = Save { search: search.clone(), charset };
+            let saved = self.session.run(save, STAGE).await;
+            if !charset.leave_out(&saved) {
+                break saved;
             }
-            saved => (saved, false),
         };
+        let without_charset = charset.is_left_out();
         match saved {
             Ok(()) => {
                 let set = UidSet::kept(self.session.core().saved());
@@ -133,7 +134,7 @@ impl Mailbox {
     }
 
     fn too_long(&self, search: &Search) -> Result<bool, Error> {
-        let save = Save { search: search.clone(), charset: true };
+        let save = Save { search: search.clone(), charset: Charset::Named };
         Ok(self.session.too_long(&save)?.is_some())
     }
 }
@@ -143,7 +144,7 @@ const STAGE: Stage = Stage::Command("UID SEARCH");
 
 struct Save {
     search: Search,
-    charset: bool,
+    charset: Charset,
 }
 
 impl Command for Save {
@@ -155,9 +156,7 @@ impl Command for Save {
 
     fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
         line.raw("UID SEARCH RETURN (SAVE) ");
-        if self.charset {
-            line.raw("CHARSET UTF-8 ");
-        }
+        self.charset.encode(line);
         self.search.encode(line, offered)
     }
 

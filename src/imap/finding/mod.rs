@@ -31,7 +31,7 @@ pub enum DoneBy {
 
 /// A message as threads want it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Letter {
+pub(crate) struct Entry {
     pub(crate) uid: u32,
     /// Its Message-ID and those of the messages that it refers to, the last being its parent, by
     /// numbers that stand for them.

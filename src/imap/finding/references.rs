@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use super::forest::{Forest, NONE};
-use super::{Letter, Placed};
+use super::{Entry, Placed};
 
 /// The threads of these messages, which are in the order of the mailbox.
-pub(crate) fn threads(letters: &[Letter]) -> Vec<Placed> {
-    let parents = link(letters);
-    let mut tree = Tree::prune(letters, &parents);
+pub(crate) fn threads(entries: &[Entry]) -> Vec<Placed> {
+    let parents = link(entries);
+    let mut tree = Tree::prune(entries, &parents);
     tree.merge_subjects();
     tree.sort();
     tree.placed()
@@ -16,19 +16,19 @@ pub(crate) fn threads(letters: &[Letter]) -> Vec<Placed> {
 
 /// Step 1: who is whose parent. First come the messages, then dummies for those that are only
 /// referred to.
-fn link(letters: &[Letter]) -> Vec<u32> {
+fn link(entries: &[Entry]) -> Vec<u32> {
     // Which node has a Message-ID. Of messages that have the same, the first has it.
     let mut nodes: HashMap<u32, u32> = HashMap::new();
-    for (letter, node) in letters.iter().zip(0..) {
-        if let Some(id) = letter.id {
+    for (entry, node) in entries.iter().zip(0..) {
+        if let Some(id) = entry.id {
             nodes.entry(id).or_insert(node);
         }
     }
-    let mut forest = Forest::new(letters.len());
-    for (letter, node) in letters.iter().zip(0..) {
+    let mut forest = Forest::new(entries.len());
+    for (entry, node) in entries.iter().zip(0..) {
         // Step 1.A.
         let mut last = NONE;
-        for id in &letter.references {
+        for id in &entry.references {
             let referred = *nodes.entry(*id).or_insert_with(|| forest.add());
             if last != NONE && forest.parent(referred) == NONE {
                 forest.link(referred, last);
@@ -50,7 +50,7 @@ fn link(letters: &[Letter]) -> Vec<u32> {
 
 /// Threads: at their tops, and only there, are dummies.
 struct Tree<'a> {
-    letters: &'a [Letter],
+    entries: &'a [Entry],
     /// The children of each message, and behind them those of each dummy that is left.
     children: Vec<Vec<u32>>,
     tops: Vec<u32>,
@@ -58,8 +58,8 @@ struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     /// Steps 2 and 3: takes out the dummies, but for those that hold threads together.
-    fn prune(letters: &'a [Letter], parents: &[u32]) -> Self {
-        let is_dummy = |node: u32| node as usize >= letters.len();
+    fn prune(entries: &'a [Entry], parents: &[u32]) -> Self {
+        let is_dummy = |node: u32| node as usize >= entries.len();
         // The nearest above each that is not taken out, in the order of `top_down`.
         let mut nearest = vec![NONE; parents.len()];
         let mut children = vec![Vec::new(); parents.len()];
@@ -85,7 +85,7 @@ impl<'a> Tree<'a> {
                 _ => tops.push(node),
             }
         }
-        let mut tree = Self { letters, children, tops };
+        let mut tree = Self { entries, children, tops };
         // Step 4 sorts the children of dummies, since the first speaks for all.
         for top in tree.tops.clone() {
             if tree.is_dummy(top) {
@@ -96,18 +96,18 @@ impl<'a> Tree<'a> {
     }
 
     fn is_dummy(&self, node: u32) -> bool {
-        node as usize >= self.letters.len()
+        node as usize >= self.entries.len()
     }
 
     /// The message that speaks for a node: a dummy has its first child for that.
-    fn speaker(&self, node: u32) -> Option<&'a Letter> {
-        let letters = self.letters;
-        let first = || letters.get(*self.children[node as usize].first()? as usize);
-        letters.get(node as usize).or_else(first)
+    fn speaker(&self, node: u32) -> Option<&'a Entry> {
+        let entries = self.entries;
+        let first = || entries.get(*self.children[node as usize].first()? as usize);
+        entries.get(node as usize).or_else(first)
     }
 
     fn age(&self, node: u32) -> Option<(i64, u32)> {
-        self.speaker(node).map(|letter| (letter.sent, letter.uid))
+        self.speaker(node).map(|entry| (entry.sent, entry.uid))
     }
 
     /// The subject of a thread, if it has one.
@@ -117,7 +117,7 @@ impl<'a> Tree<'a> {
     }
 
     fn is_reply(&self, node: u32) -> bool {
-        self.letters.get(node as usize).is_some_and(|letter| letter.is_reply)
+        self.entries.get(node as usize).is_some_and(|entry| entry.is_reply)
     }
 
     fn sort_children(&mut self, node: u32) {
@@ -192,7 +192,7 @@ impl<'a> Tree<'a> {
         let mut placed = Vec::new();
         let mut open: Vec<(u32, u32)> = self.tops.iter().rev().map(|top| (*top, 0)).collect();
         while let Some((node, level)) = open.pop() {
-            placed.push((self.letters.get(node as usize).map_or(0, |letter| letter.uid), level));
+            placed.push((self.entries.get(node as usize).map_or(0, |entry| entry.uid), level));
             let children = self.children[node as usize].iter().rev();
             open.extend(children.map(|child| (*child, level + 1)));
         }
@@ -237,12 +237,12 @@ mod tests {
 
     /// A message by its number, its references, its subject and when it was sent. Its Message-ID
     /// is its number.
-    fn letter(uid: u32, references: &[u32], subject: &str, sent: i64) -> Letter {
+    fn entry(uid: u32, references: &[u32], subject: &str, sent: i64) -> Entry {
         let (subject, is_reply) = match subject.strip_prefix("re:") {
             Some(subject) => (subject, true),
             None => (subject, false),
         };
-        Letter {
+        Entry {
             uid,
             id: Some(uid),
             references: references.to_vec(),
@@ -253,96 +253,96 @@ mod tests {
     }
 
     /// `3@0 6@1` for message 3 and its reply 6.
-    fn shown(letters: &[Letter]) -> String {
-        let placed = threads(letters);
+    fn shown(entries: &[Entry]) -> String {
+        let placed = threads(entries);
         placed.iter().map(|(uid, level)| format!("{uid}@{level}")).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn the_tree_of_the_example_in_rfc_5256_comes_of_the_references_that_say_so() {
         // Section 4: (2)(3 6 (4 23)(44 7 96)).
-        let letters = [
-            letter(2, &[], "", 1),
-            letter(3, &[], "", 2),
-            letter(4, &[3, 6], "", 4),
-            letter(6, &[3], "", 3),
-            letter(7, &[3, 6, 44], "", 6),
-            letter(23, &[4], "", 5),
-            letter(44, &[6], "", 5),
-            letter(96, &[7], "", 9),
+        let entries = [
+            entry(2, &[], "", 1),
+            entry(3, &[], "", 2),
+            entry(4, &[3, 6], "", 4),
+            entry(6, &[3], "", 3),
+            entry(7, &[3, 6, 44], "", 6),
+            entry(23, &[4], "", 5),
+            entry(44, &[6], "", 5),
+            entry(96, &[7], "", 9),
         ];
-        assert_eq!(shown(&letters), "2@0 3@0 6@1 4@2 23@3 44@2 7@3 96@4");
+        assert_eq!(shown(&entries), "2@0 3@0 6@1 4@2 23@3 44@2 7@3 96@4");
         // ((3)(5)): siblings of a parent that is not there.
-        let letters = [letter(3, &[1], "", 1), letter(5, &[1], "", 2)];
-        assert_eq!(shown(&letters), "0@0 3@1 5@1");
+        let entries = [entry(3, &[1], "", 1), entry(5, &[1], "", 2)];
+        assert_eq!(shown(&entries), "0@0 3@1 5@1");
     }
 
     #[test]
     fn a_message_that_is_not_there_stays_only_where_it_holds_a_thread_together() {
         // 8 and 9 are not there: one reply takes the place of 8, and 9 is in the middle.
-        let letters = [letter(1, &[8], "", 1), letter(2, &[1, 9], "", 2)];
-        assert_eq!(shown(&letters), "1@0 2@1");
-        let letters = [letter(1, &[7, 8, 9], "", 2), letter(2, &[7], "", 1)];
-        assert_eq!(shown(&letters), "0@0 2@1 1@1");
+        let entries = [entry(1, &[8], "", 1), entry(2, &[1, 9], "", 2)];
+        assert_eq!(shown(&entries), "1@0 2@1");
+        let entries = [entry(1, &[7, 8, 9], "", 2), entry(2, &[7], "", 1)];
+        assert_eq!(shown(&entries), "0@0 2@1 1@1");
     }
 
     #[test]
     fn the_last_reference_is_the_parent_whatever_others_have_said() {
         // 2 says that 4 replies to 1; 4 itself knows better.
-        let letters = [
-            letter(1, &[], "", 1),
-            letter(2, &[1, 4], "", 4),
-            letter(3, &[], "", 2),
-            letter(4, &[3], "", 3),
+        let entries = [
+            entry(1, &[], "", 1),
+            entry(2, &[1, 4], "", 4),
+            entry(3, &[], "", 2),
+            entry(4, &[3], "", 3),
         ];
-        assert_eq!(shown(&letters), "1@0 3@0 4@1 2@2");
-        let letters = [letter(1, &[], "", 1), letter(2, &[1, 4], "", 4), letter(4, &[], "", 3)];
-        assert_eq!(shown(&letters), "1@0 4@0 2@1");
+        assert_eq!(shown(&entries), "1@0 3@0 4@1 2@2");
+        let entries = [entry(1, &[], "", 1), entry(2, &[1, 4], "", 4), entry(4, &[], "", 3)];
+        assert_eq!(shown(&entries), "1@0 4@0 2@1");
     }
 
     #[test]
     fn references_that_go_round_make_no_loop() {
-        let letters = [letter(1, &[2], "", 1), letter(2, &[1], "", 2)];
-        assert_eq!(shown(&letters), "2@0 1@1");
-        let letters = [letter(1, &[1], "", 1), letter(2, &[1, 2, 1, 2], "", 2)];
-        assert_eq!(shown(&letters), "1@0 2@0");
+        let entries = [entry(1, &[2], "", 1), entry(2, &[1], "", 2)];
+        assert_eq!(shown(&entries), "2@0 1@1");
+        let entries = [entry(1, &[1], "", 1), entry(2, &[1, 2, 1, 2], "", 2)];
+        assert_eq!(shown(&entries), "1@0 2@0");
     }
 
     #[test]
     fn of_messages_with_the_same_id_the_first_has_the_replies() {
-        let mut twin = letter(2, &[], "", 2);
+        let mut twin = entry(2, &[], "", 2);
         twin.id = Some(1);
-        let letters = [letter(1, &[], "", 1), twin, letter(3, &[1], "", 3)];
-        assert_eq!(shown(&letters), "1@0 3@1 2@0");
+        let entries = [entry(1, &[], "", 1), twin, entry(3, &[1], "", 3)];
+        assert_eq!(shown(&entries), "1@0 3@1 2@0");
     }
 
     #[test]
     fn threads_of_one_subject_are_joined() {
         // A reply below what it replies to, whichever comes first.
-        let letters = [letter(1, &[], "re:pears", 1), letter(2, &[], "pears", 2)];
-        assert_eq!(shown(&letters), "2@0 1@1");
+        let entries = [entry(1, &[], "re:pears", 1), entry(2, &[], "pears", 2)];
+        assert_eq!(shown(&entries), "2@0 1@1");
         // Two that are no replies, or both, side by side.
-        let letters = [letter(1, &[], "pears", 2), letter(2, &[], "pears", 1)];
-        assert_eq!(shown(&letters), "0@0 2@1 1@1");
-        let letters =
-            [letter(1, &[], "re:pears", 3), letter(2, &[], "re:pears", 1), letter(3, &[], "", 2)];
-        assert_eq!(shown(&letters), "0@0 2@1 1@1 3@0");
+        let entries = [entry(1, &[], "pears", 2), entry(2, &[], "pears", 1)];
+        assert_eq!(shown(&entries), "0@0 2@1 1@1");
+        let entries =
+            [entry(1, &[], "re:pears", 3), entry(2, &[], "re:pears", 1), entry(3, &[], "", 2)];
+        assert_eq!(shown(&entries), "0@0 2@1 1@1 3@0");
         // One with a thread that lacks its first message, and two of these.
-        let lacking = [letter(1, &[9], "re:pears", 4), letter(2, &[9], "re:pears", 1)];
+        let lacking = [entry(1, &[9], "re:pears", 4), entry(2, &[9], "re:pears", 1)];
         let [one, two] = &lacking;
-        let letters = [one.clone(), two.clone(), letter(3, &[], "pears", 2)];
-        assert_eq!(shown(&letters), "0@0 2@1 3@1 1@1");
-        let letters = [
+        let entries = [one.clone(), two.clone(), entry(3, &[], "pears", 2)];
+        assert_eq!(shown(&entries), "0@0 2@1 3@1 1@1");
+        let entries = [
             one.clone(),
             two.clone(),
-            letter(3, &[8], "re:pears", 3),
-            letter(4, &[8], "re:pears", 2),
-            letter(5, &[], "pears", 5),
+            entry(3, &[8], "re:pears", 3),
+            entry(4, &[8], "re:pears", 2),
+            entry(5, &[], "pears", 5),
         ];
-        assert_eq!(shown(&letters), "0@0 2@1 4@1 3@1 1@1 5@1");
+        assert_eq!(shown(&entries), "0@0 2@1 4@1 3@1 1@1 5@1");
         // No subject is none in common.
-        let letters = [letter(1, &[], "", 1), letter(2, &[], "", 1)];
-        assert_eq!(shown(&letters), "1@0 2@0");
+        let entries = [entry(1, &[], "", 1), entry(2, &[], "", 1)];
+        assert_eq!(shown(&entries), "1@0 2@0");
     }
 
     #[test]
@@ -350,16 +350,16 @@ mod tests {
         const DEPTH: u32 = 100_000;
         // Coprime to the depth, so that each comes once.
         for step in [1, DEPTH - 1, 61_803] {
-            let mut letters: Vec<_> = (0..DEPTH)
+            let mut entries: Vec<_> = (0..DEPTH)
                 .map(|at| {
                     u32::try_from(u64::from(at) * u64::from(step) % u64::from(DEPTH)).unwrap()
                 })
-                .map(|at| letter(at + 1, if at == 0 { &[] } else { &[0] }, "", i64::from(at)))
+                .map(|at| entry(at + 1, if at == 0 { &[] } else { &[0] }, "", i64::from(at)))
                 .collect();
-            for letter in &mut letters {
-                letter.references.iter_mut().for_each(|id| *id = letter.uid - 1);
+            for entry in &mut entries {
+                entry.references.iter_mut().for_each(|id| *id = entry.uid - 1);
             }
-            let placed = threads(&letters);
+            let placed = threads(&entries);
             assert!(placed.iter().zip(0..).all(|(placed, at)| *placed == (at + 1, at)), "{step}");
         }
     }
@@ -368,29 +368,29 @@ mod tests {
     fn long_chains_that_are_told_again_and_again_take_no_time() {
         // Each message cuts the one before out of a chain of 50,000 and hangs it up elsewhere.
         let chain: Vec<u32> = (100_000..150_000).collect();
-        let mut letters = vec![letter(1, &chain, "", 1)];
+        let mut entries = vec![entry(1, &chain, "", 1)];
         for uid in 2..50_000 {
-            letters.push(letter(uid, &[149_999, uid + 1, 149_998, uid], "", 1));
+            entries.push(entry(uid, &[149_999, uid + 1, 149_998, uid], "", 1));
         }
-        assert_eq!(threads(&letters).iter().filter(|(uid, _)| *uid != 0).count(), letters.len());
+        assert_eq!(threads(&entries).iter().filter(|(uid, _)| *uid != 0).count(), entries.len());
     }
 
     proptest! {
         #[test]
         fn every_message_is_in_one_thread_once(
-            letters in proptest::collection::vec(
+            entries in proptest::collection::vec(
                 (proptest::option::of(0_u32..12), proptest::collection::vec(0_u32..12, 0..5), 0_u8..4, 0_i64..5),
                 0..16
             )
         ) {
-            let letters: Vec<_> = letters.into_iter().zip(1..).map(|((id, references, subject, sent), uid)| {
+            let entries: Vec<_> = entries.into_iter().zip(1..).map(|((id, references, subject, sent), uid)| {
                 let subject = ["", "a", "re:a", "b"][usize::from(subject)];
-                Letter { id, ..letter(uid, &references, subject, sent) }
+                Entry { id, ..entry(uid, &references, subject, sent) }
             }).collect();
-            let placed = threads(&letters);
+            let placed = threads(&entries);
             let mut uids: Vec<_> = placed.iter().map(|(uid, _)| *uid).filter(|uid| *uid != 0).collect();
             uids.sort_unstable();
-            prop_assert_eq!(uids, (1..=letters.len() as u32).collect::<Vec<_>>());
+            prop_assert_eq!(uids, (1..=entries.len() as u32).collect::<Vec<_>>());
             let mut before = None;
             for (at, (uid, level)) in placed.iter().enumerate() {
                 prop_assert!(before.map_or(*level == 0, |before| *level <= before + 1));

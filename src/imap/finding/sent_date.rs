@@ -1,10 +1,21 @@
-//! The sent date, RFC 5256 section 2.2: the Date field of a message in UTC.
+//! The sent date, RFC 5256 section 2.2: the Date field of a message in UTC, and that of its arrival,
+//! which stands for one that is missing or cannot be read.
 
-use crate::imap::types::{days_from_civil, days_in, month};
+use crate::imap::types::{DateTime, Message, days_from_civil, days_in, month};
+
+/// Seconds since 1970 of the date field of a message.
+pub(crate) fn sent(message: &Message) -> Option<i64> {
+    message.envelope()?.date().and_then(|date| sent_date(&date.to_bytes()))
+}
+
+/// The same of its INTERNALDATE.
+pub(crate) fn received(message: &Message) -> Option<i64> {
+    message.internal_date().and_then(DateTime::to_unix)
+}
 
 /// Seconds since 1970 of a Date field (RFC 5322 section 3.3, with the old forms of section 4.3).
 /// `None` if there is no day in it: then the INTERNALDATE counts.
-pub(crate) fn sent_date(field: &[u8]) -> Option<i64> {
+fn sent_date(field: &[u8]) -> Option<i64> {
     let text = without_comments(field);
     let mut words = text.split(|octet| octet.is_ascii_whitespace() || *octet == b',');
     let mut words = words.by_ref().filter(|word| !word.is_empty());

@@ -149,9 +149,7 @@ impl Core {
             let listens = self.watched && self.queue.is_empty();
             return Ok((self.goodbyes > 1 || idles || listens).then_some(Step::Gone));
         }
-        if let Some(Code::NoUpdate(tag)) = reply.code()
-            && let Some(tag) = Tag::parse(tag.as_bytes())
-        {
+        if let Some(tag) = no_update(&reply) {
             // While it runs, the search itself says so.
             if !self.queue.iter().any(|pending| pending.tag == tag) {
                 self.doubt(tag);
@@ -506,6 +504,17 @@ impl Core {
         if !self.pieces.is_empty() {
             self.pump();
         }
+        if let Some(tag) = no_update(&reply)
+            && self.context(tag).is_some()
+        {
+            if tag != pending.tag {
+                self.doubt(tag);
+            }
+            self.unfollow(tag);
+        } else if matches!(reply.code(), Some(Code::NoUpdate(_))) {
+            // The tag is that of no search: the one that is answered is meant.
+            self.unfollow(pending.tag);
+        }
         match &pending.effect {
             // A SELECT that fails leaves no mailbox selected (RFC 9051 section 6.3.2).
             Effect::Select { .. } => {
@@ -522,9 +531,6 @@ impl Core {
             Effect::Update if !granted => {
                 self.unfollow(pending.tag);
                 self.forget_saved();
-            }
-            Effect::Update if matches!(reply.code(), Some(Code::NoUpdate(_))) => {
-                self.unfollow(pending.tag);
             }
             Effect::CancelUpdate(tags) if granted => {
                 self.contexts.retain(|known| !tags.contains(&known.tag));
@@ -590,6 +596,14 @@ pub(crate) fn vanished(rest: &[u8]) -> Parsed<(UidSet, bool)> {
     let uids = NumberSet::parse_closed(cursor.rest().trim_ascii_end());
     let uids = uids.ok_or(Malformed("a set of UIDs without `*`"))?;
     Ok((UidSet::of(NumberSet::of_ranges(uids)), earlier))
+}
+
+/// Which search a server says that it keeps up to date no longer.
+fn no_update(reply: &Reply) -> Option<Tag> {
+    match reply.code() {
+        Some(Code::NoUpdate(tag)) => Tag::parse(tag.as_bytes()),
+        _ => None,
+    }
 }
 
 /// Whether the user should see the words behind an `OK` (RFC 9051 section 7.1, RFC 5530).

@@ -17,8 +17,6 @@ pub(crate) struct Selected {
     pub(crate) displaced: bool,
     pub(crate) exists: u32,
     pub(crate) recent: u32,
-    /// How many messages have gone since it was selected.
-    pub(crate) gone: u64,
     pub(crate) flags: Vec<Flag<'static>>,
     pub(crate) permanent_flags: Option<Vec<Flag<'static>>>,
     pub(crate) uid_validity: Option<NonZeroU32>,
@@ -43,7 +41,6 @@ impl Selected {
             displaced: false,
             exists: 0,
             recent: 0,
-            gone: 0,
             flags: Vec::new(),
             permanent_flags: None,
             uid_validity: None,
@@ -71,7 +68,6 @@ impl Selected {
     /// So many messages are gone.
     pub(crate) fn remove(&mut self, messages: u32) {
         self.exists = self.exists.saturating_sub(messages);
-        self.gone = self.gone.saturating_add(messages.into());
     }
 
     /// `* FLAGS (…)`.

@@ -467,9 +467,10 @@ impl NumberSet {
         others
     }
 
-    /// What of a range is in its closed ranges.
-    pub(crate) fn within(&self, range: (u32, u32)) -> Vec<(u32, u32)> {
-        Self::of_ranges(vec![range]).common(self)
+    /// Its closed ranges, but for those that end below this number.
+    pub(crate) fn ranges_from(&self, number: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let below = self.closed.partition_point(|(_, last)| *last < number);
+        self.closed.iter().skip(below).copied()
     }
 
     /// How many numbers are in its closed ranges.
@@ -497,7 +498,7 @@ impl NumberSet {
         self.closed.is_empty() && self.open.is_none() && self.saved.is_none()
     }
 
-    fn contains(&self, number: u32) -> bool {
+    pub(crate) fn contains(&self, number: u32) -> bool {
         self.open.is_some_and(|first| first != 0 && number >= first)
             || self
                 .closed

@@ -220,3 +220,49 @@ async fn what_the_server_gives_up_to_keep_up_to_date_is_told_and_not_cancelled()
     inbox.cancel_update([context]).await.unwrap();
     ended(client, server).await;
 }
+
+#[tokio::test]
+async fn a_search_that_a_dropped_command_was_told_to_have_ended_is_not_cancelled() {
+    let (mut client, server, context) = searched(
+        r#"
+        C: A3 NOOP
+        S: * NO [NOUPDATE "A2"] too many
+        S: A3 OK done
+        "#,
+    )
+    .await;
+    cut(client.noop()).await;
+    client.selected().unwrap().cancel_update([context]).await.unwrap();
+    ended(client, server).await;
+}
+
+#[tokio::test]
+async fn a_tagged_answer_ends_the_search_that_it_names() {
+    let (mut client, server, context) = searched(
+        r#"
+        C: A3 UID SEARCH RETURN (ALL UPDATE) FLAGGED
+        S: A3 OK [NOUPDATE "A2"] that is one too many
+        C: A4 CANCELUPDATE "A3"
+        S: A4 OK done
+        C: A5 UID SEARCH RETURN (ALL UPDATE) FLAGGED
+        S: A5 OK done
+        C: A6 NOOP
+        S: A6 OK [NOUPDATE "A5"] enough
+        C: A7 UID SEARCH RETURN (ALL UPDATE) FLAGGED
+        S: A7 OK [NOUPDATE "x"] whose
+        "#,
+    )
+    .await;
+    let inbox = client.selected().unwrap();
+    let second = flagged(inbox).await.context().unwrap();
+    let Some(Event::SearchOutdated(first)) = inbox.take_event() else { panic!() };
+    assert_eq!(first, context);
+    inbox.cancel_update([first, second]).await.unwrap();
+    let third = flagged(inbox).await.context().unwrap();
+    inbox.noop().await.unwrap();
+    let Some(Event::SearchOutdated(ended_by_noop)) = inbox.take_event() else { panic!() };
+    assert_eq!(ended_by_noop, third);
+    assert_eq!(flagged(inbox).await.context(), None);
+    assert_eq!(short(inbox.take_event()), "nothing");
+    ended(client, server).await;
+}

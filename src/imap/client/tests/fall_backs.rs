@@ -4,8 +4,9 @@ use std::num::NonZeroU32;
 
 use super::client_of;
 use crate::imap::{
-    Error, Event, Extension, Fetch, QuotaResource, RawCommand, Right, Search, SearchReturn, SeqSet,
-    SetRights, StatusItem, Uid, UidSet,
+    Error, Event, Extension, Fetch, MultiSearch, QuotaResource, RawCommand, Right, Search,
+    SearchReturn, SearchSource, SeqSet, SetRights, Sort, SortKey, StatusItem, ThreadAlgorithm, Uid,
+    UidSet,
 };
 use crate::{Failure, Retry};
 
@@ -208,6 +209,59 @@ async fn what_was_found_without_a_charset_says_so() {
     assert!(found.is_without_charset() && found.count() == 1);
     let found = inbox.uid_search(Search::all().subject("u")).await.unwrap();
     assert!(!found.is_without_charset());
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn whatever_is_made_of_a_search_without_a_charset_says_so() {
+    let refused = |command: &str, answer: &str, by: u32| {
+        let next = by + 1;
+        format!(
+            "
+            C: A{by} {command} CHARSET UTF-8 SUBJECT {{2+}}
+            C: \u{fc}
+            S: A{by} NO [BADCHARSET (US-ASCII)] no
+            C: A{next} {command} SUBJECT {{2+}}
+            C: \u{fc}
+            {answer}
+            S: A{next} OK done
+            "
+        )
+    };
+    let script = [
+        "C: A1 SELECT INBOX\nS: A1 OK done\n".to_owned(),
+        refused("UID SEARCH RETURN (ALL UPDATE)", "S: * ESEARCH (TAG A3) UID ALL 7", 2),
+        refused("UID SEARCH RETURN (SAVE)", "", 4),
+        refused(
+            "ESEARCH IN (personal)",
+            "S: * ESEARCH (TAG A7 MAILBOX a UIDVALIDITY 1) UID ALL 7",
+            6,
+        ),
+        refused("ESEARCH IN (personal)", "", 8),
+        refused("UID SEARCH", "S: * SEARCH", 10),
+        refused("UID SEARCH", "S: * SEARCH", 12),
+        refused("UID SEARCH", "S: * SEARCH", 14),
+    ];
+    let offered = "IMAP4rev1 LITERAL+ CONTEXT=SEARCH SEARCHRES MULTISEARCH";
+    let (mut client, server) = client_of(offered, &script.concat()).await;
+    let search = || Search::all().subject("\u{fc}");
+    let inbox = client.select("INBOX").await.unwrap();
+    let updating = inbox.uid_search_updating(search(), Default::default()).await.unwrap();
+    assert!(updating.found().is_without_charset() && updating.found().count() == 1);
+    assert!(inbox.uid_search_saving(search()).await.unwrap().is_without_charset());
+    for mailboxes in [1, 0] {
+        let everywhere = MultiSearch::new(SearchSource::personal(), search());
+        let found = client.multi_search(everywhere).await.unwrap();
+        assert!(found.is_without_charset() && found.iter().count() == mailboxes);
+        assert!(found.iter().all(|of| of.found().is_without_charset()));
+    }
+    let inbox = client.selected().unwrap();
+    let by_size = || Sort::by(SortKey::Size);
+    assert!(inbox.uid_sort(by_size(), search()).await.unwrap().is_without_charset());
+    assert!(inbox.uid_sort_by_client(by_size(), search()).await.unwrap().is_without_charset());
+    let threads = inbox.uid_thread(ThreadAlgorithm::References, search()).await.unwrap();
+    assert!(threads.is_without_charset());
     drop(client);
     server.await.unwrap();
 }

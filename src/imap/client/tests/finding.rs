@@ -223,6 +223,9 @@ async fn the_client_sorts_where_the_server_cannot_and_says_so() {
         S: * 6 FETCH (UID 10 ENVELOPE (NIL "new" NIL NIL NIL NIL NIL NIL NIL NIL))
         S: * 4 FETCH (UID 9 INTERNALDATE "01-Jan-2026 13:00:00 +0000")
         S: A3 OK done
+        C: A4 UID SEARCH UID 7
+        S: * SEARCH
+        S: A4 OK done
     "#;
     let (mut client, server) = client_of("IMAP4rev1", script).await;
     let inbox = client.select("INBOX").await.unwrap();
@@ -314,13 +317,16 @@ async fn the_client_finds_threads_where_the_server_cannot_and_says_so() {
         S:  ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL "<1@x>" "<3@x>"))
         S: * 4 FETCH (UID 4 FLAGS ())
         S: A3 OK done
-        C: A4 UID SEARCH ALL
-        S: * SEARCH 1 2
+        C: A4 UID SEARCH UID 5
+        S: * SEARCH
         S: A4 OK done
-        C: A5 UID FETCH 1:2 (ENVELOPE INTERNALDATE)
+        C: A5 UID SEARCH ALL
+        S: * SEARCH 1 2
+        S: A5 OK done
+        C: A6 UID FETCH 1:2 (ENVELOPE INTERNALDATE)
         S: * 1 FETCH (UID 1 INTERNALDATE "01-Jan-2026 11:00:00 +0000" ENVELOPE (NIL "re: pears" NIL NIL NIL NIL NIL NIL NIL NIL))
         S: * 2 FETCH (UID 2 INTERNALDATE "01-Jan-2026 10:00:00 +0000" ENVELOPE (NIL "Pears" NIL NIL NIL NIL NIL NIL NIL NIL))
-        S: A5 OK done
+        S: A6 OK done
     "#;
     let (mut client, server) = client_of("IMAP4rev1 THREAD=REFS", script).await;
     let inbox = client.select("INBOX").await.unwrap();
@@ -359,11 +365,14 @@ async fn many_messages_are_asked_for_in_windows_and_a_refusal_is_an_error() {
         S: A4 OK done
         S: * 3 FETCH (UID 3999 RFC822.SIZE 1)
         S: A5 OK done
-        C: A6 UID SEARCH ALL
-        S: * SEARCH 3
+        C: A6 UID SEARCH UID 6:1000,2000:2003,2005:3998
+        S: * SEARCH
         S: A6 OK done
-        C: A7 UID FETCH 3 (RFC822.SIZE)
-        S: A7 NO not now
+        C: A7 UID SEARCH ALL
+        S: * SEARCH 3
+        S: A7 OK done
+        C: A8 UID FETCH 3 (RFC822.SIZE)
+        S: A8 NO not now
     ";
     let (mut client, server) = client_of("IMAP4rev1", script).await;
     let inbox = client.select("INBOX").await.unwrap();
@@ -414,23 +423,73 @@ async fn a_message_that_is_told_in_halves_is_whole_and_half_a_message_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_found_and_is_not_told_is_counted_unless_it_has_gone() {
+    // Of what goes meanwhile, some was told of, some was never found, and some goes without a word.
+    for (gone, there, unread) in [
+        ("* 1 EXPUNGE", "* SEARCH 2", 1),
+        ("* VANISHED 1:4294967295", "* ESEARCH (TAG A4) UID ALL 2", 1),
+        ("* 3 EXPUNGE", "* SEARCH", 0),
+        ("* OK nothing has gone", "* SEARCH", 0),
+        ("* 2 EXPUNGE", "* SEARCH 1 x", 2),
+        ("* 2 EXPUNGE", "* NO no", 2),
+    ] {
+        let (there, end) = match there {
+            "* NO no" => ("* OK hm", "NO no"),
+            there => (there, "OK done"),
+        };
+        let script = format!(
+            "
+            C: A1 SELECT INBOX
+            S: * 4 EXISTS
+            S: A1 OK done
+            C: A2 UID SEARCH ALL
+            S: * SEARCH 1 2 3 9
+            S: A2 OK done
+            C: A3 UID FETCH 1:3,9 (RFC822.SIZE)
+            S: * 1 FETCH (UID 1 RFC822.SIZE 4)
+            S: * 2 FETCH (UID x RFC822.SIZE 4)
+            S: * 3 FETCH (UID 3 RFC822.SIZE 5)
+            S: {gone}
+            S: A3 OK done
+            C: A4 UID SEARCH UID 2,9
+            S: {there}
+            S: A4 {end}
+            "
+        );
+        let (mut client, server) = client_of("IMAP4rev1", &script).await;
+        let inbox = client.select("INBOX").await.unwrap();
+        let sorted = inbox.uid_sort(Sort::by(SortKey::Size), Search::all()).await.unwrap();
+        assert_eq!((order(&sorted), sorted.unread()), (vec![1, 3], unread), "{gone} {there}");
+        drop(client);
+        server.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dropped_command_was_told_of_hides_no_message() {
     let script = r"
         C: A1 SELECT INBOX
-        S: * 3 EXISTS
+        S: * 4 EXISTS
         S: A1 OK done
-        C: A2 UID SEARCH ALL
-        S: * SEARCH 1 2 3
+        C: A2 NOOP
+        S: * 1 EXPUNGE
+        S: * 1 EXPUNGE
         S: A2 OK done
-        C: A3 UID FETCH 1:3 (RFC822.SIZE)
-        S: * 1 FETCH (UID 1 RFC822.SIZE 4)
-        S: * 2 FETCH (UID x RFC822.SIZE 4)
-        S: * 3 EXPUNGE
+        C: A3 UID SEARCH ALL
+        S: * SEARCH 3 4
         S: A3 OK done
+        C: A4 UID FETCH 3:4 (ENVELOPE INTERNALDATE)
+        S: A4 OK done
+        C: A5 UID SEARCH UID 3:4
+        S: * SEARCH 3 4
+        S: A5 OK done
     ";
     let (mut client, server) = client_of("IMAP4rev1", script).await;
-    let inbox = client.select("INBOX").await.unwrap();
-    let sorted = inbox.uid_sort(Sort::by(SortKey::Size), Search::all()).await.unwrap();
-    assert_eq!((order(&sorted), sorted.unread()), (vec![1], 1));
+    client.select("INBOX").await.unwrap();
+    cut(client.noop()).await;
+    let inbox = client.selected().unwrap();
+    let by_subject = ThreadAlgorithm::OrderedSubject;
+    let threads = inbox.uid_thread_by_client(by_subject, Search::all()).await.unwrap();
+    assert_eq!((threads.iter().count(), threads.unread()), (0, 2));
     drop(client);
     server.await.unwrap();
 }
@@ -447,11 +506,14 @@ async fn a_server_that_finds_more_messages_than_there_are_is_asked_once() {
         C: A3 UID FETCH 1:4294967295 (RFC822.SIZE)
         S: * 1 FETCH (UID 1 RFC822.SIZE 4)
         S: A3 OK done
+        C: A4 UID SEARCH UID 2:4294967295
+        S: * ESEARCH (TAG A4) UID ALL 1:4294967295
+        S: A4 OK done
     ";
     let (mut client, server) = client_of("IMAP4rev1", script).await;
     let inbox = client.select("INBOX").await.unwrap();
     let sorted = inbox.uid_sort(Sort::by(SortKey::Size), Search::all()).await.unwrap();
-    assert_eq!((order(&sorted), sorted.unread()), (vec![1], 2));
+    assert_eq!((order(&sorted), sorted.unread()), (vec![1], 3));
     drop(client);
     server.await.unwrap();
 }

@@ -53,6 +53,44 @@ async fn a_page_is_told_by_the_server_or_cut_out_of_all() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_page_is_not_taken_for_the_one_that_was_asked_for() {
+    let end = Partial::from_end(1..=100);
+    for (asked, told, uids, unread) in [
+        (end, "PARTIAL (-1:-100 5,9)", 2, 0),
+        (end, "PARTIAL (-100:-1 5,9)", 2, 0),
+        (end, "PARTIAL (1:100 5,9)", 0, 1),
+        (end, "PARTIAL (-1:-10 5,9)", 0, 1),
+        (Partial::from_start(1..=2), "PARTIAL (3:4 5,9)", 0, 1),
+        (Partial::from_start(1..=2), "PARTIAL (x 5,9)", 0, 1),
+        (Partial::from_start(1..=2), "PARTIAL (2:1 5,9)", 2, 0),
+    ] {
+        let script = format!(
+            r#"
+            C: A1 SELECT INBOX
+            S: A1 OK done
+            C: A2 UID SEARCH RETURN ({asked}) SEEN
+            S: * ESEARCH (TAG "A2") UID {told}
+            S: A2 OK done
+            C: A3 UID SORT RETURN ({asked}) (ARRIVAL) UTF-8 SEEN
+            S: * ESEARCH (TAG "A3") UID {told}
+            S: A3 OK done
+            "#
+        );
+        let offered = "IMAP4rev1 ESEARCH SORT ESORT PARTIAL CONTEXT=SORT";
+        let (mut client, server) = client_of(offered, &script).await;
+        let inbox = client.select("INBOX").await.unwrap();
+        let (seen, page) = (|| Search::all().seen(), [SearchReturn::Partial(asked)]);
+        let found = inbox.uid_search_returning(seen(), page).await.unwrap();
+        assert_eq!((found.iter().count(), found.unread()), (uids, unread), "{told}");
+        let arrival = Sort::by(SortKey::Arrival);
+        let sorted = inbox.uid_sort_returning(arrival, seen(), page).await.unwrap();
+        assert_eq!((sorted.iter().count(), sorted.unread()), (uids, unread), "{told}");
+        drop(client);
+        server.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_page_of_a_sorted_result_is_told_by_the_server_or_cut_out_of_all() {
     let script = r#"
         C: A1 SELECT INBOX

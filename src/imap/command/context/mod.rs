@@ -22,7 +22,7 @@ pub use update::{SearchChange, SearchContext, SearchUpdate};
 use bytes::Bytes;
 
 use super::modifier::Need;
-use super::search::{Finding, Search, SearchResult, is_about_charset};
+use super::search::{Charset, Finding, Search, SearchResult, Wanted};
 use super::sort::{Sort, Sorted};
 use super::{Command, is_coded, is_data, untagged_code};
 use crate::imap::proto::decode::{Malformed, Parsed};
@@ -134,13 +134,13 @@ impl Mailbox {
         options: UpdateOptions,
     ) -> Result<Updating<SearchResult<Uid>>, Error> {
         self.session.rest(Stage::Command("UID SEARCH")).await?;
-        let charset = !search.is_ascii() && !self.session.core().takes_utf8();
-        let update = |charset| Update::new(None, search.clone(), &options, charset);
-        let found = match self.follow(update(charset)).await {
-            Err(error) if charset && is_about_charset(&error) => self.follow(update(false)).await,
-            found => found,
-        }?;
-        Ok(found.map(|found| SearchResult::new(found, &[])))
+        let mut charset = Charset::of(&search, self.session.core());
+        loop {
+            let found = self.follow(Update::new(None, search.clone(), &options, charset)).await;
+            if !charset.leave_out(&found) {
+                return Ok(found?.map(|found| SearchResult::new(found, &[])));
+            }
+        }
     }
 
     /// The same in this order: what joins has a place in it. See [`Sorted::update`].
@@ -161,7 +161,7 @@ impl Mailbox {
         self.session.rest(Stage::Command("UID SORT")).await?;
         let offered = self.session.core().capabilities();
         sort.check(search.is_fuzzy(offered), offered)?;
-        let found = self.follow(Update::new(Some(sort), search, &options, false)).await?;
+        let found = self.follow(Update::new(Some(sort), search, &options, Charset::Known)).await?;
         Ok(found.map(|found| Sorted::new(found, &[])))
     }
 
@@ -186,6 +186,8 @@ impl Mailbox {
         contexts: impl IntoIterator<Item = SearchContext>,
     ) -> Result<(), Error> {
         let contexts: Vec<_> = contexts.into_iter().collect();
+        // What a dropped command comes to may end them all.
+        self.session.rest(Stage::Command("CANCELUPDATE")).await?;
         let known = self.session.core().contexts();
         let meant = |known: &&Following| contexts.contains(&known.context);
         if !known.iter().any(|known| meant(&known)) {
@@ -193,7 +195,8 @@ impl Mailbox {
         }
         let tags = known.iter().filter(meant).map(|known| known.tag).collect();
         self.run(CancelUpdate(tags)).await?;
-        // Those that nobody wants nobody but us knows of, nor whether the server does.
+        // A dropped future has left searches that no caller can name. Whether the server has begun to
+        // keep them up to date is not known, so it may refuse to end them.
         let known = self.session.core().contexts().iter();
         let unwanted: Vec<_> = known.filter(|known| !known.wanted).map(|known| known.tag).collect();
         if unwanted.is_empty() {
@@ -210,7 +213,7 @@ struct Update {
     sort: Option<Sort>,
     search: Search,
     fetch: Option<FetchItems>,
-    charset: bool,
+    charset: Charset,
     needs: Vec<Need>,
     tag: Tag,
     found: Finding,
@@ -218,7 +221,7 @@ struct Update {
 }
 
 impl Update {
-    fn new(sort: Option<Sort>, search: Search, options: &UpdateOptions, charset: bool) -> Self {
+    fn new(sort: Option<Sort>, search: Search, options: &UpdateOptions, charset: Charset) -> Self {
         let mut needs = vec![if sort.is_some() { SORT } else { SEARCH }];
         needs.extend_from_slice(search.needs());
         needs.extend(sort.iter().flat_map(|sort| sort.needs()));
@@ -256,9 +259,9 @@ impl Command for Update {
         line.raw(") ");
         match &self.sort {
             // RFC 5256 section 3: every server has this charset.
-            Some(sort) => sort.encode(line).raw(" UTF-8 "),
-            None => line.raw(if self.charset { "CHARSET UTF-8 " } else { "" }),
-        };
+            Some(sort) => drop(sort.encode(line).raw(" UTF-8 ")),
+            None => self.charset.encode(line),
+        }
         self.search.encode(line, offered)
     }
 
@@ -284,7 +287,10 @@ impl Command for Update {
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         match response {
             Response::Status(_) => self.heed(untagged_code(response).as_ref()),
-            _ => self.found.take_response(response, Some(self.tag), true),
+            _ => {
+                let wanted = Wanted { tag: self.tag, uids: true, page: None };
+                self.found.take_response(response, &wanted)
+            }
         }
     }
 
@@ -293,7 +299,8 @@ impl Command for Update {
     }
 
     fn finish(self, _: Reply) -> Updating<Finding> {
-        Updating { found: self.found, context: self.context }
+        let found = Finding { without_charset: self.charset.is_left_out(), ..self.found };
+        Updating { found, context: self.context }
     }
 }
 
@@ -329,7 +336,7 @@ mod tests {
 
     fn update(sort: Option<Sort>, options: UpdateOptions) -> impl Fn() -> Update {
         let search = Search::all().deleted().keyword("$Junk");
-        move || Update::new(sort.clone(), search.clone(), &options, false)
+        move || Update::new(sort.clone(), search.clone(), &options, Charset::Known)
     }
 
     #[test]

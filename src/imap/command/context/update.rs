@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::imap::command::search::SearchResult;
+use crate::imap::command::search::{Correlators, SearchResult};
 use crate::imap::command::sort::Sorted;
 use crate::imap::proto::Tag;
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32};
@@ -79,14 +79,15 @@ impl SearchUpdate {
 impl Told {
     /// The tag of what could not be read.
     pub(crate) fn tag(rest: &[u8]) -> Option<Tag> {
-        correlator(rest).ok().and_then(|(tag, _)| tag)
+        Correlators::read(&mut Cursor::new(rest)).ok().and_then(|read| read.tag)
     }
 
     /// Reads what follows `* ESEARCH`. Nothing if it tells of no changes: then it answers a search.
     pub(crate) fn parse(rest: &[u8]) -> Parsed<Option<Self>> {
         /// No update has more; each takes more room than its text.
         const MOST: usize = 10_000;
-        let Ok((tag, mut cursor)) = correlator(rest) else { return Ok(None) };
+        let mut cursor = Cursor::new(rest);
+        let Ok(Correlators { tag, .. }) = Correlators::read(&mut cursor) else { return Ok(None) };
         let by_uid = cursor.eat_word(b"UID");
         let (mut changes, mut answers) = (Vec::new(), false);
         loop {
@@ -120,28 +121,14 @@ impl Told {
         if changes.is_empty() {
             return Ok(None);
         }
-        let tag = tag.ok_or(Malformed("the tag of a search that is kept up to date"))?;
+        let tag = tag
+            .filter(|tag| *tag != Tag::NONE)
+            .ok_or(Malformed("the tag of a search that is kept up to date"))?;
         match by_uid {
             true => Ok(Some(Self { tag, changes, answers })),
             false => Err(Malformed("UIDs, for these were searched for")),
         }
     }
-}
-
-/// The tag of ours in `(TAG "A4")`, and what follows it.
-fn correlator(rest: &[u8]) -> Parsed<(Option<Tag>, Cursor<'_>)> {
-    let mut cursor = Cursor::new(rest);
-    let mut tag = None;
-    if cursor.eat(b'(') {
-        cursor.spaces();
-        if cursor.eat_word(b"TAG") {
-            cursor.spaces();
-            tag = Tag::parse(&cursor.astring()?.to_bytes());
-        }
-        cursor.end_list("the end of the search correlator")?;
-    }
-    cursor.spaces();
-    Ok((tag, cursor))
 }
 
 impl SearchChange {
@@ -219,75 +206,121 @@ impl Sorted<Uid> {
     /// Makes of what was found what would be found now, in its order. See that the update is about
     /// this search: [`SearchUpdate::context`]. False if it does not fit: an update is missing, or the
     /// server contradicts itself. Nor does an update of so many changes to so long a result that to
-    /// find their places costs more than to have it sorted. Then sort anew.
+    /// find their places costs more than to have it sorted. Then sort anew: what is here is neither
+    /// what was found nor what would be.
     #[must_use = "what does not fit is to be sorted anew"]
     pub fn update(&mut self, update: &SearchUpdate) -> bool {
-        /// Ranges that are looked at: below a second.
-        const MOST: usize = 100_000_000;
-        let joining = update.changes.iter().map(|change| change.ranges.len()).sum::<usize>();
-        let longest = self.ranges_mut().len().saturating_add(joining);
-        if longest.saturating_mul(update.changes.len()) > MOST {
-            return false;
-        }
-        update.changes.iter().all(|change| {
-            let ranges = self.ranges_mut();
-            match (change.position(), change.added) {
-                (Some(position), true) => add(ranges, position, &change.ranges),
-                (Some(position), false) => remove(ranges, position, &change.ranges),
-                // RFC 5267 section 4.3.3: only what lies in the order of the mailbox has no place.
-                (None, true) => false,
-                (None, false) => {
-                    let others = change.numbers().others();
-                    *ranges = ranges.iter().flat_map(|range| others.within(*range)).collect();
-                    true
-                }
+        Places::of(self.ranges_mut()).change(&update.changes)
+    }
+}
+
+/// What was found in its order, while changes are carried out.
+struct Places<'a> {
+    ranges: &'a mut Vec<(u32, u32)>,
+    /// How many ranges were looked at or moved so far.
+    looks: usize,
+}
+
+impl<'a> Places<'a> {
+    /// So many take no more than about a tenth of a second.
+    const MOST: usize = 50_000_000;
+
+    const fn of(ranges: &'a mut Vec<(u32, u32)>) -> Self {
+        Self { ranges, looks: 0 }
+    }
+
+    fn change(&mut self, changes: &[SearchChange]) -> bool {
+        // RFC 5267 section 4.3.3: only what lies in the order of the mailbox has no place, but for
+        // what leaves. One pass is enough for all that leaves so at once.
+        let alike = |one: &SearchChange, next: &SearchChange| is_anywhere(one) && is_anywhere(next);
+        changes.chunk_by(alike).all(|changes| match changes {
+            [first, ..] if is_anywhere(first) => {
+                let gone = changes.iter().flat_map(|change| change.ranges.iter().copied());
+                self.remove_anywhere(&NumberSet::of_ranges(gone.collect()))
             }
+            changes => changes.iter().all(|change| match (change.position(), change.added) {
+                (Some(position), true) => self.add(position, &change.ranges),
+                (Some(position), false) => self.remove(position, &change.ranges),
+                (None, _) => false,
+            }),
         })
     }
-}
 
-/// Puts these in, so that the first of them comes to stand at this place.
-fn add(ranges: &mut Vec<(u32, u32)>, position: NonZeroU32, these: &[(u32, u32)]) -> bool {
-    let Some(at) = part(ranges, u64::from(position.get()) - 1) else { return false };
-    ranges.splice(at..at, these.iter().copied());
-    true
-}
-
-/// Takes these out, of which the first stands at this place.
-fn remove(ranges: &mut Vec<(u32, u32)>, position: NonZeroU32, these: &[(u32, u32)]) -> bool {
-    let before = u64::from(position.get()) - 1;
-    let (Some(from), Some(to)) = (part(ranges, before), part(ranges, before + length(these)))
-    else {
-        return false;
-    };
-    // What was parted behind it leaves the places before as they are.
-    let fits = ranges.get(from..to).is_some_and(|there| joined(there) == joined(these));
-    if fits {
-        ranges.drain(from..to);
+    /// Counts that so many are looked at or moved. False if it would be too many.
+    fn look(&mut self, ranges: usize) -> bool {
+        self.looks = self.looks.saturating_add(ranges);
+        self.looks <= Self::MOST
     }
-    fits
+
+    /// Takes these out, wherever they stand.
+    fn remove_anywhere(&mut self, gone: &NumberSet) -> bool {
+        let steps = gone.ranges().len().checked_ilog2().unwrap_or(0) as usize + 1;
+        if !self.look(self.ranges.len().saturating_mul(steps).saturating_add(gone.ranges().len())) {
+            return false;
+        }
+        let mut left = Vec::with_capacity(self.ranges.len());
+        for (first, last) in self.ranges.iter().copied() {
+            // What is left of it begins here, if anything is.
+            let mut next = Some(first);
+            for (from, to) in gone.ranges_from(first).take_while(|(from, _)| *from <= last) {
+                left.extend(next.filter(|next| *next < from).map(|next| (next, from - 1)));
+                next = to.checked_add(1).filter(|next| *next <= last);
+            }
+            left.extend(next.map(|next| (next, last)));
+        }
+        *self.ranges = left;
+        true
+    }
+
+    /// Puts these in, so that the first of them comes to stand at this place.
+    fn add(&mut self, position: NonZeroU32, these: &[(u32, u32)]) -> bool {
+        let Some(at) = self.part(u64::from(position.get()) - 1) else { return false };
+        self.ranges.splice(at..at, these.iter().copied());
+        self.look(these.len())
+    }
+
+    /// Takes these out, of which the first stands at this place.
+    fn remove(&mut self, position: NonZeroU32, these: &[(u32, u32)]) -> bool {
+        let before = u64::from(position.get()) - 1;
+        let Some(from) = self.part(before) else { return false };
+        let Some(to) = self.part(before + length(these)) else { return false };
+        // What was parted behind it leaves the places before as they are.
+        let fits = self.ranges.get(from..to).is_some_and(|there| joined(there) == joined(these));
+        if fits {
+            self.ranges.drain(from..to);
+        }
+        fits && self.look(these.len())
+    }
+
+    /// How many ranges hold the first `numbers`, once the one in which they end is parted there.
+    /// Nothing if there are fewer.
+    fn part(&mut self, numbers: u64) -> Option<usize> {
+        if !self.look(self.ranges.len()) {
+            return None;
+        }
+        let mut left = numbers;
+        for at in 0..self.ranges.len() {
+            let range = self.ranges.get_mut(at)?;
+            let here = length(&[*range]);
+            if left == 0 {
+                return Some(at);
+            }
+            if left < here {
+                let last = range.1;
+                let middle = range.0 + u32::try_from(left).ok()?;
+                range.1 = middle - 1;
+                self.ranges.insert(at + 1, (middle, last));
+                return Some(at + 1);
+            }
+            left -= here;
+        }
+        (left == 0).then_some(self.ranges.len())
+    }
 }
 
-/// How many ranges hold the first `numbers`, once the one in which they end is parted there. Nothing
-/// if there are fewer.
-fn part(ranges: &mut Vec<(u32, u32)>, numbers: u64) -> Option<usize> {
-    let mut left = numbers;
-    for at in 0..ranges.len() {
-        let range = ranges.get_mut(at)?;
-        let here = length(&[*range]);
-        if left == 0 {
-            return Some(at);
-        }
-        if left < here {
-            let last = range.1;
-            let middle = range.0 + u32::try_from(left).ok()?;
-            range.1 = middle - 1;
-            ranges.insert(at + 1, (middle, last));
-            return Some(at + 1);
-        }
-        left -= here;
-    }
-    (left == 0).then_some(ranges.len())
+/// Whether it has left, and its place is not told.
+const fn is_anywhere(change: &SearchChange) -> bool {
+    change.position == 0 && !change.added
 }
 
 fn length(ranges: &[(u32, u32)]) -> u64 {
@@ -403,17 +436,35 @@ mod tests {
         assert!(Told::parse(many.as_bytes()).is_err());
     }
 
-    /// A thousand changes of a long result, each of which would go through all of it.
+    /// Changes of a long result, each of which would go through all of it.
     #[test]
     fn many_changes_of_a_long_result_cost_one_pass_and_of_an_order_are_refused() {
         let ranges: Vec<_> = (1..400_000_u32).map(|uid| (2 * uid, 2 * uid)).collect();
-        let changes = "REMOVEFROM (0 4) ADDTO (0 5) ".repeat(1_000);
-        let update = update(&format!("(TAG A1) UID {changes}"));
+        let update =
+            |changes: &str, times| update(&format!("(TAG A1) UID {}", changes.repeat(times)));
         let finding = || Finding { ranges: ranges.clone(), ..Finding::default() };
+        let changed = |update: &SearchUpdate| {
+            let mut ranges = ranges.clone();
+            let mut places = Places::of(&mut ranges);
+            let fits = places.change(&update.changes);
+            (fits, places.looks, ranges.len())
+        };
+        let placed = update("REMOVEFROM (2 4) ADDTO (2 4) ", 1_000);
         let mut found = SearchResult::<Uid>::new(finding(), &[]);
-        found.update(&update);
-        assert_eq!((found.count(), found.iter().nth(1)), (399_999, Uid::new(5)));
-        assert!(!Sorted::<Uid>::new(finding(), &[]).update(&update));
+        found.update(&placed);
+        assert_eq!((found.count(), found.iter().nth(1)), (399_999, Uid::new(4)));
+        // It ends as soon as it is too much.
+        let (fits, looks, _) = changed(&placed);
+        assert!(!fits && looks <= Places::MOST + 400_000);
+        assert!(!Sorted::<Uid>::new(finding(), &[]).update(&placed));
+        // Whatever leaves from anywhere costs one pass.
+        let (fits, looks, left) = changed(&update("REMOVEFROM (0 4) ", 1_000));
+        assert!(fits && looks <= 500_000 && left == 399_998, "{looks}");
+        let odd: String = (1..400_000).map(|uid| format!("{},", 2 * uid + 1)).collect();
+        let (fits, looks, left) = changed(&update(&format!("REMOVEFROM (0 {odd}2)"), 1));
+        assert!(fits && looks < 10_000_000 && left == 399_998, "{looks}");
+        let (fits, looks, _) = changed(&update("REMOVEFROM (0 4 1 2) ADDTO (1 2) ", 1_000));
+        assert!(!fits && looks <= Places::MOST + 400_000);
     }
 
     #[test]
@@ -447,6 +498,29 @@ mod tests {
         }
 
         #[test]
+        fn what_leaves_from_anywhere_is_gone_and_the_rest_in_its_order(
+            ranges in proptest::collection::vec((1_u32..60, 0_u32..9), 0..9),
+            gone in proptest::collection::vec((1_u32..60, 0_u32..9), 0..9),
+            to_the_end: bool,
+        ) {
+            let both = |(first, more): &(u32, u32)| (*first, first + more);
+            let mut ranges: Vec<_> = ranges.iter().map(both).collect();
+            let mut gone: Vec<_> = gone.iter().map(both).collect();
+            if to_the_end {
+                ranges.push((u32::MAX - 3, u32::MAX));
+                gone.push((u32::MAX - 1, u32::MAX));
+            }
+            let gone = NumberSet::of_ranges(gone);
+            let flat = |ranges: &[(u32, u32)]| -> Vec<u32> {
+                ranges.iter().flat_map(|(first, last)| *first..=*last).collect()
+            };
+            let mut expected = flat(&ranges);
+            expected.retain(|uid| !gone.contains(*uid));
+            prop_assert!(Places::of(&mut ranges).remove_anywhere(&gone));
+            prop_assert_eq!(flat(&ranges), expected);
+        }
+
+        #[test]
         fn ranges_change_as_a_list_of_numbers_does(
             steps in proptest::collection::vec((any::<bool>(), 1_u32..12, 1_u32..30, 0_u32..4), 0..12),
         ) {
@@ -463,12 +537,13 @@ mod tests {
                 let as_ranges: Vec<_> = these.iter().map(|uid| (*uid, *uid)).collect();
                 if adds {
                     let fits = at <= list.len();
-                    prop_assert_eq!(add(&mut ranges, place, &[(first, first + more)]), fits);
+                    let mut places = Places::of(&mut ranges);
+                    prop_assert_eq!(places.add(place, &[(first, first + more)]), fits);
                     if fits {
                         list.splice(at..at, these);
                     }
                 } else if !these.is_empty() {
-                    prop_assert!(remove(&mut ranges, place, &as_ranges));
+                    prop_assert!(Places::of(&mut ranges).remove(place, &as_ranges));
                     list.drain(at..at + these.len());
                 }
                 let flat: Vec<u32> = ranges.iter().flat_map(|(from, to)| *from..=*to).collect();

@@ -22,9 +22,11 @@ use bytes::Bytes;
 
 pub use self::source::SearchSource;
 use super::modifier::Need;
-use super::search::{Finding, Search, SearchResult, SearchReturn, is_about_charset, write_returns};
+use super::search::{
+    Charset, Correlators, Finding, Search, SearchResult, SearchReturn, write_returns,
+};
 use super::{Command, Fit, is_data};
-use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32};
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Effect, Tag};
@@ -71,6 +73,7 @@ impl MultiSearch {
 pub struct MultiSearchResult {
     mailboxes: Vec<MailboxMatches>,
     unread: usize,
+    without_charset: bool,
     limited: bool,
 }
 
@@ -89,6 +92,12 @@ impl MultiSearchResult {
     /// (`OK [LIMIT]`), or some of its answers could not be read; these are among the events.
     pub const fn is_complete(&self) -> bool {
         self.unread == 0 && !self.limited
+    }
+
+    /// Whether text beyond ASCII was sought without a word on its charset: see
+    /// [`SearchResult::is_without_charset`].
+    pub const fn is_without_charset(&self) -> bool {
+        self.without_charset
     }
 
     /// How many answers could not be read, and are among the events: if there are any, mailboxes
@@ -186,12 +195,11 @@ impl ImapClient {
         }
         let alone = commands.len() == 1;
         commands.iter_mut().for_each(|command| command.alone = alone);
-        let again: Vec<_> = commands.iter().map(Esearch::without_charset).collect();
+        let again = commands.clone();
         let mut results = session.run_all(commands, STAGE).await?;
-        for (result, again) in results.iter_mut().zip(again) {
-            if let (Err(error), Some(again)) = (&result, again)
-                && is_about_charset(error)
-            {
+        for (result, mut again) in results.iter_mut().zip(again) {
+            if again.charset.leave_out(result) {
+                again.alone = true;
                 *result = session.run(again, STAGE).await;
             }
         }
@@ -204,13 +212,14 @@ impl ImapClient {
     }
 }
 
+#[derive(Clone)]
 struct Esearch {
     source: SearchSource,
     search: Search,
     /// What the caller wants, and what the server is asked for.
     returns: Vec<SearchReturn>,
     asked: Vec<SearchReturn>,
-    charset: bool,
+    charset: Charset,
     fuzzy: bool,
     needs: Vec<Need>,
     selected: Option<MailboxName>,
@@ -233,11 +242,11 @@ impl Esearch {
             return Err(Misuse::Argument { what: "selected", why }.into());
         }
         let fuzzy = search.is_fuzzy(offered);
-        let page = returns.iter().find_map(SearchReturn::partial);
+        let page = SearchReturn::page(&returns);
         let paged = page.is_none_or(|page| page.is_told_by(offered));
         let command = Self {
             asked: SearchReturn::to_ask(&returns, paged, fuzzy),
-            charset: !search.is_ascii() && !core.takes_utf8(),
+            charset: Charset::of(&search, core),
             needs: [&[MULTISEARCH], search.needs()].concat(),
             source,
             search,
@@ -255,22 +264,6 @@ impl Esearch {
         }
         Ok(command)
     }
-
-    /// The same without naming a charset, if it names one.
-    fn without_charset(&self) -> Option<Self> {
-        self.charset.then(|| Self {
-            source: self.source.clone(),
-            search: self.search.clone(),
-            returns: self.returns.clone(),
-            asked: self.asked.clone(),
-            charset: false,
-            needs: self.needs.clone(),
-            selected: self.selected.clone(),
-            alone: true,
-            found: Found::default(),
-            ..*self
-        })
-    }
 }
 
 impl Command for Esearch {
@@ -283,9 +276,7 @@ impl Command for Esearch {
     fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
         self.source.encode(line.raw("ESEARCH "))?;
         write_returns(line.raw(" "), &self.asked);
-        if self.charset {
-            line.raw("CHARSET UTF-8 ");
-        }
+        self.charset.encode(line);
         self.search.encode(line, offered)
     }
 
@@ -307,10 +298,8 @@ impl Command for Esearch {
 
     fn fit(&self, response: &Response<'_>) -> Fit {
         let Response::Data { rest, .. } = response else { return Fit::No };
-        match Correlators::read(&mut Cursor::new(rest), self.utf8) {
-            Ok(Correlators { tag: Some(tag), .. }) if tag == self.tag.to_string().as_bytes() => {
-                Fit::Exact
-            }
+        match Correlators::read(&mut Cursor::new(rest)) {
+            Ok(Correlators { tag: Some(tag), .. }) if tag == self.tag => Fit::Exact,
             Ok(Correlators { tag: Some(_), .. }) => Fit::No,
             // An update always has a tag: it answers, and is to be missed if it cannot be read.
             Err(_) => Fit::Exact,
@@ -322,10 +311,8 @@ impl Command for Esearch {
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
         let Response::Data { rest, .. } = response else { return Ok(()) };
         let mut cursor = Cursor::new(rest);
-        let read = Correlators::read(&mut cursor, self.utf8);
-        if let Ok(Correlators { tag: Some(tag), .. }) = &read
-            && *tag != self.tag.to_string().as_bytes()
-        {
+        let read = Correlators::read(&mut cursor);
+        if matches!(read, Ok(Correlators { tag: Some(tag), .. }) if tag != self.tag) {
             return Err(Malformed("the tag of the running search"));
         }
         let taken = read.and_then(|correlators| self.take(correlators, &mut cursor));
@@ -337,24 +324,28 @@ impl Command for Esearch {
     }
 
     fn finish(self, reply: Reply) -> MultiSearchResult {
+        let (fuzzy, without_charset) = (self.fuzzy, self.charset.is_left_out());
         let of = |(name, uid_validity, found)| {
-            let found = SearchResult::new(Finding { fuzzy: self.fuzzy, ..found }, &self.returns);
+            let found = Finding { fuzzy, without_charset, ..found };
+            let found = SearchResult::new(found, &self.returns);
             MailboxMatches { name, uid_validity, found }
         };
         MultiSearchResult {
             mailboxes: self.found.mailboxes.into_iter().map(of).collect(),
             unread: self.found.unread,
+            without_charset,
             limited: matches!(reply.code(), Some(Code::Limit)),
         }
     }
 }
 
 impl Esearch {
-    fn take(&mut self, correlators: Correlators, rest: &mut Cursor<'_>) -> Parsed<()> {
+    fn take(&mut self, correlators: Correlators<'_>, rest: &mut Cursor<'_>) -> Parsed<()> {
         if correlators.tag.is_none() && !self.alone {
             return Err(Malformed("the tag of a search"));
         }
         let name = correlators.mailbox.ok_or(Malformed("the name of a mailbox"))?;
+        let name = MailboxName::heard(name.into_owned(), self.utf8);
         let validity = correlators.uid_validity.ok_or(Malformed("a UIDVALIDITY"))?;
         if !self.source.may_hold(&name, self.selected.as_ref()) {
             return Err(Malformed("a mailbox that was to be searched"));
@@ -367,49 +358,13 @@ impl Esearch {
         }
         // Nothing of an answer that cannot be read to its end counts.
         let mut finding = Finding::default();
-        finding.take_items(rest)?;
+        finding.take_items(rest, SearchReturn::page(&self.asked))?;
         self.found.add(name, validity, finding)
     }
 }
 
-/// What an answer belongs to (RFC 7377 section 2.1).
-#[derive(Debug, Default)]
-struct Correlators {
-    tag: Option<Vec<u8>>,
-    mailbox: Option<MailboxName>,
-    uid_validity: Option<NonZeroU32>,
-}
-
-impl Correlators {
-    fn read(cursor: &mut Cursor<'_>, utf8: bool) -> Parsed<Self> {
-        let mut read = Self::default();
-        cursor.spaces();
-        cursor.expect(b'(', "search correlators")?;
-        loop {
-            cursor.spaces();
-            if cursor.eat(b')') {
-                return Ok(read);
-            }
-            let name = cursor.atom()?;
-            cursor.spaces();
-            match name.to_ascii_uppercase().as_slice() {
-                b"TAG" => read.tag = Some(cursor.astring()?.to_bytes().into_owned()),
-                b"MAILBOX" => {
-                    let name = cursor.astring()?.to_bytes().into_owned();
-                    read.mailbox = Some(MailboxName::heard(name, utf8));
-                }
-                b"UIDVALIDITY" => {
-                    let validity = parse_u32(cursor.atom()?).and_then(NonZeroU32::new);
-                    read.uid_validity = Some(validity.ok_or(Malformed("a UIDVALIDITY"))?);
-                }
-                _ => drop(cursor.value()?),
-            }
-        }
-    }
-}
-
 /// What has been found so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Found {
     mailboxes: Vec<(MailboxName, NonZeroU32, Finding)>,
     places: HashMap<MailboxName, usize>,

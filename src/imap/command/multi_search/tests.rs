@@ -8,7 +8,7 @@ fn unseen(source: SearchSource) -> Esearch {
         search: Search::all().unseen(),
         returns: Vec::new(),
         asked: Vec::new(),
-        charset: false,
+        charset: Charset::Known,
         fuzzy: false,
         needs: Vec::new(),
         selected: None,

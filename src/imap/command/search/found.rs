@@ -11,6 +11,7 @@ use crate::imap::proto::response::Response;
 use crate::imap::types::NumberSet;
 use crate::imap::{SeqSet, Uid, UidSet};
 
+use super::correlator::Correlators;
 use super::{Partial, SearchReturn};
 
 /// The messages that a search has found, by [`Uid`] or by sequence number, in ascending order.
@@ -168,6 +169,17 @@ impl<N: From<NonZeroU32>> fmt::Debug for SearchResult<N> {
     }
 }
 
+/// What an answer must be about.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::imap::command) struct Wanted {
+    /// The tag of the command.
+    pub(in crate::imap::command) tag: Tag,
+    /// Whether it asks for UIDs.
+    pub(in crate::imap::command) uids: bool,
+    /// The page that it asks for.
+    pub(in crate::imap::command) page: Option<Partial>,
+}
+
 /// What has been found so far, in the order of the server.
 #[derive(Debug, Clone, Default)]
 pub(in crate::imap::command) struct Finding {
@@ -189,17 +201,15 @@ pub(in crate::imap::command) struct Finding {
 }
 
 impl Finding {
-    /// Takes a response, in whatever form. `tag`: that of the command it must answer; `uids`: whether
-    /// that asks for UIDs.
+    /// Takes a response, in whatever form.
     pub(in crate::imap::command) fn take_response(
         &mut self,
         response: &Response<'_>,
-        tag: Option<Tag>,
-        uids: bool,
+        wanted: &Wanted,
     ) -> Parsed<()> {
         let read = match response {
             Response::Data { name, rest } if name.eq_ignore_ascii_case(b"ESEARCH") => {
-                self.take_extended(rest, tag, uids)
+                self.take_extended(rest, wanted)
             }
             Response::Data { rest, .. } => self.take(rest),
             _ => Ok(()),
@@ -246,7 +256,7 @@ impl Finding {
         &self,
         returns: &[SearchReturn],
     ) -> Option<Partial> {
-        returns.iter().find_map(SearchReturn::partial).filter(|_| self.partial.is_none())
+        SearchReturn::page(returns).filter(|_| self.partial.is_none())
     }
 
     /// Works out what was asked for besides a page, and the page, from all there is in its order.
@@ -315,37 +325,27 @@ impl Finding {
         }
     }
 
-    /// Takes what follows `* ESEARCH` (RFC 4466 section 2.6.2), if it answers the command with
-    /// this tag, and by the numbers that it asks for.
-    pub(super) fn take_extended(
-        &mut self,
-        rest: &[u8],
-        tag: Option<Tag>,
-        uids: bool,
-    ) -> Parsed<()> {
+    /// Takes what follows `* ESEARCH` (RFC 4466 section 2.6.2), if it answers the command, and by the
+    /// numbers that this asks for.
+    pub(super) fn take_extended(&mut self, rest: &[u8], wanted: &Wanted) -> Parsed<()> {
         let mut cursor = Cursor::new(rest);
-        if cursor.eat(b'(') {
-            cursor.spaces();
-            if cursor.eat_word(b"TAG") {
-                cursor.spaces();
-                let whose = cursor.astring()?;
-                if tag.is_some_and(|tag| whose.to_bytes() != tag.to_string().as_bytes()) {
-                    return Err(Malformed("the tag of the running search"));
-                }
-            }
-            cursor.end_list("the end of the search correlator")?;
+        if Correlators::read(&mut cursor)?.tag.is_some_and(|tag| tag != wanted.tag) {
+            return Err(Malformed("the tag of the running search"));
         }
-        cursor.spaces();
         // The one kind of number would name other messages where the other is taken for it.
         let mut ahead = cursor;
-        if ahead.eat_word(b"UID") != uids && !ahead.at_end() {
+        if ahead.eat_word(b"UID") != wanted.uids && !ahead.at_end() {
             return Err(Malformed("UIDs where they are asked for, else sequence numbers"));
         }
-        self.take_items(&mut cursor)
+        self.take_items(&mut cursor, wanted.page)
     }
 
-    /// Takes what stands behind the correlators of `* ESEARCH`.
-    pub(in crate::imap::command) fn take_items(&mut self, cursor: &mut Cursor<'_>) -> Parsed<()> {
+    /// Takes what stands behind the correlators of `* ESEARCH`. `page`: that which was asked for.
+    pub(in crate::imap::command) fn take_items(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        page: Option<Partial>,
+    ) -> Parsed<()> {
         cursor.spaces();
         cursor.eat_word(b"UID");
         let (mut listed, mut scores) = (0, None::<Vec<u8>>);
@@ -376,7 +376,10 @@ impl Finding {
                     let mut list = Cursor::new(value);
                     list.expect(b'(', "a range and its numbers")?;
                     list.spaces();
-                    list.atom()?;
+                    let range = list.atom()?;
+                    if page.is_none_or(|page| !page.is_written(range)) {
+                        return Err(Malformed("the page that was asked for"));
+                    }
                     list.spaces();
                     let nothing = list.eat_nil();
                     let numbers = if nothing { Vec::new() } else { ordered(list.atom()?)? };
@@ -408,6 +411,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const WANTED: Wanted = Wanted { tag: Tag::NONE, uids: true, page: None };
+
     #[test]
     fn numbers_that_follow_each_other_are_kept_as_one() {
         let line: String = (1..=100_000).map(|number| format!("{number} ")).collect();
@@ -420,19 +425,17 @@ mod tests {
     #[test]
     fn an_extended_answer_that_makes_no_sense_is_reported() {
         for bad in [
-            "(TAG \"A1\") UID ALL 1:*",
-            "(TAG \"A1\") UID ALL",
-            "(TAG \"A1\") UID COUNT x",
-            "(TAG \"A1\"",
-            "(TAG \"A1\") UID MIN 99999999999",
-            "(TAG \"A1\") ALL 1:5",
+            "(TAG \"A0\") UID ALL 1:*",
+            "(TAG \"A0\") UID ALL",
+            "(TAG \"A0\") UID COUNT x",
+            "(TAG \"A0\"",
+            "(TAG \"A0\") UID MIN 99999999999",
+            "(TAG \"A0\") ALL 1:5",
         ] {
-            assert!(Finding::default().take_extended(bad.as_bytes(), None, true).is_err(), "{bad}");
+            assert!(Finding::default().take_extended(bad.as_bytes(), &WANTED).is_err(), "{bad}");
         }
         let mut found = Finding::default();
-        found
-            .take_extended(b"UID COUNT 2 X-NEW (a b) ALL 4294967295,4294967294", None, true)
-            .unwrap();
+        found.take_extended(b"UID COUNT 2 X-NEW (a b) ALL 4294967295,4294967294", &WANTED).unwrap();
         let found = SearchResult::<Uid>::new(found, &[]);
         assert_eq!((found.count(), found.max()), (2, Uid::new(u32::MAX)));
         assert_eq!(found.iter().count(), 2);
@@ -440,9 +443,9 @@ mod tests {
 
     #[test]
     fn nothing_found_is_empty_in_either_form() {
-        for line in ["(TAG \"A1\") UID", "(TAG \"A1\")", "(TAG \"A1\") UID COUNT 0", ""] {
+        for line in ["(TAG \"A0\") UID", "(TAG \"A0\")", "(TAG \"A0\") UID COUNT 0", ""] {
             let mut found = Finding::default();
-            found.take_extended(line.as_bytes(), None, true).unwrap();
+            found.take_extended(line.as_bytes(), &WANTED).unwrap();
             let found = SearchResult::<Uid>::new(found, &[]);
             assert!(found.is_empty() && found.min().is_none(), "{line}");
         }
@@ -467,7 +470,7 @@ mod tests {
             let mut found = Finding::default();
             for octets in [line.as_bytes(), &octets] {
                 let _ = found.take(octets);
-                let _ = found.take_extended(octets, None, true);
+                let _ = found.take_extended(octets, &WANTED);
             }
             let found = SearchResult::<Uid>::new(found, &[]);
             let _ = (found.count(), found.min(), found.max(), format!("{found:?}"));

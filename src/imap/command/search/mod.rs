@@ -15,6 +15,8 @@
 //! refused for its charset is sent once more without one. After `ENABLE UTF8=ACCEPT` none may be
 //! named (RFC 6855 section 3).
 
+mod charset;
+mod correlator;
 mod found;
 mod key;
 mod pieces;
@@ -28,7 +30,9 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-pub(super) use self::found::Finding;
+pub(super) use self::charset::Charset;
+pub(super) use self::correlator::Correlators;
+pub(super) use self::found::{Finding, Wanted};
 use self::pieces::Joined;
 use super::modifier::Need;
 use super::partial::Partial;
@@ -38,8 +42,8 @@ use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Effect, Tag};
 use crate::imap::session::Session;
-use crate::imap::{Capabilities, Code, Error, Mailbox, Reply, Status, Uid, UidSet};
-use crate::{Failure, Misuse, Retry, Stage};
+use crate::imap::{Capabilities, Error, Mailbox, Reply, Uid, UidSet};
+use crate::{Misuse, Stage};
 
 /// What to tell of the messages that were found (RFC 4731).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,6 +72,11 @@ impl SearchReturn {
             Self::Partial(places) => Some(*places),
             _ => None,
         }
+    }
+
+    /// The page that is among these.
+    pub(super) fn page(returns: &[Self]) -> Option<Partial> {
+        returns.iter().find_map(Self::partial)
     }
 
     /// Whether numbers are told one by one.
@@ -154,7 +163,7 @@ impl Mailbox {
     ///
     /// # Errors
     /// [`Error::Refused`] if the server does not take a key, or does not search in UTF-8
-    /// ([`Code::BadCharset`]). [`Error::Misuse`] for an argument that cannot be sent, and for more
+    /// ([`Code::BadCharset`](crate::imap::Code::BadCharset)). [`Error::Misuse`] for an argument that cannot be sent, and for more
     /// than one set of messages too long for a line (see
     /// [`Profile::with_command_line`](crate::Profile::with_command_line)); nothing was sent then.
     ///
@@ -222,7 +231,7 @@ impl Mailbox {
         let fuzzy = search.is_fuzzy(offered);
         let asked = match core.searches_extended() {
             true => {
-                let page = returns.iter().find_map(SearchReturn::partial);
+                let page = SearchReturn::page(returns);
                 let paged = page.is_none_or(|page| page.is_told_by(offered));
                 SearchReturn::to_ask(returns, paged, fuzzy)
             }
@@ -231,16 +240,14 @@ impl Mailbox {
                 Vec::new()
             }
         };
-        let charset = !search.is_ascii() && !core.takes_utf8();
+        let mut charset = Charset::of(&search, core);
         let uids = search.take_uids();
-        let (found, without_charset) =
-            match self.find_in::<N>(&search, uids.as_ref(), &asked, charset).await {
-                Err(error) if charset && is_about_charset(&error) => {
-                    (self.find_in::<N>(&search, uids.as_ref(), &asked, false).await, true)
-                }
-                answer => (answer, false),
-            };
-        Ok(SearchResult::new(Finding { fuzzy, without_charset, ..found? }, returns))
+        loop {
+            let found = self.find_in::<N>(&search, uids.as_ref(), &asked, charset).await;
+            if !charset.leave_out(&found) {
+                return Ok(SearchResult::new(Finding { fuzzy, ..found? }, returns));
+            }
+        }
     }
 
     /// Searches these messages, in several commands if they are too many for one line.
@@ -249,7 +256,7 @@ impl Mailbox {
         search: &Search,
         uids: Option<&(UidSet, Joined)>,
         returns: &[SearchReturn],
-        charset: bool,
+        charset: Charset,
     ) -> Result<Finding, Error> {
         let stage = Stage::Command(N::SEARCH);
         let find = |search| Find::<N>::new(search, returns, charset);
@@ -293,20 +300,6 @@ impl Session {
     }
 }
 
-/// Whether the same search may succeed without a charset. Exchange says `NO [BADCHARSET
-/// (US-ASCII)]`; a server that does not know CHARSET says BAD.
-pub(super) fn is_about_charset(error: &Error) -> bool {
-    let Error::Refused { reply, usable: true, .. } = error else { return false };
-    match reply.code() {
-        Some(Code::BadCharset(_)) => true,
-        Some(_) => false,
-        None => {
-            error.retry() == Retry::Never
-                && (reply.status() == Status::Bad || reply.says("charset"))
-        }
-    }
-}
-
 /// What messages are numbered by.
 pub(crate) trait Number: Copy + From<NonZeroU32> {
     /// The command that searches by them.
@@ -336,8 +329,8 @@ impl Number for NonZeroU32 {
 struct Find<'a, N> {
     search: Search,
     returns: &'a [SearchReturn],
-    charset: bool,
-    tag: Option<Tag>,
+    charset: Charset,
+    tag: Tag,
     found: Finding,
     /// What the pieces before it have found, and how that counts.
     before: Option<Finding>,
@@ -346,9 +339,9 @@ struct Find<'a, N> {
 }
 
 impl<'a, N> Find<'a, N> {
-    fn new(search: Search, returns: &'a [SearchReturn], charset: bool) -> Self {
+    fn new(search: Search, returns: &'a [SearchReturn], charset: Charset) -> Self {
         let (found, joined, numbers) = Default::default();
-        Self { search, returns, charset, tag: None, found, before: None, joined, numbers }
+        Self { search, returns, charset, tag: Tag::NONE, found, before: None, joined, numbers }
     }
 }
 
@@ -362,9 +355,7 @@ impl<N: Number> Command for Find<'_, N> {
     fn encode(&self, line: &mut Line, offered: &Capabilities) -> Result<(), Misuse> {
         line.raw(N::SEARCH).raw(" ");
         write_returns(line, self.returns);
-        if self.charset {
-            line.raw("CHARSET UTF-8 ");
-        }
+        self.charset.encode(line);
         self.search.encode(line, offered)
     }
 
@@ -373,7 +364,7 @@ impl<N: Number> Command for Find<'_, N> {
     }
 
     fn started(&mut self, tag: Tag, _: bool) {
-        self.tag = Some(tag);
+        self.tag = tag;
     }
 
     fn effect(&self) -> Effect {
@@ -385,13 +376,15 @@ impl<N: Number> Command for Find<'_, N> {
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
-        self.found.take_response(response, self.tag, N::ARE_UIDS)
+        let page = SearchReturn::page(self.returns);
+        self.found.take_response(response, &Wanted { tag: self.tag, uids: N::ARE_UIDS, page })
     }
 
     fn finish(mut self, _: Reply) -> Finding {
         if let Some(before) = self.before {
             self.found.retain(before);
         }
+        self.found.without_charset = self.charset.is_left_out();
         self.found
     }
 }
@@ -412,7 +405,8 @@ mod tests {
     use crate::imap::{Date, Event};
 
     fn find<'a>(search: &'a Search, returns: &'a [SearchReturn]) -> impl Fn() -> Find<'a, Uid> {
-        move || Find::new(search.clone(), returns, !search.is_ascii())
+        let charset = if search.is_ascii() { Charset::Known } else { Charset::Named };
+        move || Find::new(search.clone(), returns, charset)
     }
 
     fn result<N: Number>(output: Result<Finding, Reply>) -> SearchResult<N> {
@@ -441,7 +435,7 @@ mod tests {
             S: A1 OK SEARCH completed
         ";
         let search = Search::all().text("string not in mailbox");
-        let find = || Find::<NonZeroU32>::new(search.clone(), &[], false);
+        let find = || Find::<NonZeroU32>::new(search.clone(), &[], Charset::Known);
         play(find, script, |played| assert!(result::<NonZeroU32>(played.output).is_empty()));
     }
 
@@ -478,7 +472,7 @@ mod tests {
             S: * ESEARCH (TAG \"A1\") ALL 2
             S: A1 OK done
         ";
-        let find = || Find::<NonZeroU32>::new(Search::all(), &[], false);
+        let find = || Find::<NonZeroU32>::new(Search::all(), &[], Charset::Known);
         play(find, script, |played| {
             let found = result::<NonZeroU32>(played.output);
             assert_eq!(found.unread(), 1);

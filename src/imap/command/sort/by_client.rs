@@ -14,14 +14,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Sort, SortKey, Sorted};
 use crate::Stage;
+use crate::imap::command::gather::Gather;
 use crate::imap::command::search::{Finding, SearchReturn};
 use crate::imap::finding::base_subject::base_subject;
 use crate::imap::finding::order::{self, Value};
-use crate::imap::finding::sent_date::sent_date;
+use crate::imap::finding::sent_date::{received, sent};
 use crate::imap::finding::{collation, encoded_word};
 use crate::imap::{
-    Address, Addresses, DateTime, DoneBy, Envelope, Error, Fetch, FetchItems, Mailbox, Message,
-    Search, Text, Uid,
+    Address, Addresses, DoneBy, Envelope, Error, Fetch, FetchItems, Mailbox, Message, Search, Text,
+    Uid, UidSet,
 };
 
 impl Mailbox {
@@ -32,7 +33,9 @@ impl Mailbox {
     /// that matches: mostly below a kilobyte for each on the wire, in about as many round trips as
     /// there are ten thousands, and memory for what is compared, of which it takes no more than
     /// [`Limits::message`](crate::Limits::message) and [`Limits::response`](crate::Limits::response)
-    /// together. Messages that are expunged meanwhile are left out, and new ones do not come in.
+    /// together. Messages that are expunged before the server has told of them are left out, and new
+    /// ones do not come in. Where one that was found is not told of, a search finds out whether it has
+    /// gone, and else it is counted as [`unread`](Sorted::unread).
     ///
     /// Strings are compared by the numbers of their characters, without regard to case, so that `é`
     /// comes behind `z`; the first 998 octets count. Encoded words in other charsets than UTF-8,
@@ -67,48 +70,27 @@ impl Mailbox {
             true => &[SearchReturn::All, SearchReturn::Relevancy],
             false => &[],
         };
-        let (_, gone) = self.tally();
-        let found = self.uid_search_returning(search, scores.iter().copied()).await?;
+        let mut rows = Rows::new(&sort);
+        let (found, unread) = self.gather(search, scores, &mut rows).await?;
         let scores: HashMap<u32, u8> =
             found.relevancies().map(|(uid, score)| (uid.get(), score)).collect();
-        let (fuzzy, mod_seq, missing) = (found.is_fuzzy(), found.mod_seq(), found.unread());
-        let (uids, (exists, _)) = (found.into_set(), self.tally());
-        let mut rows = Rows::default();
-        let take = |uid, message: &Message| rows.take(uid, &sort, message);
-        self.uid_fetch_each(&uids, &sort.items(), take).await?;
-        let gone = self.tally().1.saturating_sub(gone);
-        let untold = untold(uids.count().min(exists), rows.len(), gone);
-        let unread = missing + rows.unread(&sort) + untold;
-        let uids = rows.sorted(&sort);
-        let mut sorted = Finding { fuzzy, mod_seq, ..Finding::default() };
-        sorted.scores = uids.iter().filter_map(|uid| scores.get(uid).copied()).collect();
-        uids.into_iter().for_each(|uid| sorted.push(uid));
+        let mut sorted = Finding {
+            fuzzy: found.is_fuzzy(),
+            without_charset: found.is_without_charset(),
+            mod_seq: found.mod_seq(),
+            ..Finding::default()
+        };
+        for uid in rows.sorted() {
+            sorted.scores.extend(scores.get(&uid));
+            sorted.push(uid);
+        }
         Ok(Sorted { done_by: DoneBy::Client, unread, ..Sorted::new(sorted, returns) })
     }
 }
 
-impl Sort {
-    /// What of each message to sort by.
-    fn items(&self) -> FetchItems {
-        self.keys.iter().fold(Fetch::uid(), |items, (key, _)| match key {
-            SortKey::Arrival => items.internal_date(),
-            SortKey::Date => items.envelope().internal_date(),
-            SortKey::Size => items.size(),
-            _ => items.envelope(),
-        })
-    }
-}
-
-/// How many of the messages that were found were not told of, and have not gone: what came of them
-/// could not be read, or not whose it was.
-pub(in crate::imap::command) fn untold(found: u32, told: usize, gone: u64) -> usize {
-    let untold = (found as usize).saturating_sub(told);
-    untold.saturating_sub(usize::try_from(gone).unwrap_or(usize::MAX))
-}
-
 /// The messages by their UIDs, which is the order of the mailbox.
-#[derive(Default)]
-struct Rows {
+struct Rows<'a> {
+    sort: &'a Sort,
     rows: BTreeMap<u32, Row>,
     /// Octets that all of it takes.
     octets: usize,
@@ -123,21 +105,43 @@ struct Row {
     undated: bool,
 }
 
-impl Rows {
-    /// Servers may tell more than once of a message, and then not of all that is wanted: what they
-    /// tell belongs together. Returns how many octets are kept of all messages.
-    fn take(&mut self, uid: Uid, sort: &Sort, message: &Message) -> usize {
-        let octets = &mut self.octets;
+impl<'a> Rows<'a> {
+    const fn new(sort: &'a Sort) -> Self {
+        Self { sort, rows: BTreeMap::new(), octets: 0 }
+    }
+
+    fn sorted(self) -> Vec<u32> {
+        let Self { sort, rows, .. } = self;
+        let rows = rows.into_iter().map(|(uid, row)| (uid, row.into_values(sort)));
+        let mut rows: Vec<_> = rows.collect();
+        let reversed: Vec<_> = sort.keys.iter().map(|(_, reversed)| *reversed).collect();
+        order::sort(&mut rows, &reversed);
+        rows.into_iter().map(|(uid, _)| uid).collect()
+    }
+}
+
+impl Gather for Rows<'_> {
+    fn items(&self) -> FetchItems {
+        self.sort.keys.iter().fold(Fetch::uid(), |items, (key, _)| match key {
+            SortKey::Arrival => items.internal_date(),
+            SortKey::Date => items.envelope().internal_date(),
+            SortKey::Size => items.size(),
+            _ => items.envelope(),
+        })
+    }
+
+    fn take(&mut self, uid: Uid, message: &Message) -> usize {
+        let (keys, octets) = (&self.sort.keys, &mut self.octets);
         let row = self.rows.entry(uid.get()).or_insert_with(|| {
-            let values: Box<[_]> = sort.keys.iter().map(|_| None).collect();
+            let values: Box<[_]> = keys.iter().map(|_| None).collect();
             // Sorting takes it once more.
             *octets += 2 * (size_of::<Row>() + size_of_val(&*values));
             Row { values, received: None, undated: false }
         });
         row.received = row.received.or_else(|| received(message));
         let complete = message.envelope().is_some_and(|envelope| envelope.is_complete());
-        row.undated |= complete && dated(message).is_none();
-        for (known, (key, _)) in row.values.iter_mut().zip(&sort.keys) {
+        row.undated |= complete && sent(message).is_none();
+        for (known, (key, _)) in row.values.iter_mut().zip(keys) {
             if known.is_none() {
                 *known = value(*key, message);
                 *octets += known.as_ref().map_or(0, Value::octets);
@@ -146,21 +150,14 @@ impl Rows {
         *octets
     }
 
-    fn len(&self) -> usize {
-        self.rows.len()
+    fn uids(&self) -> UidSet {
+        self.rows.keys().copied().filter_map(Uid::new).collect()
     }
 
-    fn unread(&self, sort: &Sort) -> usize {
-        let complete = |row: &Row| (0..).zip(&sort.keys).all(|(at, (key, _))| row.tells(at, *key));
+    fn incomplete(&self) -> usize {
+        let keys = &self.sort.keys;
+        let complete = |row: &Row| (0..).zip(keys).all(|(at, (key, _))| row.tells(at, *key));
         self.rows.values().filter(|row| !complete(row)).count()
-    }
-
-    fn sorted(self, sort: &Sort) -> Vec<u32> {
-        let rows = self.rows.into_iter().map(|(uid, row)| (uid, row.into_values(sort)));
-        let mut rows: Vec<_> = rows.collect();
-        let reversed: Vec<_> = sort.keys.iter().map(|(_, reversed)| *reversed).collect();
-        order::sort(&mut rows, &reversed);
-        rows.into_iter().map(|(uid, _)| uid).collect()
     }
 }
 
@@ -185,7 +182,7 @@ fn value(key: SortKey, message: &Message) -> Option<Value> {
     let number = |number: u64| Value::Number(i64::try_from(number).unwrap_or(i64::MAX));
     match key {
         SortKey::Arrival => received(message).map(Value::Number),
-        SortKey::Date => dated(message).map(Value::Number),
+        SortKey::Date => sent(message).map(Value::Number),
         SortKey::Size => message.size().map(number),
         SortKey::Relevancy => None,
         SortKey::Cc => text(message, |envelope| mailbox(envelope.cc())),
@@ -205,17 +202,6 @@ fn nothing(key: SortKey) -> Value {
         SortKey::Arrival | SortKey::Date | SortKey::Size => Value::Number(i64::MIN),
         _ => Value::Text("".into()),
     }
-}
-
-/// Seconds since 1970 of the INTERNALDATE.
-pub(in crate::imap::command) fn received(message: &Message) -> Option<i64> {
-    message.internal_date().and_then(DateTime::to_unix)
-}
-
-/// The same of the date field, RFC 5256 section 2.2; that of the arrival stands for one that is
-/// missing or cannot be read.
-pub(in crate::imap::command) fn dated(message: &Message) -> Option<i64> {
-    message.envelope()?.date().and_then(|date| sent_date(&date.to_bytes()))
 }
 
 /// A string of the envelope; empty if the field is missing.

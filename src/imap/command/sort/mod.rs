@@ -11,7 +11,6 @@
 
 mod by_client;
 
-pub(super) use self::by_client::{dated, received, untold};
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
@@ -20,7 +19,7 @@ use bytes::Bytes;
 
 use super::fuzzy::FUZZY;
 use super::modifier::Need;
-use super::search::{Finding, Number, Search, SearchReturn, write_returns};
+use super::search::{Finding, Number, Search, SearchReturn, Wanted, write_returns};
 use super::{Command, is_data};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
@@ -157,6 +156,7 @@ pub struct Sorted<N> {
     mod_seq: Option<u64>,
     scores: Vec<u8>,
     fuzzy: bool,
+    without_charset: bool,
     done_by: DoneBy,
     unread: usize,
     numbers: PhantomData<N>,
@@ -169,9 +169,19 @@ impl<N: From<NonZeroU32>> Sorted<N> {
         }
         let scores = found.scored().map(|(_, score)| score).collect();
         let Finding { ranges, min, max, count, mod_seq, partial, fuzzy, unread, .. } = found;
-        let ranges = partial.unwrap_or(ranges);
-        let (done_by, numbers) = (DoneBy::Server, PhantomData);
-        Self { ranges, min, max, count, mod_seq, scores, fuzzy, done_by, unread, numbers }
+        Self {
+            ranges: partial.unwrap_or(ranges),
+            min,
+            max,
+            count,
+            mod_seq,
+            scores,
+            fuzzy,
+            without_charset: found.without_charset,
+            done_by: DoneBy::Server,
+            unread,
+            numbers: PhantomData,
+        }
     }
 
     /// The numbers, to be changed: what was told of them besides is true no longer.
@@ -228,6 +238,13 @@ impl<N: From<NonZeroU32>> Sorted<N> {
     /// missing here or, if the client has sorted them, be sorted by less than what was asked for.
     pub const fn unread(&self) -> usize {
         self.unread
+    }
+
+    /// Whether text beyond ASCII was sought without a word on its charset, as for
+    /// [`SearchResult::is_without_charset`](crate::imap::SearchResult::is_without_charset): only
+    /// where the client has sorted.
+    pub const fn is_without_charset(&self) -> bool {
+        self.without_charset
     }
 
     /// Whether the server was asked to find what is like what was sought: see
@@ -340,7 +357,7 @@ impl Mailbox {
                 // Cyrus 3.6 tells the lowest and the highest number for MIN and MAX, whatever the
                 // order (RFC 5267 section 3.1): they are taken from all.
                 let ends = |wanted| matches!(wanted, &SearchReturn::Min | &SearchReturn::Max);
-                let page = returns.iter().find_map(SearchReturn::partial);
+                let page = SearchReturn::page(returns);
                 let paged = page.is_none_or(|page| page.is_sorted_by(offered));
                 SearchReturn::to_ask(returns, paged && !returns.iter().any(ends), fuzzy)
             }
@@ -361,7 +378,7 @@ struct SortCommand<'a, N> {
     search: Search,
     returns: &'a [SearchReturn],
     needs: Vec<Need>,
-    tag: Option<Tag>,
+    tag: Tag,
     found: Finding,
     numbers: PhantomData<N>,
 }
@@ -370,7 +387,7 @@ impl<'a, N> SortCommand<'a, N> {
     fn new(sort: Sort, search: Search, returns: &'a [SearchReturn]) -> Self {
         let needs = [sort.needs(), search.needs()].concat();
         let (found, numbers) = Default::default();
-        Self { sort, search, returns, needs, tag: None, found, numbers }
+        Self { sort, search, returns, needs, tag: Tag::NONE, found, numbers }
     }
 }
 
@@ -397,7 +414,7 @@ impl<N: Number> Command for SortCommand<'_, N> {
     }
 
     fn started(&mut self, tag: Tag, _: bool) {
-        self.tag = Some(tag);
+        self.tag = tag;
     }
 
     fn claims(&self) -> Claims {
@@ -405,7 +422,8 @@ impl<N: Number> Command for SortCommand<'_, N> {
     }
 
     fn accept(&mut self, response: &Response<'_>, _: &Bytes) -> Parsed<()> {
-        self.found.take_response(response, self.tag, N::ARE_UIDS)
+        let page = SearchReturn::page(self.returns);
+        self.found.take_response(response, &Wanted { tag: self.tag, uids: N::ARE_UIDS, page })
     }
 
     fn finish(self, _: Reply) -> Finding {

@@ -18,12 +18,14 @@ use std::marker::PhantomData;
 
 use super::{Node, ThreadAlgorithm, Threads};
 use crate::Stage;
-use crate::imap::command::sort::{dated, received, untold};
+use crate::imap::command::gather::Gather;
 use crate::imap::finding::base_subject::base_subject;
 use crate::imap::finding::message_id::message_ids;
-use crate::imap::finding::{Letter, collation, ordered_subject, references};
+use crate::imap::finding::sent_date::{received, sent};
+use crate::imap::finding::{Entry, collation, ordered_subject, references};
 use crate::imap::{
-    DoneBy, Envelope, Error, Fetch, FetchItems, Mailbox, Message, Search, Section, Uid,
+    DoneBy, Envelope, Error, Fetch, FetchItems, Mailbox, Message, Search, Section, Text, Uid,
+    UidSet,
 };
 
 impl Mailbox {
@@ -35,8 +37,9 @@ impl Mailbox {
     /// round trips as there are ten thousands, and memory for subjects and Message-IDs, of which it
     /// takes no more than [`Limits::message`](crate::Limits::message) and
     /// [`Limits::response`](crate::Limits::response) together. Of the messages that one refers to the
-    /// first 20 and the last 80 count. Messages that are expunged meanwhile are left out, and new
-    /// ones do not come in.
+    /// first 20 and the last 80 count. Messages that are expunged before the server has told of them
+    /// are left out, and new ones do not come in. Where one that was found is not told of, a search
+    /// finds out whether it has gone, and else it is counted as [`unread`](Threads::unread).
     ///
     /// Subjects are compared as [`uid_sort_by_client`](Self::uid_sort_by_client) does.
     ///
@@ -67,27 +70,17 @@ impl Mailbox {
                 return Err(Error::lacks(offered, Stage::Command("UID THREAD"), "THREAD=REFS"));
             }
         };
-        let (_, gone) = self.tally();
-        let found = self.uid_search(search).await?;
-        let (fuzzy, missing, uids) = (found.is_fuzzy(), found.unread(), found.into_set());
-        let (exists, _) = self.tally();
-        let mut letters = Letters::new(algorithm);
-        let take = |uid, message: &Message| letters.take(uid, message);
-        self.uid_fetch_each(&uids, &items(algorithm), take).await?;
-        let gone = self.tally().1.saturating_sub(gone);
-        let untold = untold(uids.count().min(exists), letters.len(), gone);
-        let unread = missing + letters.unread() + untold;
-        let placed = threads(&letters.into_vec());
-        let nodes = placed.into_iter().map(|(number, level)| Node { number, level }).collect();
-        Ok(Threads { nodes, unread, fuzzy, done_by: DoneBy::Client, numbers: PhantomData })
-    }
-}
-
-fn items(algorithm: ThreadAlgorithm) -> FetchItems {
-    let items = Fetch::envelope().internal_date();
-    match algorithm {
-        ThreadAlgorithm::OrderedSubject => items,
-        _ => items.section(references_field()),
+        let mut rows = Rows::new(algorithm);
+        let (found, unread) = self.gather(search, &[], &mut rows).await?;
+        let placed = threads(&rows.into_entries());
+        Ok(Threads {
+            nodes: placed.into_iter().map(|(number, level)| Node { number, level }).collect(),
+            unread,
+            fuzzy: found.is_fuzzy(),
+            without_charset: found.is_without_charset(),
+            done_by: DoneBy::Client,
+            numbers: PhantomData,
+        })
     }
 }
 
@@ -101,7 +94,7 @@ const FIRST: usize = 20;
 const LAST: usize = 80;
 
 /// The messages by their UIDs, which is the order of the mailbox.
-struct Letters {
+struct Rows {
     rows: BTreeMap<u32, Row>,
     /// A number for each Message-ID.
     ids: HashMap<Vec<u8>, u32>,
@@ -113,60 +106,35 @@ struct Letters {
 /// What was told of a message so far.
 #[derive(Default)]
 struct Row {
-    letter: Letter,
+    entry: Entry,
     /// All of its envelope was told, and the References field, if it has one.
     envelope: bool,
     references: bool,
     reply_to: Option<u32>,
-    dated: Option<i64>,
+    sent: Option<i64>,
     received: Option<i64>,
 }
 
-impl Letters {
+impl Rows {
     fn new(algorithm: ThreadAlgorithm) -> Self {
         let by_references = algorithm != ThreadAlgorithm::OrderedSubject;
         Self { rows: BTreeMap::new(), ids: HashMap::new(), by_references, octets: 0 }
     }
 
-    /// Servers may tell more than once of a message, and then not of all that is wanted: what they
-    /// tell belongs together. Returns how many octets are kept of all messages.
-    fn take(&mut self, uid: Uid, message: &Message) -> usize {
-        let known = self.rows.remove(&uid.get());
-        if known.is_none() {
-            // And what the tree and the threads made of it take.
-            self.octets += 4 * size_of::<Row>();
-        }
-        let mut row = known.unwrap_or_default();
-        row.letter.uid = uid.get();
-        row.received = row.received.or_else(|| received(message));
-        row.dated = row.dated.or_else(|| dated(message));
-        if let Some(envelope) = message.envelope().filter(|_| !row.envelope) {
-            self.read(&mut row, &envelope);
-        }
-        let field = references_field();
-        if self.by_references && !row.references && message.tells_section(&field) {
-            row.references = true;
-            self.refer(&mut row.letter, message.section(&field).unwrap_or_default());
-        }
-        self.rows.insert(uid.get(), row);
-        self.octets
-    }
-
     fn read(&mut self, row: &mut Row, envelope: &Envelope<'_>) {
-        let first = |field: Option<crate::imap::Text<'_>>| {
-            field.and_then(|field| message_ids(&field.to_bytes()).next())
-        };
+        let first =
+            |field: Option<Text<'_>>| field.and_then(|field| message_ids(&field.to_bytes()).next());
         row.envelope = envelope.is_complete();
-        row.letter.id = first(envelope.message_id()).map(|id| self.number(id));
+        row.entry.id = first(envelope.message_id()).map(|id| self.number(id));
         row.reply_to = first(envelope.in_reply_to()).map(|id| self.number(id));
         let subject = envelope.subject().map(|subject| base_subject(&subject.to_bytes()));
         let (subject, is_reply) = subject.unwrap_or_default();
-        row.letter.subject = collation::key(&subject);
-        row.letter.is_reply = is_reply;
-        self.octets += row.letter.subject.len();
+        row.entry.subject = collation::key(&subject);
+        row.entry.is_reply = is_reply;
+        self.octets += row.entry.subject.len();
     }
 
-    fn refer(&mut self, letter: &mut Letter, field: &[u8]) {
+    fn refer(&mut self, entry: &mut Entry, field: &[u8]) {
         let (mut first, mut last) = (Vec::new(), VecDeque::new());
         for id in message_ids(field) {
             if first.len() < FIRST {
@@ -178,8 +146,8 @@ impl Letters {
             }
             last.push_back(id);
         }
-        letter.references = first.into_iter().chain(last).map(|id| self.number(id)).collect();
-        self.octets += letter.references.len() * size_of::<u32>();
+        entry.references = first.into_iter().chain(last).map(|id| self.number(id)).collect();
+        self.octets += entry.references.len() * size_of::<u32>();
     }
 
     fn number(&mut self, id: Vec<u8>) -> u32 {
@@ -192,32 +160,61 @@ impl Letters {
         })
     }
 
-    fn len(&self) -> usize {
-        self.rows.len()
+    fn into_entries(self) -> Vec<Entry> {
+        self.rows.into_values().map(Row::into_entry).collect()
+    }
+}
+
+impl Gather for Rows {
+    fn items(&self) -> FetchItems {
+        let items = Fetch::envelope().internal_date();
+        if self.by_references { items.section(references_field()) } else { items }
     }
 
-    fn unread(&self) -> usize {
+    fn take(&mut self, uid: Uid, message: &Message) -> usize {
+        let known = self.rows.remove(&uid.get());
+        if known.is_none() {
+            // And what the tree and the threads made of it take.
+            self.octets += 4 * size_of::<Row>();
+        }
+        let mut row = known.unwrap_or_default();
+        row.entry.uid = uid.get();
+        row.received = row.received.or_else(|| received(message));
+        row.sent = row.sent.or_else(|| sent(message));
+        if let Some(envelope) = message.envelope().filter(|_| !row.envelope) {
+            self.read(&mut row, &envelope);
+        }
+        let field = references_field();
+        if self.by_references && !row.references && message.tells_section(&field) {
+            row.references = true;
+            self.refer(&mut row.entry, message.section(&field).unwrap_or_default());
+        }
+        self.rows.insert(uid.get(), row);
+        self.octets
+    }
+
+    fn uids(&self) -> UidSet {
+        self.rows.keys().copied().filter_map(Uid::new).collect()
+    }
+
+    fn incomplete(&self) -> usize {
         let complete = |row: &Row| {
             row.envelope
                 && (row.references || !self.by_references)
-                && row.dated.or(row.received).is_some()
+                && row.sent.or(row.received).is_some()
         };
         self.rows.values().filter(|row| !complete(row)).count()
-    }
-
-    fn into_vec(self) -> Vec<Letter> {
-        self.rows.into_values().map(Row::into_letter).collect()
     }
 }
 
 impl Row {
-    fn into_letter(self) -> Letter {
-        let mut letter = self.letter;
-        letter.sent = self.dated.or(self.received).unwrap_or(i64::MIN);
+    fn into_entry(self) -> Entry {
+        let mut entry = self.entry;
+        entry.sent = self.sent.or(self.received).unwrap_or(i64::MIN);
         // Without References, the first of In-Reply-To.
-        if letter.references.is_empty() {
-            letter.references.extend(self.reply_to);
+        if entry.references.is_empty() {
+            entry.references.extend(self.reply_to);
         }
-        letter
+        entry
     }
 }

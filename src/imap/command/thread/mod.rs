@@ -65,6 +65,7 @@ pub struct Threads<N> {
     nodes: Vec<Node>,
     unread: usize,
     fuzzy: bool,
+    without_charset: bool,
     done_by: DoneBy,
     numbers: PhantomData<N>,
 }
@@ -92,6 +93,13 @@ impl<N: From<NonZeroU32>> Threads<N> {
     /// [`Search::fuzzy_if_offered`].
     pub const fn is_fuzzy(&self) -> bool {
         self.fuzzy
+    }
+
+    /// Whether text beyond ASCII was sought without a word on its charset, as for
+    /// [`SearchResult::is_without_charset`](crate::imap::SearchResult::is_without_charset): only
+    /// where the client has found the threads.
+    pub const fn is_without_charset(&self) -> bool {
+        self.without_charset
     }
 
     /// Who has found the threads: the client does where the server cannot.
@@ -246,6 +254,7 @@ impl<N> ThreadCommand<N> {
             nodes: Vec::new(),
             unread: 0,
             fuzzy: false,
+            without_charset: false,
             done_by: DoneBy::Server,
             numbers: PhantomData,
         };
