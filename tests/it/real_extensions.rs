@@ -208,7 +208,7 @@ async fn a_list_tells_what_is_asked_for_in_one_round_trip() {
     imap.subscribe("Top/Below/Löschen").await.expect("SUBSCRIBE");
     imap.append("Top/Below/Löschen", message("x"), AppendOptions::new()).await.expect("APPEND");
     let items = || [StatusItem::Messages, StatusItem::Unseen, StatusItem::UidNext];
-    let query = ListQuery::new("Top/*").or("Oth%").status(items()).with_subscribed();
+    let query = ListQuery::new("Top/*").or("Oth%").with_status(items()).with_subscribed();
     let found = imap.list_query(query.with_children()).await.expect("LIST");
     assert_eq!((found.len(), found.unread()), (3, 0));
     let row = found.get("Top/Below/Löschen").expect("it was made");

@@ -274,7 +274,7 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-const CAPABILITIES: &str = "IMAP4rev1 UIDPLUS MOVE ENABLE CONDSTORE LITERAL+";
+const CAPABILITIES: &str = "IMAP4rev1 UIDPLUS MOVE ENABLE CONDSTORE LITERAL+ STATUS=SIZE";
 
 /// Calls that need a mailbox.
 const SELECTED: &[&str] = &["uid_search", "uid_copy"];

@@ -44,7 +44,7 @@ async fn a_list_tells_rights_and_status_of_every_mailbox() {
     imap.subscribe("Top/Löschen & mehr").await.expect("SUBSCRIBE");
     imap.append("Top/Löschen & mehr", message("x"), AppendOptions::new()).await.expect("APPEND");
     let items = [StatusItem::Messages, StatusItem::Size, StatusItem::HighestModSeq];
-    let query = ListQuery::new("*").with_my_rights().status(items).with_subscribed();
+    let query = ListQuery::new("*").with_my_rights().with_status(items).with_subscribed();
     let query = query.with_children().with_special_use();
     let found = imap.list_query(query).await.expect("LIST");
     assert_eq!((found.len(), found.unread()), (6, 0), "{found:?}");

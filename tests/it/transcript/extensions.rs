@@ -42,8 +42,8 @@ pub(super) async fn list_rights(
     client: &mut ImapClient,
     call: &Call,
 ) -> Result<String, imap::Error> {
-    let items = call.arguments[1..].iter().map(|item| StatusItem::Other(item.clone().into()));
-    let query = ListQuery::new(call.argument(0)).with_my_rights().status(items);
+    let items = call.arguments[1..].iter().map(|item| StatusItem::from(item.as_str()));
+    let query = ListQuery::new(call.argument(0)).with_my_rights().with_status(items);
     let found = client.list_query(query).await?;
     let print = |mailbox: &ListedMailbox| {
         let rights =

@@ -333,7 +333,7 @@ async fn copies(mut parts: Parts<'_>) -> Result<String, imap::Error> {
 }
 
 fn status_items(words: &[String]) -> impl Iterator<Item = StatusItem> {
-    words.iter().cloned().map(|item| StatusItem::Other(item.into()))
+    words.iter().map(|item| StatusItem::from(item.as_str()))
 }
 
 pub(super) fn status(status: &MailboxStatus) -> String {

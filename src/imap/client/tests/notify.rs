@@ -168,7 +168,7 @@ async fn a_list_gets_the_rows_that_it_asks_for_and_no_others() {
             "Archive/Later Archive/Before"
         ]
     );
-    let query = ListQuery::new("*").status([StatusItem::Unseen]);
+    let query = ListQuery::new("*").with_status([StatusItem::Unseen]);
     let found = client.list_query(query).await.unwrap();
     let a = found.get("a").unwrap().status().unwrap();
     assert_eq!((a.unseen(), a.messages(), found.len()), (Some(3), Some(30), 1));

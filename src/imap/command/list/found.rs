@@ -27,10 +27,12 @@ impl Mailboxes {
     /// List all mailboxes, or at least those of two levels, before asking.
     pub fn role(&self, role: Role) -> Option<&ListedMailbox> {
         let candidates = || self.found.iter().filter(|mailbox| mailbox.is_selectable());
+        let marked = || candidates().find(|mailbox| mailbox.role() == Some(role));
         if role == Role::Inbox {
-            return candidates().find(|mailbox| mailbox.name.is_inbox());
+            // Every server has it by this name (RFC 9051 section 5.1) but those that only mark it.
+            return candidates().find(|mailbox| mailbox.name.is_inbox()).or_else(marked);
         }
-        if let Some(marked) = candidates().find(|mailbox| mailbox.role() == Some(role)) {
+        if let Some(marked) = marked() {
             return Some(marked);
         }
         // What is marked for something else is not this, whatever it is called.
@@ -76,6 +78,19 @@ impl Mailboxes {
     pub(super) fn tell_renamed(&self, core: &mut Core) {
         let renamed = self.found.iter().filter(|mailbox| mailbox.old_name().is_some());
         renamed.for_each(|mailbox| core.keep(Event::Listed(mailbox.clone())));
+    }
+
+    /// Marks those that are among these. A name that is only a level above others may be listed, too
+    /// (RFC 3501 section 6.3.9).
+    pub(super) fn mark_subscribed(&mut self, subscribed: &Self) {
+        let names = subscribed.found.iter().filter(|row| !row.has(&Attribute::NoSelect));
+        let names: HashSet<_> = names.map(|row| &row.name).collect();
+        let unmarked = |row: &&mut ListedMailbox| !row.has(&Attribute::Subscribed);
+        for row in self.found.iter_mut().filter(unmarked) {
+            if names.contains(&row.name) {
+                row.attributes.push(Attribute::Subscribed);
+            }
+        }
     }
 
     /// The rows, to add to them what was told besides.

@@ -29,6 +29,7 @@
 
 mod asked;
 mod attribute;
+mod extended;
 mod found;
 mod query;
 mod role;
@@ -320,6 +321,8 @@ mod tests {
         play(list(Form::Xlist), script, |played| {
             let found = played.output.unwrap();
             let of = |role| found.role(role).map(|mailbox| mailbox.name().to_string());
+            // There is no other name for it (Gmail, of mailboxes in German).
+            assert_eq!(of(Role::Inbox).as_deref(), Some("Posteingang"));
             assert_eq!(of(Role::All).as_deref(), Some("[Gmail]/Alle Nachrichten"));
             assert_eq!(of(Role::Junk).as_deref(), Some("[Gmail]/Spam"));
         });

@@ -6,74 +6,24 @@
 //! S: A7 OK STATUS completed
 //! ```
 
+mod item;
+
+pub use item::StatusItem;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
+use super::modifier::Need;
 use super::{Command, Fit, fit_of, is_data};
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u64};
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
-use crate::imap::proto::{Claims, Tag};
+use crate::imap::proto::{Claims, Core, Tag};
 use crate::imap::{Capabilities, Error, ImapClient, MailboxName, Reply, Uid};
 use crate::{Misuse, Stage};
-
-/// What to ask about a mailbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StatusItem {
-    /// `MESSAGES`: how many messages there are.
-    Messages,
-    /// `RECENT`: how many of them no session has seen (RFC 3501 only).
-    Recent,
-    /// `UIDNEXT`: a message to come will have this UID or a greater one.
-    UidNext,
-    /// `UIDVALIDITY`.
-    UidValidity,
-    /// `UNSEEN`: how many messages have not been read.
-    Unseen,
-    /// `DELETED`: how many are marked `\Deleted` (RFC 9051).
-    Deleted,
-    /// `SIZE`: octets of all messages together (RFC 9051, RFC 8438).
-    Size,
-    /// `HIGHESTMODSEQ`: the highest modification sequence (RFC 7162).
-    HighestModSeq,
-    /// `MAILBOXID`: an identifier that renaming does not change (RFC 8474).
-    MailboxId,
-    /// `APPENDLIMIT`: the octets of the longest message that it takes (RFC 7889). From then on
-    /// [`append`](ImapClient::append) goes by it.
-    AppendLimit,
-    /// Any other, by its name on the wire: `X-GUID`.
-    Other(Cow<'static, str>),
-}
-
-impl StatusItem {
-    /// The item on the wire.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Messages => "MESSAGES",
-            Self::Recent => "RECENT",
-            Self::UidNext => "UIDNEXT",
-            Self::UidValidity => "UIDVALIDITY",
-            Self::Unseen => "UNSEEN",
-            Self::Deleted => "DELETED",
-            Self::Size => "SIZE",
-            Self::HighestModSeq => "HIGHESTMODSEQ",
-            Self::MailboxId => "MAILBOXID",
-            Self::AppendLimit => "APPENDLIMIT",
-            Self::Other(name) => name,
-        }
-    }
-}
-
-impl From<&'static str> for StatusItem {
-    /// By its name on the wire.
-    fn from(name: &'static str) -> Self {
-        Self::Other(name.into())
-    }
-}
 
 /// What a server says about a mailbox that need not be selected.
 ///
@@ -116,6 +66,11 @@ impl MailboxStatus {
     /// How many messages are marked `\Deleted`.
     pub fn deleted(&self) -> Option<u32> {
         self.number32("DELETED")
+    }
+
+    /// The octets of what is marked `\Deleted`, about: so much room expunging it will give back.
+    pub fn deleted_storage(&self) -> Option<u64> {
+        self.number("DELETED-STORAGE")
     }
 
     /// The octets of all messages together.
@@ -198,8 +153,9 @@ impl ImapClient {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Refused`] if there is no such mailbox, or the server does not know an item.
-    /// [`Error::Misuse`] without items, or for the name of an item that is no atom.
+    /// [`Error::Unsupported`] if the server does not offer what an item belongs to; nothing is sent
+    /// then. [`Error::Refused`] if there is no such mailbox, or the server does not know an item of
+    /// one's own. [`Error::Misuse`] without items, or for the name of an item that is no atom.
     ///
     /// # Cancel safety
     /// See [`ImapClient`].
@@ -208,8 +164,10 @@ impl ImapClient {
         name: impl Into<MailboxName>,
         items: impl IntoIterator<Item = StatusItem>,
     ) -> Result<MailboxStatus, Error> {
-        let name = name.into();
-        let status = self.run(Status::new(name.clone(), items.into_iter().collect())).await?;
+        let (name, items) = (name.into(), items.into_iter().collect());
+        self.mailbox.session.rest(STAGE).await?;
+        let status = Status::new(name.clone(), items, self.mailbox.session.core());
+        let status = self.run(status).await?;
         self.mailbox.session.append_limits.learn(&name, &status);
         Ok(status)
     }
@@ -242,9 +200,11 @@ impl ImapClient {
     ) -> Result<Vec<Result<MailboxStatus, Error>>, Error> {
         let items: Vec<_> = items.into_iter().collect();
         let names: Vec<MailboxName> = names.into_iter().map(Into::into).collect();
-        let ask = |name: &MailboxName| Status::new(name.clone(), items.clone());
+        let session = &mut self.mailbox.session;
+        session.rest(STAGE).await?;
+        let ask = |name: &MailboxName| Status::new(name.clone(), items.clone(), session.core());
         let commands = names.iter().map(ask).collect();
-        let told = self.mailbox.session.run_all(commands, Stage::Command("STATUS")).await?;
+        let told = session.run_all(commands, STAGE).await?;
         for (name, status) in names.iter().zip(&told) {
             if let Ok(status) = status {
                 self.mailbox.session.append_limits.learn(name, status);
@@ -254,17 +214,21 @@ impl ImapClient {
     }
 }
 
-pub(crate) struct Status {
+const STAGE: Stage = Stage::Command("STATUS");
+
+struct Status {
     name: MailboxName,
     items: Vec<StatusItem>,
+    needs: Vec<Need>,
     /// What was said, and how well the name fits of which it was said.
     found: Option<(Fit, MailboxStatus)>,
     utf8: bool,
 }
 
 impl Status {
-    pub(crate) const fn new(name: MailboxName, items: Vec<StatusItem>) -> Self {
-        Self { name, items, found: None, utf8: false }
+    fn new(name: MailboxName, items: Vec<StatusItem>, core: &Core) -> Self {
+        let needs = StatusItem::needs(&items, core);
+        Self { name, items, needs, found: None, utf8: false }
     }
 }
 
@@ -290,6 +254,10 @@ impl Command for Status {
         }
         line.raw(")");
         Ok(())
+    }
+
+    fn needs(&self) -> &[Need] {
+        &self.needs
     }
 
     fn claims(&self) -> Claims {
@@ -414,11 +382,35 @@ fn name<'a>(cursor: &mut Cursor<'a>) -> Parsed<Cow<'a, [u8]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Limits;
     use crate::imap::Event;
     use crate::imap::command::script::play;
 
+    fn of(name: &str, items: Vec<StatusItem>) -> Status {
+        Status::new(name.into(), items, &Core::new(&Limits::default(), true))
+    }
+
     fn status() -> Status {
-        Status::new("blurdybloop".into(), vec![StatusItem::UidNext, StatusItem::Messages])
+        of("blurdybloop", vec![StatusItem::UidNext, StatusItem::Messages])
+    }
+
+    #[test]
+    fn the_example_of_rfc_9208_is_read() {
+        let script = "
+            S: * PREAUTH [CAPABILITY QUOTA QUOTA=RES-MESSAGE QUOTA=RES-STORAGE] hi
+            C: A1 STATUS INBOX (MESSAGES DELETED DELETED-STORAGE)
+            S: * STATUS INBOX (MESSAGES 12 DELETED 4 DELETED-STORAGE 8)
+            S: A1 OK Status complete.
+        ";
+        let items = vec![StatusItem::Messages, StatusItem::Deleted, StatusItem::DeletedStorage];
+        play(
+            || of("INBOX", items.clone()),
+            script,
+            |played| {
+                let told = played.output.unwrap();
+                assert_eq!((told.deleted(), told.deleted_storage()), (Some(4), Some(8)));
+            },
+        );
     }
 
     #[test]
@@ -532,7 +524,7 @@ mod tests {
     fn no_item_and_a_broken_item_are_refused_before_anything_is_written() {
         for items in [vec![], vec!["A B".into()], vec!["A)\r\nB".into()]] {
             let mut line = Line::new(Default::default());
-            let status = Status::new("x".into(), items);
+            let status = of("x", items);
             assert!(status.encode(&mut line, &Capabilities::default()).is_err());
         }
     }
