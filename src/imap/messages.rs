@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 
 use crate::BoxFuture;
+use crate::net::driver::Broken;
 
 use super::flight::Flight;
 use super::parts::Parts;
@@ -61,10 +62,13 @@ impl<'a> Messages<'a> {
     /// Nothing is lost if the future is dropped: the next call goes on where this one stopped.
     pub async fn next(&mut self) -> Result<Option<Message>, Error> {
         while !self.flight.is_over() {
-            if let Some(Step::Fetched { .. }) = self.mailbox.next_step(&mut self.flight).await?
-                && let Some(message) = self.mailbox.session.core_mut().take_fetched()
-            {
-                return Ok(Some(message));
+            match self.mailbox.session.driver_mut().event().await {
+                Ok(Step::Fetched { tag }) if self.flight.has(tag) => {
+                    if let Some(message) = self.mailbox.session.core_mut().take_fetched() {
+                        return Ok(Some(message));
+                    }
+                }
+                event => self.mailbox.heed(&mut self.flight, event)?,
             }
         }
         Ok(None)
@@ -103,24 +107,26 @@ impl fmt::Debug for Messages<'_> {
 }
 
 impl Mailbox {
-    /// The next step that belongs to a flight of FETCH or UID FETCH. After an error the flight is over.
-    pub(crate) async fn next_step(&mut self, flight: &mut Flight) -> Result<Option<Step>, Error> {
+    /// What the driver reports may end a command of this flight of FETCH or UID FETCH. After an
+    /// error the flight is over.
+    // No future that waits for it, too: it would be made anew for each message.
+    pub(crate) fn heed(
+        &mut self,
+        flight: &mut Flight,
+        event: Result<Step, Broken>,
+    ) -> Result<(), Error> {
         let stage = flight.stage();
-        let step = match self.session.step(stage).await {
-            Ok(Step::Done { tag, reply }) if flight.has(tag) => {
+        let ended = self.session.heard(event, stage).and_then(|step| match step {
+            Step::Done { tag, reply } if flight.has(tag) => {
                 flight.landed();
-                self.session.judge(reply, stage).map(|_| None)
+                self.session.judge(reply, stage).map(|_| ())
             }
-            Ok(step @ (Step::Fetched { tag } | Step::Parts { tag })) if flight.has(tag) => {
-                Ok(Some(step))
-            }
-            Ok(_) => Ok(None),
-            Err(error) => Err(error),
-        };
-        if step.is_err() {
+            _ => Ok(()),
+        });
+        if ended.is_err() {
             flight.end();
         }
-        step
+        ended
     }
 }
 

@@ -100,7 +100,8 @@ impl<'a> Parts<'a> {
             if self.flight.is_over() {
                 return Ok(None);
             }
-            self.mailbox.next_step(&mut self.flight).await?;
+            let event = self.mailbox.session.driver_mut().event().await;
+            self.mailbox.heed(&mut self.flight, event)?;
         }
     }
 

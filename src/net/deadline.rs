@@ -43,6 +43,7 @@ impl Clock {
     }
 
     /// Nobody waits any longer: the wait came to its end, or its future was dropped.
+    #[inline]
     pub(crate) fn stop(&mut self) {
         if let Some(since) = self.since.take() {
             self.waited += since.elapsed();

@@ -184,11 +184,13 @@ impl<M: Machine> Driver<M> {
     }
 
     /// The core's next event; meanwhile what it has to say is written.
-    pub(crate) async fn event(&mut self) -> Result<M::Event, Broken> {
+    // An `async fn` would copy the event once more, which mostly has come already.
+    pub(crate) fn event(&mut self) -> impl Future<Output = Result<M::Event, Broken>> {
         let waiting = Waiting { driver: self };
-        poll_fn(|cx| waiting.driver.poll_event(cx, &mut Until::Event)).await.and_then(|event| {
+        poll_fn(move |cx| {
+            let event = waiting.driver.poll_event(cx, &mut Until::Event);
             // Nothing else ends the wait.
-            event.ok_or(Broken::Net(Error::Closed))
+            event.map(|event| event?.ok_or_else(|| Error::Closed.into()))
         })
     }
 
@@ -199,7 +201,7 @@ impl<M: Machine> Driver<M> {
         if polled.is_ready() {
             self.clock.stop();
         }
-        polled.map(|event| event.and_then(|event| event.ok_or(Broken::Net(Error::Closed))))
+        polled.map(|event| event.and_then(|event| event.ok_or_else(|| Error::Closed.into())))
     }
 
     /// The core's next event, or what `other` gives, whichever comes first.
@@ -213,7 +215,7 @@ impl<M: Machine> Driver<M> {
             Poll::Ready(other) => Poll::Ready(Ok(Either::Other(other))),
             Poll::Pending => waiting.driver.poll_event(cx, &mut Until::Event).map(|event| {
                 // Nothing else ends the wait.
-                event?.map(Either::Event).ok_or(Broken::Net(Error::Closed))
+                event?.map(Either::Event).ok_or_else(|| Error::Closed.into())
             }),
         })
         .await
@@ -326,6 +328,7 @@ impl<M: Machine> Driver<M> {
         self.socket = Socket::closed();
     }
 
+    #[inline]
     fn poll_core(&mut self) -> Result<Option<M::Event>, Broken> {
         if self.ended.is_some() {
             return Err(self.gone());
@@ -353,8 +356,9 @@ impl<M: Machine> Driver<M> {
             if is_tls(self.core.input().unread()) && self.core.wait() == Wait::Greeting {
                 return Poll::Ready(Err(self.faulty(Fault::TlsFromTheStart)));
             }
-            if let Some(event) = self.poll_core()? {
-                return Poll::Ready(Ok(Some(event)));
+            match self.poll_core() {
+                Ok(None) => {}
+                told => return Poll::Ready(told),
             }
             if self.eof {
                 self.end_as(Ended::ByServer);

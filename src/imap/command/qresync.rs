@@ -24,7 +24,7 @@ use bytes::Bytes;
 
 use super::modifier::Need;
 use super::select::{Select, SelectOptions};
-use super::{Command, is_coded, is_data, is_numbered};
+use super::{Command, is_coded, is_data};
 use crate::imap::proto::answer::vanished;
 use crate::imap::proto::decode::{Malformed, Parsed};
 use crate::imap::proto::encode::{Line, no_longer_kept};
@@ -335,16 +335,14 @@ impl Command for Resync {
 
     fn claims(&self) -> Claims {
         Claims::Data(|response| {
-            is_numbered(response, "FETCH")
-                || is_data(response, "VANISHED")
-                || is_coded(response, "CLOSED")
+            response.is_fetch() || is_data(response, "VANISHED") || is_coded(response, "CLOSED")
         })
     }
 
     fn accept(&mut self, response: &Response<'_>, frame: &Bytes) -> Parsed<()> {
         let read = match *response {
-            Response::Numbered { number, rest, .. } => {
-                self.found.message(Message::parse(number, frame.slice_ref(rest)))
+            Response::Fetch { seq, items } => {
+                self.found.message(Message::parse(seq, frame.slice_ref(items)))
             }
             Response::Data { rest, .. } => vanished(rest).map(|(uids, earlier)| {
                 self.found.vanished.extend(uids.closed());

@@ -173,6 +173,7 @@ impl Command for Raw {
 
     fn claims(&self) -> Claims {
         let untagged = |response: &Response<'_>| match response {
+            Response::Fetch { .. } => true,
             Response::Data { .. } => !is_data(response, "VANISHED"),
             Response::Numbered { .. } => !is_numbered(response, "EXPUNGE"),
             _ => false,
@@ -197,8 +198,8 @@ impl Command for Raw {
         for frame in self.untagged {
             let response = Response::parse(&frame);
             match response {
-                Response::Numbered { number, rest, .. } if response.is_fetch() => {
-                    match Message::parse(number, frame.slice_ref(rest)) {
+                Response::Fetch { seq, items } => {
+                    match Message::parse(seq, frame.slice_ref(items)) {
                         Ok(message) => core.keep(Event::Fetch(message)),
                         Err(why) => core.keep_unparsed(frame.clone(), why),
                     }

@@ -33,10 +33,8 @@ impl Core {
                 self.keep_unparsed(frame, Malformed("the tag of a command in flight"));
             }
             Response::Status(condition) => return self.status(&condition, &response, &frame),
-            // Nearly all responses, and they count nothing.
-            Response::Numbered { .. } if response.is_fetch() && !self.lingering => {
-                return self.data(&response, &frame);
-            }
+            Response::Fetch { .. } if self.lingering => {}
+            Response::Fetch { .. } => return self.data(&response, &frame),
             Response::Numbered { number, name, .. } => {
                 let counts =
                     [&b"EXISTS"[..], b"RECENT"].iter().any(|n| name.eq_ignore_ascii_case(n));
@@ -175,8 +173,11 @@ impl Core {
 
     /// The step for the command that claims a response; none if there is none.
     fn claim(&mut self, response: &Response<'_>, frame: &Bytes) -> Result<Option<Step>, Fault> {
-        let claimant = self.queue.iter().position(|pending| pending.claims.may_claim(response));
-        self.collected(claimant, frame.len(), |tag| Step::Data { tag, frame: frame.clone() })
+        let claimant = self.queue.iter().find(|pending| pending.claims.may_claim(response));
+        match claimant.map(|pending| pending.tag) {
+            Some(tag) => self.collected(tag, frame.len(), Step::Data { tag, frame: frame.clone() }),
+            None => Ok(None),
+        }
     }
 
     /// Messages are gone, by their UIDs (RFC 7162 section 3.2.10). What had gone before the mailbox
@@ -319,36 +320,30 @@ impl Core {
 
     /// Hands data to the command that claims them, or keeps them for the user.
     fn data(&mut self, response: &Response<'_>, frame: &Bytes) -> Result<Option<Step>, Fault> {
-        let claimant = self.queue.iter().position(|pending| pending.claims.may_claim(response));
-        let pending = claimant.and_then(|at| self.queue.get(at));
-        match *response {
-            Response::Numbered { number, rest, .. }
-                if response.is_fetch()
-                    && !matches!(pending, Some(Pending { claims: Claims::Data(_), .. })) =>
-            {
-                self.fetched(number, rest, frame)
+        let claimant = self.queue.iter().find(|pending| pending.claims.may_claim(response));
+        match (*response, claimant) {
+            (
+                Response::Fetch { seq, items },
+                None | Some(Pending { claims: Claims::Messages(_) | Claims::Numbers(_), .. }),
+            ) => self.fetched(seq, items, frame),
+            (_, None) => {
+                self.unclaimed(response, frame);
+                Ok(None)
             }
-            _ if claimant.is_some() => {
+            (_, Some(pending)) => {
                 if let Response::Data { rest, .. } = *response
-                    && let Some(Pending { effect: Effect::Enable(asked), .. }) = pending
+                    && let Effect::Enable(asked) = &pending.effect
                 {
                     self.enabled.add_asked(rest, asked);
                 }
-                let abandoned = pending.is_some_and(|pending| pending.abandoned);
+                let (tag, abandoned) = (pending.tag, pending.abandoned);
                 if abandoned && is_expunge(response) {
                     // It has moved the sequence numbers, whoever waits for it.
                     self.unclaimed(response, frame);
                 } else if abandoned && self.notifying().tells {
                     self.rescue(response, frame);
                 }
-                self.collected(claimant, frame.len(), |tag| Step::Data {
-                    tag,
-                    frame: frame.clone(),
-                })
-            }
-            _ => {
-                self.unclaimed(response, frame);
-                Ok(None)
+                self.collected(tag, frame.len(), Step::Data { tag, frame: frame.clone() })
             }
         }
     }
@@ -404,62 +399,57 @@ impl Core {
         if let Some(state) = self.state() {
             state.heed(&message);
         }
-        let claimant = self.queue.iter().position(|pending| self.asked_about(pending, &message));
-        let Some(pending) = claimant.and_then(|at| self.queue.get(at)) else {
+        let Some(pending) = self.queue.iter().find(|pending| self.asked_about(pending, &message))
+        else {
             self.keep(Event::Fetch(message));
             return Ok(None);
         };
         if pending.abandoned {
             return Ok(Some(Step::Discarded));
         }
-        if matches!(pending.effect, Effect::Parts) {
-            self.take_rest(seq, &frame.slice_ref(items).slice(1..), frame);
-            return Ok(self.claimed(claimant, |tag| Step::Parts { tag }));
-        }
-        // Messages that are handed on one by one are collected by nobody here.
-        let streams = matches!(pending.effect, Effect::Stream);
-        let octets = (!streams).then(|| message.octets());
-        self.fetched = Some(message);
-        let step = |tag| Step::Fetched { tag };
-        match octets {
-            Some(octets) => self.collected(claimant, octets, step),
-            None => Ok(self.claimed(claimant, step)),
+        let tag = pending.tag;
+        match pending.effect {
+            Effect::Parts => {
+                self.take_rest(seq, &frame.slice_ref(items).slice(1..), frame);
+                self.turn = self.turn.wrapping_add(1);
+                Ok(Some(Step::Parts))
+            }
+            // Messages that are handed on one by one are collected by nobody here.
+            Effect::Stream => {
+                self.fetched = Some(message);
+                self.turn = self.turn.wrapping_add(1);
+                Ok(Some(Step::Fetched { tag }))
+            }
+            _ => {
+                let octets = message.octets();
+                self.fetched = Some(message);
+                self.collected(tag, octets, Step::Fetched { tag })
+            }
         }
     }
 
-    /// The step for the command that claims something.
-    fn claimed(&mut self, claimant: Option<usize>, step: impl FnOnce(Tag) -> Step) -> Option<Step> {
-        let pending = claimant.and_then(|at| self.queue.get(at))?;
+    /// The step for the command with this tag, which may keep so many octets until it is answered.
+    ///
+    /// # Errors
+    /// What it has been handed takes more memory than one response may with its literals.
+    fn collected(&mut self, tag: Tag, octets: usize, step: Step) -> Result<Option<Step>, Fault> {
+        /// What a response costs at least, however short it is.
+        const LEAST: usize = 64;
+        let limit = self.most_collected();
+        let Some(pending) = self.queue.iter_mut().find(|pending| pending.tag == tag) else {
+            return Ok(None);
+        };
         if pending.abandoned {
-            return Some(Step::Discarded);
+            return Ok(Some(Step::Discarded));
+        }
+        pending.handed = pending.handed.saturating_add(octets.max(LEAST) as u64);
+        if pending.handed > limit {
+            return Err(Fault::ResponseTooLong { limit, unit: "octets" });
         }
         if matches!(pending.effect, Effect::Stream | Effect::Parts) {
             self.turn = self.turn.wrapping_add(1);
         }
-        Some(step(pending.tag))
-    }
-
-    /// The same if the command may keep it, with so many octets, until it is answered.
-    ///
-    /// # Errors
-    /// What it has been handed takes more memory than one response may with its literals.
-    fn collected(
-        &mut self,
-        claimant: Option<usize>,
-        octets: usize,
-        step: impl FnOnce(Tag) -> Step,
-    ) -> Result<Option<Step>, Fault> {
-        /// What a response costs at least, however short it is.
-        const LEAST: usize = 64;
-        let limit = self.most_collected();
-        let pending = claimant.and_then(|at| self.queue.get_mut(at));
-        if let Some(pending) = pending.filter(|pending| !pending.abandoned) {
-            pending.handed = pending.handed.saturating_add(octets.max(LEAST) as u64);
-            if pending.handed > limit {
-                return Err(Fault::ResponseTooLong { limit, unit: "octets" });
-            }
-        }
-        Ok(self.claimed(claimant, step))
+        Ok(Some(step))
     }
 
     /// Whether a command has asked about this message. A response without a UID answers no UID

@@ -66,7 +66,7 @@ pub(crate) enum Step {
     /// [`Core::take_fetched`].
     Fetched { tag: Tag },
     /// Parts of what the server says of a message: see [`Core::take_part`].
-    Parts { tag: Tag },
+    Parts,
     /// While the mailbox is watched: something was said that [`Core::take_event`] gives.
     Told,
     /// The octets of a message may be handed in, once what stands before them is written: see

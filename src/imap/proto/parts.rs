@@ -229,14 +229,14 @@ fn items(seq: u32, run: &[u8], parts: &mut VecDeque<Part>) {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Open {
     seq: u32,
-    /// For which command; for none if nobody waits for it.
-    tag: Option<Tag>,
+    /// Somebody waits for the rest.
+    wanted: bool,
 }
 
 impl Open {
     /// Nobody waits for the rest of it any longer.
     pub(super) const fn abandon(&mut self) {
-        self.tag = None;
+        self.wanted = false;
     }
 }
 
@@ -273,14 +273,14 @@ impl Core {
             }
             Cut::Chunk(octets) => self.parts.push_back(Part::Chunk(octets)),
             Cut::Frame(rest) => {
-                let Open { seq, tag } = self.open.take()?;
+                let Open { seq, wanted } = self.open.take()?;
                 let known = self.parts.len();
                 self.take_rest(seq, &rest, &rest);
                 self.heed_parts(known);
-                return self.hand_on(tag);
+                return self.hand_on(wanted);
             }
         }
-        self.hand_on(self.open?.tag)
+        self.hand_on(self.open?.wanted)
     }
 
     /// What the parts behind those that are `known` say of the mailbox.
@@ -294,11 +294,11 @@ impl Core {
     }
 
     fn begin(&self, text: &[u8]) -> Option<Open> {
-        let Response::Numbered { number: seq, .. } = Response::parse(text) else { return None };
+        let Response::Fetch { seq, .. } = Response::parse(text) else { return None };
         // What holds sections is nobody else's: of a message that has changed servers tell the
         // flags. And its UID may come behind them.
         let pending = self.queue.iter().find(|pending| pending.effect == Effect::Parts)?;
-        Some(Open { seq, tag: (!pending.abandoned).then_some(pending.tag) })
+        Some(Open { seq, wanted: !pending.abandoned })
     }
 
     /// Takes apart the items behind `(`, or the rest of them, of a response that has come to its
@@ -317,12 +317,12 @@ impl Core {
         }
     }
 
-    fn hand_on(&mut self, tag: Option<Tag>) -> Option<Step> {
-        let Some(tag) = tag else {
+    fn hand_on(&mut self, wanted: bool) -> Option<Step> {
+        if !wanted {
             self.parts.clear();
             return Some(Step::Discarded);
-        };
+        }
         self.turn = self.turn.wrapping_add(1);
-        Some(Step::Parts { tag })
+        Some(Step::Parts)
     }
 }

@@ -4,7 +4,8 @@
 //! + text                          Continue
 //! tag OK|NO|BAD [code] text       Tagged
 //! * OK|NO|BAD|BYE|PREAUTH …       Status
-//! * 12 EXISTS|EXPUNGE|FETCH …     Numbered
+//! * 12 FETCH (…)                  Fetch
+//! * 12 EXISTS|EXPUNGE|…           Numbered
 //! * NAME …                        Data
 //! anything else                   Unparsed
 //! ```
@@ -56,7 +57,9 @@ pub(crate) enum Response<'a> {
     Tagged { tag: &'a [u8], condition: Condition<'a> },
     /// A status that belongs to no command.
     Status(Condition<'a>),
-    /// Data about one message, or a number of messages.
+    /// What a message is like: nearly all responses are this.
+    Fetch { seq: u32, items: &'a [u8] },
+    /// Other data about one message, or a number of messages.
     Numbered { number: u32, name: &'a [u8], rest: &'a [u8] },
     /// Any other data.
     Data { name: &'a [u8], rest: &'a [u8] },
@@ -94,13 +97,8 @@ impl<'a> Response<'a> {
     }
 
     /// Whether it describes a message.
-    pub(crate) fn is_fetch(&self) -> bool {
-        match self {
-            // Nearly all servers write it so, and nearly all responses are this.
-            Self::Numbered { name: b"FETCH", .. } => true,
-            Self::Numbered { name, .. } => name.eq_ignore_ascii_case(b"FETCH"),
-            _ => false,
-        }
+    pub(crate) const fn is_fetch(&self) -> bool {
+        matches!(self, Self::Fetch { .. })
     }
 }
 
@@ -146,7 +144,13 @@ fn numbered(number: Option<u32>, mut cursor: Cursor<'_>) -> Parsed<Response<'_>>
     if number == 0 && !counts() {
         return Err(Malformed("a message number of at least 1"));
     }
-    Ok(Response::Numbered { number, name, rest: cursor.rest().trim_ascii_start() })
+    let rest = cursor.rest().trim_ascii_start();
+    Ok(match name {
+        // Nearly all servers write it so.
+        b"FETCH" => Response::Fetch { seq: number, items: rest },
+        name if name.eq_ignore_ascii_case(b"FETCH") => Response::Fetch { seq: number, items: rest },
+        name => Response::Numbered { number, name, rest },
+    })
 }
 
 fn tagged(line: &[u8]) -> Parsed<Response<'_>> {
@@ -294,7 +298,7 @@ mod tests {
         );
         assert_eq!(
             Response::parse(b"* 1 FETCH (UID 2)\r\n"),
-            Response::Numbered { number: 1, name: b"FETCH", rest: b"(UID 2)" }
+            Response::Fetch { seq: 1, items: b"(UID 2)" }
         );
     }
 
