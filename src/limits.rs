@@ -128,7 +128,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Octets of a greeting, a status line, an SMTP reply or a POP3 listing line. 64 KiB.
+    /// Octets of a greeting, a status line, an SMTP reply or a POP3 listing line. 64 KiB. An IMAP
+    /// status line with a response code may have as many as a [`response`](Self::response).
     pub const fn line(mut self, octets: usize) -> Self {
         self.line = octets;
         self

@@ -14,9 +14,9 @@ use crate::fault::Fault;
 /// Limits of one response.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FrameLimits {
-    /// Octets of a status line (`* OK …`, a tagged or continuation line).
+    /// Octets of a status line without a response code, and of a continuation line.
     pub(crate) status: usize,
-    /// Octets outside literals of any other response.
+    /// Octets outside literals of any other response: COPYUID may name as many messages as SEARCH.
     pub(crate) text: usize,
     /// Octets of all literals of one response together.
     pub(crate) literal: u64,
@@ -156,8 +156,9 @@ impl Framer {
         if fits(limits.status.min(limits.text)) {
             return Ok(());
         }
-        let literals = self.handed_on.is_some() || may_hold_literals(frame);
-        let limit = if literals { limits.text } else { limits.status };
+        let is_long =
+            self.handed_on.is_some() || may_hold_literals(frame) || begins_with_code(frame);
+        let limit = if is_long { limits.text } else { limits.status };
         if fits(limit) { Ok(()) } else { Err(Fault::LineTooLong { limit }) }
     }
 }
@@ -170,7 +171,22 @@ fn may_hold_literals(frame: &[u8]) -> bool {
     // No status word is longer than PREAUTH.
     let rest = rest.get(..8).unwrap_or(rest);
     let word = rest.split(|octet| matches!(octet, b' ' | b'\r' | b'\n')).next().unwrap_or(rest);
-    ![&b"OK"[..], b"NO", b"BAD", b"BYE", b"PREAUTH"]
+    !is_status(word)
+}
+
+/// Whether this is a status line that begins with a response code, be it tagged or not.
+fn begins_with_code(frame: &[u8]) -> bool {
+    // So many are enough for a tag of ours and the status.
+    let begin = frame.get(..32).unwrap_or(frame);
+    let mut words = begin.split(|octet| *octet == b' ').filter(|word| !word.is_empty());
+    // Exchange 2013 leaves out `* OK` before COPYUID.
+    frame.first() == Some(&b'[')
+        || words.nth(1).is_some_and(is_status)
+            && words.next().is_some_and(|word| word.first() == Some(&b'['))
+}
+
+fn is_status(word: &[u8]) -> bool {
+    [&b"OK"[..], b"NO", b"BAD", b"BYE", b"PREAUTH"]
         .iter()
         .any(|status| word.eq_ignore_ascii_case(status))
 }
@@ -463,6 +479,20 @@ mod tests {
         }
         // No more than this is looked at each time that a piece of it comes.
         assert!(may_hold_literals(b"* OKXXXXXXXXXXXXXXXX"));
+    }
+
+    #[test]
+    fn a_response_code_may_be_as_long_as_data() {
+        for begin in ["A4294967295 OK [", "a9 no [", "* OK [", "*  PREAUTH  [", "["] {
+            let line = format!("{begin}{}\r\n", "x".repeat(200 - begin.len()));
+            assert_frames(line.as_bytes(), &[line.as_bytes()]);
+            let long = format!("{begin}{}\r\n", "x".repeat(203 - begin.len()));
+            assert_eq!(frames(&[long.as_bytes()]), [Err(Fault::LineTooLong { limit: 200 })]);
+        }
+        for begin in ["A9 OK x [", "A9 [", "* OK x[", "+ [", "+ OK hi [", "* ok ", "x"] {
+            let line = format!("{begin}{}\r\n", "x".repeat(103 - begin.len()));
+            assert_eq!(frames(&[line.as_bytes()]), [Err(Fault::LineTooLong { limit: 100 })]);
+        }
     }
 
     #[test]

@@ -193,10 +193,10 @@ impl Content {
     }
 
     /// Refuses what the server is known not to take, before anything is sent.
-    fn check(&self, capabilities: &Capabilities) -> Result<(), Misuse> {
+    fn check(&self, line: &Line, capabilities: &Capabilities) -> Result<(), Misuse> {
         check_limit(self.octets, capabilities)?;
-        // RFC 9051 section 9: number64 is less than 2^63.
-        if self.octets > i64::MAX as u64 {
+        // RFC 9051 section 9 has numbers of 63 bits there, RFC 3501 of 32.
+        if self.octets > line.most_octets() {
             let why = format!("{} octets, which cannot be announced", self.octets);
             return Err(Misuse::Argument { what: "message", why });
         }
@@ -215,7 +215,7 @@ impl Content {
         capabilities: &Capabilities,
         may_be_binary: bool,
     ) -> Result<(), Misuse> {
-        self.check(capabilities)?;
+        self.check(line, capabilities)?;
         match (&self.short, self.holds_nul || may_be_binary) {
             (Some(message), false) => line.literal(message.clone()),
             (Some(message), true) => line.literal8(message.clone()),
@@ -288,9 +288,14 @@ impl Command for Append {
                 line.raw(" ").flags(&options.flags)?;
             }
             if let Some(date) = &options.date {
-                // RFC 9051 section 9, date-year: four digits.
-                if date.year() > 9999 {
-                    let why = format!("the year {} has more than four digits", date.year());
+                // RFC 9051 section 9: the year has four digits, all else two.
+                let why = match date {
+                    _ if date.year() > 9999 => "has a year of more than four digits",
+                    _ if date.to_unix().is_none() => "is no moment",
+                    _ => "",
+                };
+                if !why.is_empty() {
+                    let why = format!("{date} {why}");
                     return Err(Misuse::Argument { what: "the date of a message", why });
                 }
                 line.raw(format_args!(" \"{date}\""));
@@ -362,6 +367,10 @@ fn catenated(
                 content.encode(line.raw("UTF8 ("), capabilities, true)?;
                 line.raw(")");
             }
+            CatPart::Text(content) if content.holds_nul => {
+                let why = "a NUL is in it, which CATENATE cannot carry".to_owned();
+                return Err(Misuse::Argument { what: "part of the message", why });
+            }
             CatPart::Text(content) => content.encode(line.raw("TEXT "), capabilities, false)?,
             CatPart::Url(url) => drop(line.raw("URL ").string("URL", url.as_bytes())?),
         }
@@ -407,14 +416,39 @@ mod tests {
     }
 
     #[test]
-    fn a_year_of_five_digits_is_refused_before_anything_is_written() {
-        for (year, taken) in [("9999", true), ("10000", false)] {
-            let date = format!("17-Feb-{year} 21:52:25 -0800");
+    fn a_date_that_is_none_is_refused_before_anything_is_written() {
+        for (date, taken) in [
+            ("17-Feb-9999 21:52:25 -0800", true),
+            ("17-Feb-10000 21:52:25 -0800", false),
+            ("29-Feb-2024 23:59:60 +0000", true),
+            ("29-Feb-2023 23:59:60 +0000", false),
+            ("255-Feb-2024 1:02:03 +0000", false),
+            ("1-Feb-2024 1:200:03 +0000", false),
+            // Domino.
+            ("00-Jan-0000 00:00:00 +0000", false),
+        ] {
             let date = DateTime::parse(date.as_bytes()).unwrap();
             let append = append("x", AppendOptions::new().date(date));
             let mut line = Line::new(Default::default());
             let encoded = append.encode(&mut line, &Capabilities::default());
-            assert_eq!(encoded.is_ok(), taken, "{year}");
+            assert_eq!(encoded.is_ok(), taken, "{date}");
+        }
+    }
+
+    #[test]
+    fn more_octets_than_the_server_has_a_number_for_are_refused_before_anything_is_written() {
+        for (octets, wide, taken) in [
+            (u64::from(u32::MAX), false, true),
+            (1 << 32, false, false),
+            (1 << 32, true, true),
+            (1 << 63, true, false),
+        ] {
+            let content = Content { octets, holds_nul: false, short: None };
+            let message = vec![(AppendOptions::new(), Data::Message(content))];
+            let append = Append::new("Sent".into(), message);
+            let mut line = Line::new(Default::default()).wide(wide);
+            let encoded = append.encode(&mut line, &Capabilities::default());
+            assert_eq!(encoded.is_ok(), taken, "{octets}");
         }
     }
 

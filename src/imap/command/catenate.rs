@@ -15,6 +15,7 @@ use std::num::NonZeroU32;
 use super::append::{Append, AppendOptions, AppendResult, CatPart, Content, Data};
 use super::modifier::Need;
 use crate::Misuse;
+use crate::imap::proto::encode::check_field_name;
 use crate::imap::{Error, ImapClient, MailboxName, Section, Uid, Upload};
 
 const CATENATE: Need = Need::offered(&["CATENATE"]);
@@ -27,9 +28,7 @@ pub struct CatenatePart<'a>(Piece<'a>);
 #[derive(Debug)]
 enum Piece<'a> {
     Text(Upload<'a>),
-    Url(String),
-    /// A name of which nobody knows what it says.
-    Undecodable,
+    Url(Result<String, Misuse>),
 }
 
 impl<'a> CatenatePart<'a> {
@@ -39,43 +38,60 @@ impl<'a> CatenatePart<'a> {
     }
 
     /// A section of a message in the same account, by the mailbox, its UIDVALIDITY and the UID:
-    /// [`Section::full`] for the whole, [`Section::mime`] and [`Section::part`] for an attachment. A
-    /// name that the server has told and that is no valid UTF-7 as IMAP has it has no URL either: it
-    /// is refused when the message is to be stored.
+    /// [`Section::full`] for the whole, [`Section::mime`] and [`Section::part`] for an attachment.
+    /// What cannot be said in a URL is refused when the message is stored: a section that no message
+    /// can have, and the name of a mailbox that is not valid.
     pub fn message(
         mailbox: impl Into<MailboxName>,
         uid_validity: NonZeroU32,
         uid: Uid,
         section: &Section,
     ) -> Self {
-        let mailbox = mailbox.into();
-        let Some(mailbox) = mailbox.decoded() else { return Self(Piece::Undecodable) };
-        let mailbox = escaped(&mailbox);
-        // Behind `//` stands a host (RFC 3986 section 3.3).
-        let mailbox = match mailbox.strip_prefix('/') {
-            Some(rest) => format!("%2F{rest}"),
-            None => mailbox,
-        };
-        let mut url = format!("/{mailbox};UIDVALIDITY={uid_validity}/;UID={uid}");
-        let section = section.bracketed().to_string();
-        let inner = section.strip_prefix('[').and_then(|inner| inner.split_once(']'));
-        if let Some((section, partial)) = inner {
-            // Writing to a string does not fail.
-            if !section.is_empty() {
-                let _ = write!(url, "/;SECTION={}", escaped(section));
-            }
-            if let Some(partial) = partial.strip_prefix('<').and_then(|p| p.strip_suffix('>')) {
-                let _ = write!(url, "/;PARTIAL={partial}");
-            }
-        }
-        Self(Piece::Url(url))
+        Self(Piece::Url(url_of(&mailbox.into(), uid_validity, uid, section)))
     }
 
     /// What a URL names (RFC 5092), as [`message`](Self::message) makes them, or one that somebody
     /// was given by `GENURLAUTH`.
     pub fn url(url: impl Into<String>) -> Self {
-        Self(Piece::Url(url.into()))
+        Self(Piece::Url(Ok(url.into())))
     }
+}
+
+/// RFC 5092 section 11.
+fn url_of(
+    mailbox: &MailboxName,
+    uid_validity: NonZeroU32,
+    uid: Uid,
+    section: &Section,
+) -> Result<String, Misuse> {
+    let refused = |what, why: &str| Misuse::Argument { what, why: why.to_owned() };
+    if let Some(why) = section.fault() {
+        return Err(refused("section", why));
+    }
+    for name in section.field_names() {
+        check_field_name(name)?;
+    }
+    let undecodable = "its name cannot be decoded, and a URL says names in letters";
+    let mailbox = mailbox.decoded().ok_or_else(|| refused("mailbox of a part", undecodable))?;
+    let mailbox = escaped(&mailbox);
+    // Behind `//` stands a host (RFC 3986 section 3.3).
+    let mailbox = match mailbox.strip_prefix('/') {
+        Some(rest) => format!("%2F{rest}"),
+        None => mailbox,
+    };
+    let mut url = format!("/{mailbox};UIDVALIDITY={uid_validity}/;UID={uid}");
+    let section = section.bracketed().to_string();
+    let inner = section.strip_prefix('[').and_then(|inner| inner.rsplit_once(']'));
+    if let Some((section, partial)) = inner {
+        // Writing to a string does not fail.
+        if !section.is_empty() {
+            let _ = write!(url, "/;SECTION={}", escaped(section));
+        }
+        if let Some(partial) = partial.strip_prefix('<').and_then(|p| p.strip_suffix('>')) {
+            let _ = write!(url, "/;PARTIAL={partial}");
+        }
+    }
+    Ok(url)
 }
 
 /// In a URL: what is no `achar` of RFC 5092 section 11 as `%` and its octets.
@@ -113,12 +129,7 @@ impl ImapClient {
         let (mut pieces, mut uploads) = (Vec::new(), Vec::new());
         for part in parts {
             pieces.push(match part.0 {
-                Piece::Url(url) => CatPart::Url(url),
-                Piece::Undecodable => {
-                    let why = "its name cannot be decoded, and a URL says names in letters";
-                    let why = why.to_owned();
-                    return Err(Misuse::Argument { what: "mailbox of a part", why }.into());
-                }
+                Piece::Url(url) => CatPart::Url(url?),
                 Piece::Text(text) => {
                     let content = Content::of(&text);
                     uploads.push(text);
@@ -140,13 +151,17 @@ mod tests {
     use crate::imap::proto::encode::Line;
     use crate::imap::{Capabilities, Code, Flag};
 
-    fn url(mailbox: &str, section: &Section) -> String {
+    fn made(mailbox: impl Into<MailboxName>, section: &Section) -> Result<String, Misuse> {
         let validity = NonZeroU32::new(385_759_045).unwrap();
         let part = CatenatePart::message(mailbox, validity, Uid::new(20).unwrap(), section);
         match part.0 {
             Piece::Url(url) => url,
-            Piece::Text(_) | Piece::Undecodable => panic!(),
+            Piece::Text(_) => panic!(),
         }
+    }
+
+    fn url(mailbox: &str, section: &Section) -> String {
+        made(mailbox, section).unwrap()
     }
 
     fn append() -> Append {
@@ -215,6 +230,33 @@ mod tests {
             let Some(Code::BadUrl(url)) = reply.code() else { panic!("{reply}") };
             assert!(url.ends_with(";UID=20/;SECTION=HEADER"));
         });
+    }
+
+    #[test]
+    fn octets_with_nul_are_refused() {
+        let parts = vec![CatPart::Text(Content::of(&"a\0b".into()))];
+        let message = vec![(AppendOptions::new(), Data::Catenated(parts))];
+        let mut line = Line::new(Default::default());
+        let capabilities = Capabilities::from("CATENATE BINARY LITERAL+");
+        let refused = Append::new("Drafts".into(), message).encode(&mut line, &capabilities);
+        let why = "part of the message: a NUL is in it, which CATENATE cannot carry";
+        assert_eq!(refused.unwrap_err().to_string(), why);
+    }
+
+    #[test]
+    fn what_a_url_cannot_name_is_refused() {
+        for section in [
+            Section::mime([]),
+            Section::part([0]),
+            Section::full().partial(3, 0),
+            Section::header_fields(["a b"]),
+            Section::header_fields(["Subject:"]),
+            Section::header_fields(["X]Y"]),
+        ] {
+            assert!(made("Drafts", &section).is_err(), "{section}");
+        }
+        let invalid = MailboxName::from_wire("a&b");
+        assert!(made(invalid, &Section::full()).is_err());
     }
 
     #[test]

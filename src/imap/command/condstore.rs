@@ -63,8 +63,8 @@ impl Search {
     /// The same of one flag alone, where the server keeps sequences for each; elsewhere as
     /// [`mod_seq`](Self::mod_seq).
     pub fn mod_seq_of(self, flag: impl Into<Flag<'static>>, at_least: u64) -> Self {
-        let entry = format!("/flags/{}", flag.into().as_str());
-        self.extension("MODSEQ", CONDSTORE).quoted(entry).argument("all").number(at_least)
+        let search = self.extension("MODSEQ", CONDSTORE).flag_entry(flag.into());
+        search.argument("all").number(at_least)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::Misuse;
 #[cfg(doc)]
 use crate::imap::Message;
 use crate::imap::Section;
-use crate::imap::proto::encode::{Line, check_atom};
+use crate::imap::proto::encode::{Line, check_atom, check_field_name};
 
 /// Where a list of things to fetch begins: `Fetch::envelope().flags().body()`.
 ///
@@ -300,7 +300,7 @@ impl FetchItems {
                     check("section", section.fault())?;
                     check_partial(section, line)?;
                     for name in section.field_names() {
-                        check_atom("the name of a header field", name)?;
+                        check_field_name(name)?;
                     }
                     line.raw(if *peek { "BODY.PEEK" } else { "BODY" }).raw(section.bracketed())
                 }
@@ -423,6 +423,13 @@ mod tests {
             assert!(wire(Fetch::item(bad)).is_err(), "{bad:?}");
             assert!(wire(Fetch::section(Section::header_fields([bad]))).is_err(), "{bad:?}");
         }
+        for bad in ["Subject:", "a]", "a\"b"] {
+            assert!(wire(Fetch::section(Section::header_fields([bad]))).is_err(), "{bad:?}");
+        }
+        assert_eq!(
+            wire(Fetch::section(Section::header_fields(["Nil", "To"]))).unwrap(),
+            "(BODY.PEEK[HEADER.FIELDS (\"Nil\" To)])"
+        );
         assert_eq!(wire(Fetch::item("BINARY.PEEK[1]")).unwrap(), "(BINARY.PEEK[1])");
         assert!(wire(Fetch::section(Section::mime([]))).is_err());
     }

@@ -21,7 +21,9 @@ impl ImapClient {
     /// as `name` and `version` with their values. Without fields it tells nothing, and still asks.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the server does not know the command.
+    /// [`Error::Refused`] if the server does not know the command. [`Error::Misuse`] for more than 30
+    /// fields, a name of more than 30 octets or that is there twice, and a value of more than 1,024
+    /// octets (RFC 2971 section 3.3).
     ///
     /// # Cancel safety
     /// See [`ImapClient`].
@@ -71,6 +73,7 @@ impl Command for Id {
             line.raw("ID NIL");
             return Ok(());
         }
+        check(&self.fields)?;
         let mut separator = "ID (";
         for (name, value) in &self.fields {
             line.raw(separator).string("an ID field", name.as_bytes())?;
@@ -95,6 +98,27 @@ impl Command for Id {
     fn finish(self, _: Reply) -> Self::Output {
         self.answer
     }
+}
+
+/// RFC 2971 section 3.3.
+fn check(fields: &[(String, String)]) -> Result<(), Misuse> {
+    const MOST: usize = 30;
+    let refused = |why: &str| Err(Misuse::Argument { what: "an ID field", why: why.to_owned() });
+    if fields.len() > MOST {
+        return refused("there are more than 30");
+    }
+    for (at, (name, value)) in fields.iter().enumerate() {
+        if name.len() > 30 {
+            return refused("its name has more than 30 octets");
+        }
+        if value.len() > 1024 {
+            return refused("its value has more than 1,024 octets");
+        }
+        if fields.iter().take(at).any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            return refused("its name is there twice");
+        }
+    }
+    Ok(())
 }
 
 /// `NIL`, or names and values in one list; Archiveopteryx ends it with a space.
@@ -131,6 +155,24 @@ mod tests {
         let fields = |fields: usize| format!("({})", "\"a\" NIL ".repeat(fields));
         assert_eq!(parse(fields(100).as_bytes()).unwrap().len(), 100);
         assert!(parse(fields(101).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn no_more_is_told_than_a_server_need_take() {
+        let field = |name: usize, value: usize| ("n".repeat(name), "v".repeat(value));
+        let numbered = |fields: usize| (0..fields).map(|n| (format!("n{n}"), String::new()));
+        for (fields, taken) in [
+            (vec![field(30, 1024)], true),
+            (vec![field(31, 0)], false),
+            (vec![field(1, 1025)], false),
+            (vec![field(1, 1), ("N".to_owned(), String::new())], false),
+            (numbered(30).collect(), true),
+            (numbered(31).collect(), false),
+        ] {
+            let mut line = Line::new(Default::default());
+            let encoded = Id::new(fields).encode(&mut line, &Capabilities::default());
+            assert_eq!(encoded.is_ok(), taken, "{encoded:?}");
+        }
     }
 
     #[test]

@@ -351,6 +351,9 @@ fn entry<'a>(line: &'a mut Line, name: &str) -> Result<&'a mut Line, Misuse> {
     if !name.is_ascii() || name.contains(['*', '%']) {
         return Err(odd("`*`, `%` and what is not ASCII may not be in its name"));
     }
+    if name.contains(|c| c < '\u{1a}' && !matches!(c, '\r' | '\n' | '\0')) {
+        return Err(odd("control characters may not be in its name"));
+    }
     line.astring("metadata entry", name.as_bytes())
 }
 
@@ -487,8 +490,20 @@ mod tests {
 
     #[test]
     fn what_is_no_name_of_an_entry_is_not_sent() {
-        for bad in ["", "comment", "/shared/*", "/a%", "/a//b", "/a/", "/\u{e4}", "/a\r\nb", "/a\0"]
-        {
+        for bad in [
+            "",
+            "comment",
+            "/shared/*",
+            "/a%",
+            "/a//b",
+            "/a/",
+            "/\u{e4}",
+            "/a\r\nb",
+            "/a\0",
+            "/a\u{1}",
+            "/a\tb",
+            "/\u{19}",
+        ] {
             let mut line = Line::new(Default::default());
             assert!(
                 get(GetMetadata::new([bad]))().encode(&mut line, &Capabilities::default()).is_err()

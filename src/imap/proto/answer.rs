@@ -104,6 +104,10 @@ impl Core {
     /// `+`: the rest of a command may come, or the SASL exchange goes on.
     fn invited(&mut self, text: &[u8], frame: &Bytes) -> Result<Option<Step>, Fault> {
         if matches!(self.pieces.front(), Some((_, Piece::Wait))) {
+            let reply = Reply::new(&Condition::parse(Status::Ok, text), &self.scrubber);
+            if calls_for_attention(&reply) {
+                self.keep(Event::Notice(reply));
+            }
             self.pieces.pop_front();
             self.turn = self.turn.wrapping_add(1);
             self.pump();

@@ -279,14 +279,8 @@ impl Line {
             if at > 0 {
                 self.raw(" ");
             }
-            if matches!(flag, Flag::Recent | Flag::Any) {
-                let why = format!("only the server can set {flag}");
-                return Err(Misuse::Argument { what: "flag", why });
-            }
-            match flag.as_str().strip_prefix('\\') {
-                Some(extension) => self.raw("\\").atom("flag", extension)?,
-                None => self.atom("flag", flag.as_str())?,
-            };
+            check_flag(flag)?;
+            self.raw(flag);
         }
         Ok(self.raw(")"))
     }
@@ -384,6 +378,16 @@ impl fmt::Write for Sink<'_> {
     }
 }
 
+/// Refuses what is no flag that a client may set.
+pub(crate) fn check_flag(flag: &Flag<'_>) -> Result<(), Misuse> {
+    if matches!(flag, Flag::Recent | Flag::Any) {
+        let why = format!("only the server can set {flag}");
+        return Err(Misuse::Argument { what: "flag", why });
+    }
+    let name = flag.as_str();
+    check_atom("flag", name.strip_prefix('\\').unwrap_or(name))
+}
+
 /// Refuses what is no atom.
 pub(crate) fn check_atom(what: &'static str, word: &str) -> Result<(), Misuse> {
     forbid_line_breaks(what, word.as_bytes())?;
@@ -394,6 +398,16 @@ pub(crate) fn check_atom(what: &'static str, word: &str) -> Result<(), Misuse> {
             Err(Misuse::Argument { what, why })
         }
         None => Ok(()),
+    }
+}
+
+/// Refuses what is no name of a header field (RFC 5322 section 2.2), or none that brackets can hold.
+pub(crate) fn check_field_name(name: &str) -> Result<(), Misuse> {
+    const WHAT: &str = "the name of a header field";
+    check_atom(WHAT, name)?;
+    match name.contains(':') {
+        true => Err(Misuse::Argument { what: WHAT, why: "`:` may not be in it".to_owned() }),
+        false => Ok(()),
     }
 }
 

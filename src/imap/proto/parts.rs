@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::asides::Asides;
-use super::decode::{Cursor, Parsed};
+use super::decode::{Cursor, Malformed, Parsed};
 use super::response::Response;
 use super::{Core, Effect, Step, Tag};
 use crate::imap::types::item;
@@ -82,6 +82,9 @@ impl SectionPart {
     }
 }
 
+/// Each takes more room than its text, and no request asks for so many.
+const MOST_ITEMS: usize = 10_000;
+
 /// Whether the literal behind `text`, a response so far or the rest of one, is the string of a
 /// section, and not a piece of some list.
 pub(super) fn ends_in_section(text: &[u8], is_rest: bool) -> bool {
@@ -95,13 +98,15 @@ pub(super) fn ends_in_section(text: &[u8], is_rest: bool) -> bool {
         }
     };
     let mut cursor = Cursor::new(items);
-    loop {
+    // More cannot be taken apart.
+    for _ in 0..=MOST_ITEMS {
         match next(&mut cursor) {
             Ok(Found::Item) => {}
             Ok(Found::Announced { .. }) => return true,
             _ => return false,
         }
     }
+    false
 }
 
 /// What comes next in a list of items.
@@ -144,8 +149,8 @@ fn next<'a>(cursor: &mut Cursor<'a>) -> Parsed<Found<'a>> {
 /// Whether an item of this name holds a piece of the message (RFC 9051 section 7.5.2, RFC 3516).
 fn is_section(name: &[u8]) -> bool {
     let begins = |with: &[u8]| name.get(..with.len()).is_some_and(|n| n.eq_ignore_ascii_case(with));
-    begins(b"BODY[")
-        || begins(b"BINARY[")
+    // Some servers repeat the request.
+    [&b"BODY["[..], b"BODY.PEEK[", b"BINARY[", b"BINARY.PEEK["].iter().any(|with| begins(with))
         || [&b"RFC822"[..], b"RFC822.HEADER", b"RFC822.TEXT"]
             .iter()
             .any(|whole| name.eq_ignore_ascii_case(whole))
@@ -180,7 +185,7 @@ fn take_apart(seq: u32, text: &Bytes, parts: &mut VecDeque<Part>) -> Parsed<bool
     let at = |cursor: &Cursor<'_>| text.len() - cursor.rest().len();
     // Where the items begin that have not been handed on.
     let mut run = 0;
-    loop {
+    for _ in 0..=MOST_ITEMS {
         let before = at(&cursor);
         let found = next(&mut cursor);
         if matches!(found, Ok(Found::Item)) {
@@ -213,6 +218,8 @@ fn take_apart(seq: u32, text: &Bytes, parts: &mut VecDeque<Part>) -> Parsed<bool
         }
         run = at(&cursor);
     }
+    items(seq, text.get(run..at(&cursor)).unwrap_or_default(), parts);
+    Err(Malformed("at most 10,000 items of a message"))
 }
 
 /// Items without a section among them.

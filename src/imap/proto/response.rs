@@ -107,7 +107,8 @@ fn begins_with(line: &[u8], words: &[u8]) -> bool {
 }
 
 impl<'a> Condition<'a> {
-    fn parse(status: Status, rest: &'a [u8]) -> Self {
+    /// What follows the word that says how something went.
+    pub(super) fn parse(status: Status, rest: &'a [u8]) -> Self {
         let rest = rest.trim_ascii_start();
         match code_end(rest) {
             Some(end) => {
@@ -168,20 +169,24 @@ fn tagged(line: &[u8]) -> Parsed<Response<'_>> {
 
 /// Where the `]` of a leading response code is. Keywords may hold brackets (Gmail's
 /// `OIB-Seen-[Gmail]/All`), so one within parentheses or quotes does not count, unless there is
-/// no other.
+/// no other. A quotation mark within a word (`5"`) begins nothing.
 fn code_end(text: &[u8]) -> Option<usize> {
     if text.first() != Some(&b'[') {
         return None;
     }
-    let (mut depth, mut in_quotes) = (0_usize, false);
-    for (at, octet) in text.iter().enumerate() {
+    let (mut depth, mut in_quotes, mut escaped, mut before) = (0_usize, false, false, b' ');
+    for (at, &octet) in text.iter().enumerate() {
         match octet {
-            b'"' => in_quotes = !in_quotes,
+            _ if escaped => escaped = false,
+            b'\\' if in_quotes => escaped = true,
+            b'"' if in_quotes => in_quotes = false,
+            b'"' => in_quotes = matches!(before, b' ' | b'(' | b'[' | b'='),
             b'(' if !in_quotes => depth += 1,
             b')' if !in_quotes => depth = depth.saturating_sub(1),
             b']' if !in_quotes && depth == 0 => return Some(at),
             _ => {}
         }
+        before = octet;
     }
     memchr::memchr(b']', text)
 }
@@ -268,6 +273,20 @@ mod tests {
         assert_eq!(untagged_status(wire).text, b"Limited");
         let wire = b"* OK [BROKEN (never closed] text\r\n";
         assert_eq!(untagged_status(wire).code, Some(&b"BROKEN (never closed"[..]));
+    }
+
+    #[test]
+    fn a_quotation_mark_within_a_word_or_behind_a_backslash_hides_no_bracket() {
+        for (code, text) in [
+            ("X-FOO 5\" disk", "It's 3\" [long]"),
+            ("BADURL \"a\\\"]b\"", "no such \"part\" [x]"),
+            ("X \"open", "and [more]"),
+            ("X (\"a]\" b)", ""),
+        ] {
+            let wire = format!("* NO [{code}] {text}\r\n");
+            let wanted = condition(Status::No, Some(code.as_bytes()), text.as_bytes());
+            assert_eq!(untagged_status(wire.as_bytes()), wanted);
+        }
     }
 
     #[test]

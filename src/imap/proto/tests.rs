@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::imap::{Uid, UidSet};
+use crate::imap::{Code, Uid, UidSet};
 
 fn core() -> Core {
     let mut core = Core::new(&Limits::default(), true);
@@ -352,6 +352,45 @@ fn of_what_nobody_asked_for_the_beginning_is_kept_and_is_free_of_secrets() {
         };
         assert!(!String::from_utf8_lossy(&shown).contains(&token[..16]), "{shown:?}");
     }
+}
+
+#[test]
+fn sections_without_end_are_not_taken_apart() {
+    let mut core = core();
+    fetch(&mut core);
+    core.divide(|_| true);
+    let items = "BODY.PEEK[]\"\" A B ".repeat(20_000);
+    hear(&mut core, &format!("* 1 FETCH (UID 1 {items})\r\n"));
+    let parts: Vec<_> = std::iter::from_fn(|| core.take_part()).collect();
+    let sections = parts.iter().filter(|part| matches!(part, Part::Section(_))).count();
+    assert_eq!(sections, 5000);
+    assert!(matches!(parts[..], [.., Part::Unreadable { seq: 1 }, Part::End { seq: 1 }]));
+    assert!(matches!(core.take_event(), Some(Event::Unparsed { .. })));
+}
+
+#[test]
+fn a_code_that_names_many_messages_is_no_line_too_long() {
+    let mut core = core();
+    start(&mut core, "UID COPY 1:* x", Claims::Nothing, Effect::None);
+    let sources: Vec<_> = (1..=20_000).map(|uid| (2 * uid).to_string()).collect();
+    let answer = format!("A1 OK [COPYUID 38505 {} 1:20000] done\r\n", sources.join(","));
+    assert!(answer.len() > 100_000);
+    let steps = hear(&mut core, &answer);
+    let [Step::Done { reply, .. }] = &steps[..] else { panic!("{steps:?}") };
+    let Some(Code::CopyUid(copied)) = reply.code() else { panic!() };
+    assert_eq!(copied.pairs().count(), 20_000);
+}
+
+#[test]
+fn an_alert_that_comes_with_an_invitation_is_an_event() {
+    let mut core = core();
+    upload(&mut core, 3);
+    written(&mut core);
+    hear(&mut core, "+ [ALERT] The disk is nearly full\r\n");
+    assert_eq!(written(&mut core), "mmm\r\n");
+    let Some(Event::Notice(reply)) = core.take_event() else { panic!() };
+    assert_eq!((reply.code(), reply.text()), (Some(&Code::Alert), "The disk is nearly full"));
+    assert!(core.take_event().is_none());
 }
 
 #[test]

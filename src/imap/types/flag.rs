@@ -36,7 +36,8 @@ pub enum Flag<'a> {
     /// `\*`, in PERMANENTFLAGS only: the client may make up keywords of its own.
     Any,
     /// Any other flag, as on the wire: a keyword such as `$Forwarded`, or with its backslash an
-    /// extension.
+    /// extension. One that is told is read whatever it holds; commands refuse what is no atom, such as
+    /// Gmail's `OIB-Seen-[Gmail]/All`, whose bracket the grammar does not allow.
     Other(Cow<'a, str>),
 }
 

@@ -114,14 +114,50 @@ const fn ends_plain_name(octet: u8) -> bool {
     ENDS[octet as usize]
 }
 
-/// The length of `[…]` and of `<…>` behind it. A bracket within quotes does not count.
+/// The length of `[…]` and of `<…>` behind it. A bracket in the name of a header field that comes in
+/// quotes or as a literal does not count.
 fn bracketed(text: &[u8]) -> Option<usize> {
-    let mut in_quotes = false;
-    let close = text.iter().position(|octet| {
-        in_quotes ^= *octet == b'"';
-        *octet == b']' && !in_quotes
-    })?;
+    let mut cursor = Cursor::new(text);
+    loop {
+        let next = cursor.rest().iter().position(|octet| matches!(octet, b']' | b'"' | b'{'))?;
+        cursor.take(next)?;
+        match cursor.peek()? {
+            b'"' if cursor.quoted().is_ok() => {}
+            b'{' if cursor.literal().is_ok() => {}
+            b'{' => drop(cursor.take(1)?),
+            b']' => break,
+            // What begins here has no end.
+            _ => {
+                cursor.take(memchr::memchr(b']', cursor.rest())?)?;
+                break;
+            }
+        }
+    }
+    let close = cursor.at();
     let behind = text.get(close + 1..)?;
     let origin = behind.iter().position(|octet| matches!(octet, b' ' | b'(' | b')' | b'"'))?;
     Some(close + 1 + origin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_ends_behind_the_bracket_that_is_not_in_the_name_of_a_header_field() {
+        for named in [
+            "FLAGS",
+            "BODY[]",
+            "BODY[1.HEADER.FIELDS (DATE)]<0>",
+            "BODY[HEADER.FIELDS (\"a]b\" \"c\\\"]\" {3}\r\na]b)]",
+            "BODY[HEADER.FIELDS (\"a)]",
+            "BODY[HEADER.FIELDS (a{2)]<7>",
+        ] {
+            let frame = format!("{named} {{1}}\r\n]");
+            assert_eq!(name(&mut Cursor::new(frame.as_bytes())), Ok(named.as_bytes()), "{named}");
+        }
+        for bad in ["", " x", "BODY[", "BODY[1]", "BODY[\"a"] {
+            assert!(name(&mut Cursor::new(bad.as_bytes())).is_err(), "{bad}");
+        }
+    }
 }

@@ -197,13 +197,22 @@ impl fmt::Display for SpecOf<'_> {
             SectionText::Text => write!(f, "{separator}TEXT"),
             SectionText::Mime => write!(f, "{separator}MIME"),
             SectionText::HeaderFields(names) => {
-                write!(f, "{separator}HEADER.FIELDS ({})", names.join(" "))
+                write!(f, "{separator}HEADER.FIELDS ({})", listed(names))
             }
             SectionText::HeaderFieldsNot(names) => {
-                write!(f, "{separator}HEADER.FIELDS.NOT ({})", names.join(" "))
+                write!(f, "{separator}HEADER.FIELDS.NOT ({})", listed(names))
             }
         }
     }
+}
+
+/// Names of header fields, one behind the other. `NIL` is one only in quotes.
+fn listed(names: &[String]) -> String {
+    let spelt = |name: &String| match name.eq_ignore_ascii_case("NIL") {
+        true => format!("\"{name}\""),
+        false => name.clone(),
+    };
+    names.iter().map(spelt).collect::<Vec<_>>().join(" ")
 }
 
 /// `BODY[spec]<origin>` in its pieces.
@@ -249,6 +258,7 @@ mod tests {
         assert_eq!(Section::mime([4, 1]).to_string(), "BODY[4.1.MIME]");
         assert_eq!(Section::text().of_part([4, 2]).to_string(), "BODY[4.2.TEXT]");
         assert_eq!(Section::full().partial(10, 20).to_string(), "BODY[]<10.20>");
+        assert_eq!(Section::header_fields(["nil"]).to_string(), "BODY[HEADER.FIELDS (\"nil\")]");
         assert_eq!(
             Section::header_fields_not(["A", "B"]).of_part([3]).to_string(),
             "BODY[3.HEADER.FIELDS.NOT (A B)]"

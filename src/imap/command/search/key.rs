@@ -3,7 +3,7 @@
 use crate::Misuse;
 use crate::imap::command::fuzzy::FUZZY;
 use crate::imap::command::modifier::Need;
-use crate::imap::proto::encode::Line;
+use crate::imap::proto::encode::{Line, check_flag};
 use crate::imap::{Capabilities, Date, Flag, MailboxName, SeqSet, UidSet};
 
 /// A search: all messages, and then only those that match each key that is added.
@@ -41,11 +41,12 @@ pub(in crate::imap::command) enum Token {
     Keyword(Flag<'static>),
     Day(Date),
     Octets(u64),
-    /// An argument of an extension: a number, a word of our own, a string that needs no charset.
+    /// An argument of an extension: a number, a word of our own.
     Number(u64),
     Argument(&'static str),
     Atom(String),
-    Quoted(String),
+    /// The entry of a flag (RFC 7162 section 7).
+    FlagEntry(Flag<'static>),
     Name(MailboxName),
     Uids(UidSet),
     Numbers(SeqSet),
@@ -332,9 +333,9 @@ impl Search {
         self.with(Token::Argument(word))
     }
 
-    /// A string as an argument.
-    pub(in crate::imap::command) fn quoted(self, string: String) -> Self {
-        self.with(Token::Quoted(string))
+    /// A flag as the name of what is kept about it.
+    pub(in crate::imap::command) fn flag_entry(self, flag: Flag<'static>) -> Self {
+        self.with(Token::FlagEntry(flag))
     }
 
     /// What is sought, in the charset of the search.
@@ -378,8 +379,10 @@ impl Search {
                 Token::FieldName(name) => field_name(line, name)?,
                 Token::Keyword(flag) => line.atom("keyword", flag.as_str())?,
                 Token::Day(day) => line.raw(day),
-                Token::Octets(octets) if *octets > MOST_OCTETS => {
-                    let why = format!("{octets} octets are more than any message can have");
+                // RFC 9051 section 9 has numbers of 63 bits there, RFC 3501 of 32.
+                Token::Octets(octets) if *octets > line.most_octets() => {
+                    let most = line.most_octets();
+                    let why = format!("{octets} octets, and the server takes numbers up to {most}");
                     return Err(Misuse::Argument { what: "size", why });
                 }
                 Token::Octets(octets) => line.raw(octets),
@@ -387,7 +390,10 @@ impl Search {
                 Token::Argument(word) => line.raw(word),
                 Token::Atom(word) => line.atom("what is sought", word)?,
                 Token::Name(name) => line.mailbox(name)?,
-                Token::Quoted(string) => line.string("what is sought", string.as_bytes())?,
+                Token::FlagEntry(flag) => {
+                    check_flag(flag)?;
+                    line.string("flag", format!("/flags/{flag}").as_bytes())?
+                }
                 Token::Uids(set) => line.uids(set)?,
                 Token::Numbers(set) => line.numbers(set),
                 Token::Open => line.raw("("),
@@ -426,9 +432,6 @@ impl Search {
         }
     }
 }
-
-/// RFC 9051 section 9, number64.
-const MOST_OCTETS: u64 = i64::MAX as u64;
 
 /// RFC 5322 section 2.2: printable ASCII but the colon.
 fn field_name<'a>(line: &'a mut Line, name: &str) -> Result<&'a mut Line, Misuse> {
@@ -484,7 +487,7 @@ mod tests {
             (all().since(day).sent_on(day), "SINCE 1-Feb-1994 SENTON 1-Feb-1994"),
             (all().sent_before(day), "SENTBEFORE 1-Feb-1994"),
             (all().sent_since(day), "SENTSINCE 1-Feb-1994"),
-            (all().larger(0).smaller(MOST_OCTETS), "LARGER 0 SMALLER 9223372036854775807"),
+            (all().larger(0).smaller(u32::MAX.into()), "LARGER 0 SMALLER 4294967295"),
             (all().uids(UidSet::all()), "UID 1:*"),
             (all().numbers(numbers), "1:4"),
             (all().fuzzy(all().subject("IMAP break")), "FUZZY SUBJECT \"IMAP break\""),
@@ -537,9 +540,20 @@ mod tests {
             all().keyword("\\Custom)"),
             all().keyword(Flag::Any),
             all().keyword(""),
-            all().larger(MOST_OCTETS + 1),
+            all().larger(1 << 32),
+            all().mod_seq_of("a b", 1),
+            all().mod_seq_of(Flag::Any, 1),
         ] {
             assert!(written(&bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_beyond_32_bits_are_for_servers_that_know_them() {
+        for (octets, taken) in [(1 << 32, true), ((1 << 63) - 1, true), (1 << 63, false)] {
+            let mut line = Line::new(Default::default()).wide(true);
+            let larger = Search::all().larger(octets);
+            assert_eq!(larger.encode(&mut line, &Capabilities::default()).is_ok(), taken);
         }
     }
 
