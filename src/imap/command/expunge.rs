@@ -295,6 +295,37 @@ mod tests {
     }
 
     #[test]
+    fn of_what_vanishes_the_highest_is_taken_for_the_last_message() {
+        for (set, gone, ours, others) in [
+            ("*", "3,5", "5", "3"),
+            ("7:*", "3,5", "5", "3"),
+            ("7:*", "5,9", "9", "5"),
+            ("3,*", "3:5", "3,5", "4"),
+        ] {
+            let script = format!(
+                "
+                S: * PREAUTH hi
+                C: A1 UID EXPUNGE {set}
+                S: * VANISHED {gone}
+                S: A1 OK done
+                "
+            );
+            let uids = || UidSet::parse(set).ok();
+            play(
+                || Expunge::of(uids()),
+                &script,
+                |mut played| {
+                    assert_eq!(played.output.unwrap().uids().to_string(), ours, "{set} {gone}");
+                    let Some(Event::Vanished { uids, .. }) = played.core.take_event() else {
+                        panic!("{set} {gone}")
+                    };
+                    assert_eq!(uids.to_string(), others, "{set} {gone}");
+                },
+            );
+        }
+    }
+
+    #[test]
     fn uids_that_were_not_named_stay_events() {
         let script = "
             S: * PREAUTH hi

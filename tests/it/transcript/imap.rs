@@ -261,8 +261,12 @@ async fn in_mailbox(
             let result = selected.copy(set(), call.argument(1)).await?;
             moved(result.uid_validity(), result.pairs())
         }
-        "uid_move" => {
-            let result = selected.uid_move(uids(), call.argument(1)).await?;
+        verb @ ("uid_move" | "uid_move_or_mark") => {
+            let to = call.argument(1);
+            let result = match verb {
+                "uid_move" => selected.uid_move(uids(), to).await?,
+                _ => selected.uid_move_or_mark(uids(), to).await?,
+            };
             let places = moved(result.uid_validity(), result.pairs());
             format!("{:?} {places} expunged={}", result.way(), removed(result.expunged()))
         }

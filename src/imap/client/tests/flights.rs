@@ -463,8 +463,9 @@ async fn copies_of_a_long_set_are_joined_and_a_refusal_on_the_way_says_what_was_
     let pairs: Vec<_> = copied.pairs().map(|(from, to)| (from.get(), to.get())).collect();
     assert_eq!(pairs, [(1, 11), (3, 12), (5, 13)]);
     let error = inbox.uid_copy(uids(1, 9), "Kept").await.unwrap_err();
-    let Error::Halfway { done, copied, cause, .. } = &error else { panic!("{error:?}") };
+    let Error::Halfway { done, kept, copied, cause, .. } = &error else { panic!("{error:?}") };
     assert_eq!((done.to_string().as_str(), copied.pairs().count()), ("1,3", 2));
+    assert_eq!(kept, done);
     assert_eq!(cause.to_string(), "UID COPY refused: NO [OVERQUOTA] full");
     assert!(error.connection_usable());
     // Where nothing was done yet, it is a refusal like any other.
@@ -492,8 +493,9 @@ async fn a_move_that_stops_on_its_way_says_what_was_moved() {
     let (mut client, server) = client_of("IMAP4rev1 MOVE UIDPLUS", script).await;
     let inbox = client.select("INBOX").await.unwrap();
     let error = inbox.uid_move(uids(1, 3), "Kept").await.unwrap_err();
-    let Error::Halfway { done, copied, expunged, .. } = &error else { panic!("{error:?}") };
+    let Error::Halfway { done, kept, copied, expunged, .. } = &error else { panic!("{error:?}") };
     assert_eq!((done.to_string().as_str(), expunged.numbers()), ("1", &[1][..]));
+    assert!(kept.is_empty());
     assert!(copied.pairs().eq(Uid::new(1).zip(Uid::new(11))));
     assert_eq!((inbox.exists(), error.connection_usable()), (8, true));
     let error = inbox.uid_move(uids(3, 5), "Kept").await.unwrap_err();
