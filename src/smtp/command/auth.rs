@@ -30,10 +30,13 @@ pub(crate) fn verdict(
 ) -> Result<(), Box<AuthError<Reply<'static>>>> {
     let meaning = meaning(&reply);
     // Exchange has been seen to say so in any status: the token is good and the mailbox is not.
-    if reply.is_positive() && meaning != Meaning::MailboxNotOpened {
+    if reply.is_positive() && meaning != Meaning::MailboxNotOpened && !denies(&reply) {
         return Ok(());
     }
-    let cause = cause(&reply, meaning, session.challenge().map(|challenge| challenge.status()));
+    let cause = match reply.is_positive() && denies(&reply) {
+        true => AuthCause::Credential,
+        false => cause(&reply, meaning, session.challenge().map(|challenge| challenge.status())),
+    };
     let try_two_step = inline && meaning == Meaning::Syntax && !was_read(&reply);
     let mut error = Box::new(AuthError::new(session, cause, reply));
     error.try_two_step = try_two_step;
@@ -58,6 +61,15 @@ fn cause(reply: &Reply<'_>, meaning: Meaning, challenge: Option<Option<&str>>) -
         },
         Meaning::Final => AuthCause::Other,
     }
+}
+
+/// Whether the words say the contrary of the code: patched qmails answer `235 auth failure`
+/// (jakartaee/mail-api#23). An enhanced code, which these do not have, is believed.
+fn denies(reply: &Reply<'_>) -> bool {
+    let words = reply.text().to_ascii_lowercase();
+    let denials =
+        ["auth failure", "auth failed", "authentication failure", "authentication failed"];
+    reply.enhanced().is_none() && denials.iter().any(|denial| words.contains(denial))
 }
 
 /// Whether a refusal that is about syntax is about what was sent, and not perhaps about the length
@@ -143,6 +155,20 @@ mod tests {
         let error = exchange(xoauth2, true, dialogue).unwrap_err();
         assert_eq!(error.cause(), AuthCause::NotConnected);
         assert_eq!(error.verdict(), Verdict::Final);
+    }
+
+    #[test]
+    fn a_235_whose_words_say_failure_is_a_refusal() {
+        for denial in ["235 auth failure", "235 Authentication failed."] {
+            let dialogue = format!("C: AUTH XOAUTH2 RESPONSE\n S: {denial}");
+            let error = exchange(xoauth2, true, &dialogue).unwrap_err();
+            assert_eq!(error.cause(), AuthCause::Credential, "{denial}");
+            assert_eq!(error.retry(), Retry::RefreshToken, "{denial}");
+        }
+        for grant in ["235 ok, go ahead (#2.0.0)", "235 2.7.0 no authentication failed before"] {
+            let dialogue = format!("C: AUTH XOAUTH2 RESPONSE\n S: {grant}");
+            exchange(xoauth2, true, &dialogue).unwrap();
+        }
     }
 
     #[test]
