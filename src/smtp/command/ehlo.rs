@@ -15,7 +15,8 @@ use crate::Misuse;
 /// section 4.1.3).
 const ADDRESS_LITERAL: &str = "[127.0.0.1]";
 
-/// The command line.
+/// The command line. An underscore, which many host names have and no domain may (RFC 5321 section
+/// 4.1.2), becomes a hyphen: some servers refuse the name otherwise (MailKit#1501).
 ///
 /// # Errors
 /// The name could not be one argument of a command.
@@ -27,7 +28,7 @@ pub(crate) fn line(name: Option<&str>) -> Result<String, Misuse> {
             why: format!("{name:?} is neither a domain nor an address literal"),
         });
     }
-    Ok(format!("EHLO {name}"))
+    Ok(format!("EHLO {}", name.replace('_', "-")))
 }
 
 #[cfg(test)]
@@ -38,6 +39,7 @@ mod tests {
     fn the_name_is_one_word() {
         assert_eq!(line(None).unwrap(), "EHLO [127.0.0.1]");
         assert_eq!(line(Some("robot.example")).unwrap(), "EHLO robot.example");
+        assert_eq!(line(Some("my_host.example")).unwrap(), "EHLO my-host.example");
         for name in ["", "a b", "a\r\nMAIL FROM:<x@y>", "bücher.example", "a\0"] {
             assert!(line(Some(name)).is_err(), "{name:?}");
         }
