@@ -60,7 +60,8 @@ impl Selected {
             self.exists = number;
         } else if name.eq_ignore_ascii_case(b"RECENT") {
             self.recent = number;
-        } else if name.eq_ignore_ascii_case(b"EXPUNGE") {
+        } else if name.eq_ignore_ascii_case(b"EXPUNGE") && (1..=self.exists).contains(&number) {
+            // Some servers tell of numbers that there are not (angus-mail); nothing goes by those.
             self.remove(1);
         }
     }

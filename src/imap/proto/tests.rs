@@ -127,6 +127,17 @@ fn expunged_messages_are_taken_off_the_count() {
 }
 
 #[test]
+fn an_expunge_of_a_message_that_there_is_not_is_told_and_not_counted() {
+    let mut core = core();
+    select(&mut core, "A");
+    hear(&mut core, "* 3 EXISTS\r\nA1 OK done\r\n* 99 EXPUNGE\r\n* 99 FETCH (FLAGS ())\r\n");
+    assert_eq!(core.selected().unwrap().exists, 3);
+    let Some(Event::Expunge(99)) = core.take_event() else { panic!() };
+    let Some(Event::Fetch(message)) = core.take_event() else { panic!() };
+    assert_eq!(message.seq(), 99);
+}
+
+#[test]
 fn lines_that_make_no_sense_are_events_and_the_session_goes_on() {
     let mut core = core();
     start(&mut core, "NOOP", Claims::Nothing, Effect::None);
