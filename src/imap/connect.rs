@@ -165,7 +165,7 @@ async fn settle_in(session: &mut Session, settings: &Settings, told: bool) -> Re
     let offered = session.core().capabilities();
     let may_id = offered.has("ID");
     let may_namespace = offered.has("NAMESPACE") && !session.core().habits().ends_at_namespace;
-    let demanded = settings.endpoint.profile().demands_id();
+    let demanded = settings.endpoint.profile().demands_id() || session.core().habits().demands_id;
     let capability = if told { None } else { Some(session.send(&Capability)?) };
     let namespace =
         if told || !may_namespace { None } else { Some(session.send(&Namespace::default())?) };
@@ -404,6 +404,21 @@ mod tests {
         .unwrap_err();
         assert_eq!(auth(&error).cause(), AuthCause::NotConnected);
         assert_eq!((error.retry(), error.verdict()), (Retry::Administrator, Verdict::Final));
+    }
+
+    #[tokio::test]
+    async fn exchange_has_not_opened_a_mailbox_whose_namespaces_it_calls_an_error() {
+        let answered = |namespace: &str| {
+            format!(
+                "{EXCHANGE}
+                S: * CAPABILITY IMAP4 IMAP4rev1
+                S: A3 OK CAPABILITY completed.
+                S: A4 {namespace}"
+            )
+        };
+        let error = open(&answered("BAD Command Error. 10")).await.unwrap_err();
+        assert_eq!(auth(&error).cause(), AuthCause::NotConnected);
+        assert_eq!(open(&answered("NO not now")).await.unwrap(), "IMAP4 IMAP4rev1");
     }
 
     #[tokio::test]
@@ -681,21 +696,26 @@ mod tests {
         let endpoint = Endpoint::imap("imap.163.com");
         let profile = Profile::generic().with_id_demanded(true);
         let demanded = Settings::new(endpoint.with_profile(profile));
-        let script = format!(
-            "
-            S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi
-            C: A1 INLINE
-            S: A1 OK done
-            C: A2 CAPABILITY
-            C: A3 ID (\"name\" \"{}\" \"version\" \"{}\")
-            S: * CAPABILITY IMAP4rev1 ID
-            S: A2 OK done
-            S: A3 NO no thanks
-            ",
-            env!("CARGO_PKG_NAME"),
-            env!("CARGO_PKG_VERSION")
-        );
-        assert_eq!(open_as("T", &demanded, &script).await.unwrap(), "IMAP4rev1 ID");
+        let demanding = |greeting: &str| {
+            format!(
+                "
+                S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] {greeting}
+                C: A1 INLINE
+                S: A1 OK done
+                C: A2 CAPABILITY
+                C: A3 ID (\"name\" \"{}\" \"version\" \"{}\")
+                S: * CAPABILITY IMAP4rev1 ID
+                S: A2 OK done
+                S: A3 NO no thanks
+                ",
+                env!("CARGO_PKG_NAME"),
+                env!("CARGO_PKG_VERSION")
+            )
+        };
+        assert_eq!(open_as("T", &demanded, &demanding("hi")).await.unwrap(), "IMAP4rev1 ID");
+
+        let coremail = demanding("Coremail System IMap Server Ready(163com[10774b26])");
+        assert_eq!(open(&coremail).await.unwrap(), "IMAP4rev1 ID");
 
         let mut named = settings();
         named.id = vec![("name".to_owned(), "robot".to_owned())];

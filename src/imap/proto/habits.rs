@@ -9,6 +9,9 @@ pub(crate) struct Habits {
     pub(crate) ends_at_namespace: bool,
     /// It takes lines of 1,000 octets and no more: UW IMAP and its heir, Panda.
     pub(crate) short_lines: bool,
+    /// It refuses SELECT to a client that has not said who it is: Coremail, at 163, 126 and 188
+    /// (himalaya#651).
+    pub(crate) demands_id: bool,
 }
 
 impl Habits {
@@ -18,6 +21,8 @@ impl Habits {
             ends_at_namespace: greeting.contains("Microsoft Exchange Server 2003"),
             // `mail.example IMAP4rev1 2007f.404 at Mon, 1 Jan 2018 …`
             short_lines: greeting.contains(" IMAP4rev1 200") || greeting.contains(" Panda IMAP "),
+            // `Coremail System IMap Server Ready(163com[…])`
+            demands_id: greeting.contains("Coremail"),
         }
     }
 }
@@ -38,6 +43,9 @@ mod tests {
         ] {
             assert!(Habits::of(uw).short_lines && !Habits::of(uw).ends_at_namespace, "{uw}");
         }
+        let coremail =
+            "Coremail System IMap Server Ready(163com[10774b260cc7a37d26d71b52404dcf5c])";
+        assert!(Habits::of(coremail).demands_id && !Habits::of(coremail).short_lines);
         for none in ["", "The Microsoft Exchange IMAP4 service is ready. [TQBX]", "Dovecot ready."]
         {
             assert_eq!(Habits::of(none), Habits::default(), "{none}");
