@@ -38,6 +38,7 @@ pub(crate) mod idle;
 pub(crate) mod language;
 pub(crate) mod list;
 pub(crate) mod logout;
+pub(crate) mod mailbox_filter;
 pub(crate) mod metadata;
 pub(crate) mod modifier;
 pub(crate) mod r#move;

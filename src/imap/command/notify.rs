@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::list::{Attribute, ListedMailbox};
+use super::mailbox_filter::MailboxFilter;
 use super::modifier::Need;
 use super::status::{self, MailboxStatus};
 use super::{Command, Fit, is_data};
@@ -109,45 +110,8 @@ pub struct Notify {
 
 #[derive(Debug, Clone)]
 struct Group {
-    of: Of,
+    of: MailboxFilter,
     events: Vec<NotifyEvent>,
-}
-
-/// Which mailboxes (RFC 5465 section 6).
-#[derive(Debug, Clone)]
-enum Of {
-    Selected,
-    SelectedDelayed,
-    Inboxes,
-    Personal,
-    Subscribed,
-    Subtree(Vec<MailboxName>),
-    Mailboxes(Vec<MailboxName>),
-}
-
-impl Of {
-    const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Selected => "selected",
-            Self::SelectedDelayed => "selected-delayed",
-            Self::Inboxes => "inboxes",
-            Self::Personal => "personal",
-            Self::Subscribed => "subscribed",
-            Self::Subtree(_) => "subtree",
-            Self::Mailboxes(_) => "mailboxes",
-        }
-    }
-
-    const fn is_selected(&self) -> bool {
-        matches!(self, Self::Selected | Self::SelectedDelayed)
-    }
-
-    fn names(&self) -> Option<&[MailboxName]> {
-        match self {
-            Self::Subtree(names) | Self::Mailboxes(names) => Some(names),
-            _ => None,
-        }
-    }
 }
 
 impl Default for Notify {
@@ -174,14 +138,14 @@ impl Notify {
     /// any time, so that commands refuse them as [`Error::Misuse`]; what is told by number is told in
     /// order, and true when it is told.
     pub fn selected(self, events: impl IntoIterator<Item = NotifyEvent>) -> Self {
-        self.group(Of::Selected, events)
+        self.group(MailboxFilter::Selected, events)
     }
 
     /// `selected-delayed`: the same, but that messages are gone is told during commands only that let
     /// it be told, as without NOTIFY: by [`idle`](crate::imap::Mailbox::idle) and
     /// [`noop`](ImapClient::noop). For who needs sequence numbers.
     pub fn selected_delayed(self, events: impl IntoIterator<Item = NotifyEvent>) -> Self {
-        self.group(Of::SelectedDelayed, events)
+        self.group(MailboxFilter::SelectedDelayed, events)
     }
 
     /// What to tell of a new message in the selected mailbox, besides its UID: an [`Event::Fetch`]
@@ -195,17 +159,17 @@ impl Notify {
     /// `inboxes`: the user's own mailboxes into which messages are delivered. Servers that do not
     /// know which these are take all of the user's own.
     pub fn inboxes(self, events: impl IntoIterator<Item = NotifyEvent>) -> Self {
-        self.group(Of::Inboxes, events)
+        self.group(MailboxFilter::Inboxes, events)
     }
 
     /// `personal`: all of the user's own mailboxes.
     pub fn personal(self, events: impl IntoIterator<Item = NotifyEvent>) -> Self {
-        self.group(Of::Personal, events)
+        self.group(MailboxFilter::Personal, events)
     }
 
     /// `subscribed`: all mailboxes that are subscribed to, as that changes.
     pub fn subscribed(self, events: impl IntoIterator<Item = NotifyEvent>) -> Self {
-        self.group(Of::Subscribed, events)
+        self.group(MailboxFilter::Subscribed, events)
     }
 
     /// `subtree`: these mailboxes and all below them.
@@ -214,20 +178,20 @@ impl Notify {
         names: impl IntoIterator<Item = N>,
         events: impl IntoIterator<Item = NotifyEvent>,
     ) -> Self {
-        self.group(Of::Subtree(names.into_iter().map(Into::into).collect()), events)
+        self.group(MailboxFilter::Subtree(names.into_iter().map(Into::into).collect()), events)
     }
 
-    /// `mailboxes`: these and no others; `*` and `%` are letters like any.
+    /// `mailboxes`: these and no others; `*` and `%` in a name stand for themselves.
     pub fn mailboxes<N: Into<MailboxName>>(
         self,
         names: impl IntoIterator<Item = N>,
         events: impl IntoIterator<Item = NotifyEvent>,
     ) -> Self {
-        self.group(Of::Mailboxes(names.into_iter().map(Into::into).collect()), events)
+        self.group(MailboxFilter::Mailboxes(names.into_iter().map(Into::into).collect()), events)
     }
 
-    /// No events are `NONE`.
-    fn group(mut self, of: Of, events: impl IntoIterator<Item = NotifyEvent>) -> Self {
+    /// Without events it is written `NONE`: nothing is told of these mailboxes.
+    fn group(mut self, of: MailboxFilter, events: impl IntoIterator<Item = NotifyEvent>) -> Self {
         let mut group = Group { of, events: Vec::new() };
         for event in events {
             if !group.events.contains(&event) {
@@ -260,9 +224,6 @@ impl Notify {
             if changes && !new {
                 return refuse("changes of messages go with MessageNew and MessageExpunge");
             }
-            if of.names().is_some_and(<[MailboxName]>::is_empty) {
-                return refuse("a group of mailboxes names none");
-            }
         }
         let fetches = |group: &Group| {
             group.of.is_selected() && group.events.contains(&NotifyEvent::MessageNew)
@@ -274,15 +235,7 @@ impl Notify {
     }
 
     fn encode_group(&self, line: &mut Line, Group { of, events }: &Group) -> Result<(), Misuse> {
-        line.raw(" (").raw(of.as_str());
-        if let Some(names) = of.names() {
-            let mut separator = " (";
-            for name in names {
-                line.raw(separator).mailbox(name)?;
-                separator = " ";
-            }
-            line.raw(")");
-        }
+        of.encode(line.raw(" ("))?;
         let mut separator = " (";
         for event in events {
             line.raw(separator).atom("an event", event.as_str())?;
@@ -300,7 +253,8 @@ impl Notify {
 
     fn notifying(&self) -> Notifying {
         let moves = |group: &Group| {
-            matches!(group.of, Of::Selected) && group.events.contains(&NotifyEvent::MessageExpunge)
+            matches!(group.of, MailboxFilter::Selected)
+                && group.events.contains(&NotifyEvent::MessageExpunge)
         };
         Notifying { tells: true, expunges: self.groups.iter().any(moves) }
     }
@@ -372,7 +326,6 @@ impl ImapClient {
     /// See [`ImapClient`]. Whether the server then tells of changes is not known until the call is
     /// repeated.
     pub async fn notify(&mut self, wanted: Notify) -> Result<Notified, Error> {
-        wanted.check()?;
         let command = Set::new(wanted);
         let session = &self.mailbox.session;
         if let Some((octets, limit)) = session.too_long(&command)? {
@@ -426,6 +379,7 @@ impl Command for Set {
     }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+        self.wanted.check()?;
         line.raw("NOTIFY SET").raw(if self.wanted.status { " STATUS" } else { "" });
         self.wanted.groups.iter().try_for_each(|group| self.wanted.encode_group(line, group))
     }
@@ -635,8 +589,6 @@ mod tests {
             new().personal([MessageExpunge]),
             new().personal([FlagChange]),
             new().inboxes([MessageNew, AnnotationChange]),
-            new().subtree([""; 0], messages()),
-            new().personal(messages()).mailboxes([""; 0], messages()),
             new().selected([]).fetch(Fetch::flags()),
             new().personal(messages()).fetch(Fetch::flags()),
         ] {
@@ -647,6 +599,8 @@ mod tests {
             let mut line = Line::new(Default::default());
             set(wanted)().encode(&mut line, &Capabilities::default()).unwrap_err()
         };
+        unwritable(new().subtree([""; 0], messages()));
+        unwritable(new().personal(messages()).mailboxes([""; 0], messages()));
         unwritable(new().personal([Other("A B".into())]));
         unwritable(new().personal([Other("".into())]));
         unwritable(new().mailboxes(["a\r\nb"], messages()));

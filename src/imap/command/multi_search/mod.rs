@@ -79,8 +79,13 @@ pub struct MultiSearchResult {
 
 impl MultiSearchResult {
     /// The mailboxes, in the order of the server.
-    pub fn iter(&self) -> impl Iterator<Item = &MailboxMatches> {
+    pub fn iter(&self) -> std::slice::Iter<'_, MailboxMatches> {
         self.mailboxes.iter()
+    }
+
+    /// In how many mailboxes something was found.
+    pub const fn len(&self) -> usize {
+        self.mailboxes.len()
     }
 
     /// Whether nothing was found.
@@ -104,6 +109,24 @@ impl MultiSearchResult {
     /// are missing here.
     pub const fn unread(&self) -> usize {
         self.unread
+    }
+}
+
+impl<'a> IntoIterator for &'a MultiSearchResult {
+    type Item = &'a MailboxMatches;
+    type IntoIter = std::slice::Iter<'a, MailboxMatches>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl IntoIterator for MultiSearchResult {
+    type Item = MailboxMatches;
+    type IntoIter = std::vec::IntoIter<MailboxMatches>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.mailboxes.into_iter()
     }
 }
 
@@ -160,7 +183,8 @@ impl ImapClient {
     /// [`Error::Unsupported`] if the server does not offer `MULTISEARCH`. [`Error::Refused`] if it
     /// does not take a key, does not search in UTF-8 ([`Code::BadCharset`]), or finds this too much
     /// ([`Code::Limit`]). [`Error::Misuse`] for [`SearchSource::selected`] while nothing is
-    /// selected, for names or sets too long for a line, and for what cannot be sent.
+    /// selected, for a source that names no mailbox, for names or sets too long for a line, and for
+    /// what cannot be sent.
     ///
     /// # Cancel safety
     /// See [`ImapClient`].
@@ -185,14 +209,8 @@ impl ImapClient {
     ) -> Result<Vec<Result<MultiSearchResult, Error>>, Error> {
         let session = &mut self.mailbox.session;
         session.rest(STAGE).await?;
-        let mut commands = Vec::new();
-        // The place among the commands of each that has a mailbox to search.
-        let mut places = Vec::new();
-        for search in searches {
-            let command = Esearch::new(search, session)?;
-            places.push((!command.source.is_empty()).then_some(commands.len()));
-            commands.extend(Some(command).filter(|command| !command.source.is_empty()));
-        }
+        let searches = searches.into_iter().map(|search| Esearch::new(search, session));
+        let mut commands = searches.collect::<Result<Vec<_>, _>>()?;
         let alone = commands.len() == 1;
         commands.iter_mut().for_each(|command| command.alone = alone);
         let again = commands.clone();
@@ -203,12 +221,7 @@ impl ImapClient {
                 *result = session.run(again, STAGE).await;
             }
         }
-        let mut results = results.into_iter();
-        let result = |place: Option<usize>| match place {
-            Some(_) => results.next(),
-            None => Some(Ok(MultiSearchResult::default())),
-        };
-        Ok(places.into_iter().filter_map(result).collect())
+        Ok(results)
     }
 }
 
@@ -237,10 +250,6 @@ impl Esearch {
         let core = session.core();
         let offered = core.capabilities();
         let selected = core.selected().map(|selected| selected.name.clone());
-        if source.wants_selected() && selected.is_none() {
-            let why = "no mailbox is selected".to_owned();
-            return Err(Misuse::Argument { what: "selected", why }.into());
-        }
         let fuzzy = search.is_fuzzy(offered);
         let page = SearchReturn::page(&returns);
         let paged = page.is_none_or(|page| page.is_told_by(offered));
@@ -261,6 +270,10 @@ impl Esearch {
         if let Some((octets, limit)) = session.too_long(&command)? {
             let why = format!("it would be {octets} octets long, and a line takes {limit}");
             return Err(Misuse::Argument { what: "search", why }.into());
+        }
+        if command.source.wants_selected() && command.selected.is_none() {
+            let why = "no mailbox is selected".to_owned();
+            return Err(Misuse::Argument { what: "selected", why }.into());
         }
         Ok(command)
     }

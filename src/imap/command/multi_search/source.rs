@@ -3,6 +3,7 @@
 
 use crate::Misuse;
 use crate::imap::MailboxName;
+use crate::imap::command::mailbox_filter::MailboxFilter;
 use crate::imap::proto::encode::Line;
 
 /// The mailboxes that a [`MultiSearch`](super::MultiSearch) goes through.
@@ -15,54 +16,45 @@ use crate::imap::proto::encode::Line;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchSource {
-    filters: Vec<Filter>,
+    filters: Vec<MailboxFilter>,
 }
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Filter {
-    Selected,
-    /// Of which the server alone knows what they are.
-    Known(&'static str),
-    Named(&'static str, Vec<MailboxName>),
-}
-
-const MAILBOXES: &str = "mailboxes";
 
 impl SearchSource {
     /// `selected`: the selected mailbox.
     pub fn selected() -> Self {
-        Self { filters: vec![Filter::Selected] }
+        Self::one(MailboxFilter::Selected)
     }
 
     /// `inboxes`: those to which the server may deliver mail.
     pub fn inboxes() -> Self {
-        Self { filters: vec![Filter::Known("inboxes")] }
+        Self::one(MailboxFilter::Inboxes)
     }
 
     /// `personal`: all in the user's own namespaces.
     pub fn personal() -> Self {
-        Self { filters: vec![Filter::Known("personal")] }
+        Self::one(MailboxFilter::Personal)
     }
 
     /// `subscribed`: those that the user has subscribed to.
     pub fn subscribed() -> Self {
-        Self { filters: vec![Filter::Known("subscribed")] }
+        Self::one(MailboxFilter::Subscribed)
     }
 
-    /// `subtree`: these, and all below them.
+    /// `subtree`: these, and all below them. Where no name is given, here or below, nothing is sent:
+    /// [`Error::Misuse`](crate::imap::Error::Misuse).
     pub fn subtree<N: Into<MailboxName>>(names: impl IntoIterator<Item = N>) -> Self {
-        Self::named("subtree", names)
+        Self::one(MailboxFilter::Subtree(all(names)))
     }
 
     /// `subtree-one`: these, and those one level below them.
     pub fn subtree_one<N: Into<MailboxName>>(names: impl IntoIterator<Item = N>) -> Self {
-        Self::named("subtree-one", names)
+        Self::one(MailboxFilter::SubtreeOne(all(names)))
     }
 
     /// `mailboxes`: these. Those that do not exist, or may not be read, are passed over by the
     /// server without a word.
     pub fn mailboxes<N: Into<MailboxName>>(names: impl IntoIterator<Item = N>) -> Self {
-        Self::named(MAILBOXES, names)
+        Self::one(MailboxFilter::Mailboxes(all(names)))
     }
 
     /// Those of the other, too. No mailbox should be in both: servers may refuse that.
@@ -71,63 +63,33 @@ impl SearchSource {
         self
     }
 
-    fn named<N: Into<MailboxName>>(
-        filter: &'static str,
-        names: impl IntoIterator<Item = N>,
-    ) -> Self {
-        let names: Vec<_> = names.into_iter().map(N::into).collect();
-        let filters = if names.is_empty() { vec![] } else { vec![Filter::Named(filter, names)] };
-        Self { filters }
-    }
-
-    /// Whether there is no mailbox to be searched.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.filters.is_empty()
+    fn one(filter: MailboxFilter) -> Self {
+        Self { filters: vec![filter] }
     }
 
     pub(super) fn wants_selected(&self) -> bool {
-        self.filters.contains(&Filter::Selected)
+        self.filters.contains(&MailboxFilter::Selected)
     }
 
     /// Whether a mailbox of this name may be among them, as far as is known here.
     pub(super) fn may_hold(&self, name: &MailboxName, selected: Option<&MailboxName>) -> bool {
-        self.filters.iter().any(|filter| match filter {
-            Filter::Selected => selected.is_none_or(|selected| selected == name),
-            Filter::Known(_) => true,
-            Filter::Named(MAILBOXES, names) => names.contains(name),
-            Filter::Named(_, names) => names.iter().any(|top| top == name || is_below(name, top)),
-        })
+        self.filters.iter().any(|filter| filter.may_hold(name, selected))
     }
 
     /// Writes `IN (…)`.
     pub(super) fn encode(&self, line: &mut Line) -> Result<(), Misuse> {
         let mut separator = "IN (";
         for filter in &self.filters {
-            line.raw(separator);
+            filter.encode(line.raw(separator))?;
             separator = " ";
-            match filter {
-                Filter::Selected => line.raw("selected"),
-                Filter::Known(word) => line.raw(word),
-                Filter::Named(word, names) => {
-                    line.raw(word);
-                    let mut separator = " (";
-                    for name in names {
-                        line.raw(separator).mailbox(name)?;
-                        separator = " ";
-                    }
-                    line.raw(")")
-                }
-            };
         }
         line.raw(")");
         Ok(())
     }
 }
 
-/// Whether a name begins with that of another. What stands between the levels is not known here.
-fn is_below(name: &MailboxName, top: &MailboxName) -> bool {
-    let start = name.as_wire().get(..top.as_wire().len());
-    start.is_some_and(|start| MailboxName::from_wire(start) == *top)
+fn all<N: Into<MailboxName>>(names: impl IntoIterator<Item = N>) -> Vec<MailboxName> {
+    names.into_iter().map(N::into).collect()
 }
 
 #[cfg(test)]
@@ -154,7 +116,6 @@ mod tests {
             SearchSource::subtree(["folder2"]),
             SearchSource::subtree_one(["a b", "Entwürfe"]),
             SearchSource::mailboxes(["folder1", "inbox"]),
-            SearchSource::mailboxes([""; 0]),
         ];
         let all = all.into_iter().reduce(SearchSource::and).unwrap();
         assert_eq!(
@@ -162,20 +123,13 @@ mod tests {
             "IN (selected inboxes personal subscribed subtree (folder2) \
              subtree-one (\"a b\" Entw&APw-rfe) mailboxes (folder1 inbox))"
         );
-        assert!(SearchSource::mailboxes([""; 0]).is_empty());
     }
 
     #[test]
-    fn only_those_that_are_named_are_known() {
-        let holds = |source: SearchSource, name: &str| {
-            source.may_hold(&name.into(), Some(&MailboxName::from("Open")))
-        };
-        assert!(holds(SearchSource::mailboxes(["INBOX", "b"]), "inbox"));
-        assert!(!holds(SearchSource::mailboxes(["a"]), "a/b"));
-        assert!(holds(SearchSource::subtree(["a"]), "a/b/c"));
-        assert!(holds(SearchSource::subtree_one(["inbox"]), "INBOX.c"));
-        assert!(!holds(SearchSource::subtree(["a/b"]), "a"));
-        assert!(holds(SearchSource::selected(), "Open") && !holds(SearchSource::selected(), "b"));
-        assert!(holds(SearchSource::selected().and(SearchSource::personal()), "b"));
+    fn a_group_that_names_no_mailbox_is_refused() {
+        for none in [SearchSource::mailboxes, SearchSource::subtree, SearchSource::subtree_one] {
+            let some = SearchSource::personal().and(none([""; 0]));
+            assert!(some.encode(&mut Line::new(Default::default())).is_err());
+        }
     }
 }
