@@ -168,6 +168,7 @@ async fn every_future_of_a_mailbox_is_send(mut imap: ImapClient) -> Result<(), i
     let (order, count) = (|| Sort::by(SortKey::Arrival), [SearchReturn::Count]);
     sendable(&mailbox.uid_sort(order(), Search::all()));
     sendable(&mailbox.uid_sort_returning(order(), Search::all(), count));
+    sendable(&mailbox.sort_returning(order(), Search::all(), count));
     sendable(&mailbox.uid_thread(ThreadAlgorithm::References, Search::all()));
     sendable(&mailbox.uid_search_saving(Search::all()));
     sendable(&mailbox.uid_search_updating(Search::all(), UpdateOptions::new()));

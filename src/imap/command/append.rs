@@ -13,7 +13,7 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use super::copy::Which;
+use super::message_set::Which;
 use super::modifier::Need;
 use super::{Command, is_coded, untagged_code};
 use crate::imap::proto::decode::Parsed;

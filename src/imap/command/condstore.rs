@@ -16,7 +16,7 @@
 //! A sequence is a number of 63 bits (RFC 7162), or 64 (RFC 4551); what a server tells can be sent
 //! back to it, however large it is.
 
-use super::copy::Which;
+use super::message_set::Which;
 use super::modifier::Need;
 use super::select::SelectOptions;
 use super::store::{Store, Stored};

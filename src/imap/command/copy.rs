@@ -12,6 +12,7 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 
 use super::expunge::Expunged;
+use super::message_set::Which;
 use super::{Command, Piecewise, is_coded, untagged_code};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
@@ -156,43 +157,6 @@ impl Mailbox {
         let copy = |uids| Copy::new(Which::Uids(uids), to.clone());
         let tally = self.session.run_split(uids, Stage::Command("UID COPY"), copy).await?;
         Ok(tally.unwrap_or_default())
-    }
-}
-
-/// The messages that a command is about.
-#[derive(Debug, Clone)]
-pub(super) enum Which {
-    Uids(UidSet),
-    Numbers(SeqSet),
-}
-
-impl Which {
-    /// The UIDs, if they are named by UID.
-    pub(super) const fn uids(&self) -> Option<&UidSet> {
-        match self {
-            Self::Uids(uids) => Some(uids),
-            Self::Numbers(_) => None,
-        }
-    }
-
-    /// What a command is called that names them so.
-    pub(super) const fn name(&self, by_uid: &'static str, by_number: &'static str) -> &'static str {
-        match self {
-            Self::Uids(_) => by_uid,
-            Self::Numbers(_) => by_number,
-        }
-    }
-
-    /// Begins a command with this verb.
-    pub(super) fn encode<'a>(
-        &self,
-        line: &'a mut Line,
-        verb: &'static str,
-    ) -> Result<&'a mut Line, Misuse> {
-        match self {
-            Self::Uids(set) => line.raw(format_args!("UID {verb} ")).uids(set),
-            Self::Numbers(set) => Ok(line.raw(format_args!("{verb} ")).numbers(set)),
-        }
     }
 }
 

@@ -10,8 +10,8 @@
 use std::num::NonZeroU32;
 
 use super::Command;
-use super::copy::Which;
 use super::fetch_items::FetchItems;
+use super::message_set::Which;
 use super::modifier::Need;
 use super::select::Select;
 use crate::imap::flight::Flight;

@@ -33,7 +33,7 @@ impl Search {
         self.prefixed(Token::Word("FUZZY"), Some(FUZZY), key)
     }
 
-    /// The same where the server offers it, and the search as it is where not.
+    /// `FUZZY` where the server offers it, and the search as it is where not.
     /// [`SearchResult::is_fuzzy`](crate::imap::SearchResult::is_fuzzy) tells what was done.
     pub fn fuzzy_if_offered(self, key: Self) -> Self {
         self.prefixed(Token::FuzzyIfOffered, None, key)

@@ -31,8 +31,9 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use super::copy::{CopyResult, Tally, Which};
+use super::copy::{CopyResult, Tally};
 use super::expunge::{Expunged, Removal, Removals};
+use super::message_set::Which;
 use super::{Command, Piecewise, is_coded, untagged_code};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;

@@ -32,8 +32,8 @@
 use std::num::NonZeroU32;
 
 use super::append::{Append, AppendOptions, AppendResult, Content, Data};
-use super::copy::Which;
 use super::expunge::Removal;
+use super::message_set::Which;
 use super::modifier::Need;
 use super::r#move::ILLEGIBLE;
 use crate::imap::{Error, Mailbox, MailboxName, Search, SeqSet, Uid, UidSet, Upload};

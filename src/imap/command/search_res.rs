@@ -41,8 +41,8 @@ impl SavedSearch {
         self.at_server
     }
 
-    /// Whether the server was asked to find what is like what was sought: see
-    /// [`Search::fuzzy_if_offered`].
+    /// Whether messages were sought that resemble the words, too, and not only those that hold them:
+    /// see [`Search::fuzzy_if_offered`].
     pub const fn is_fuzzy(&self) -> bool {
         self.fuzzy
     }

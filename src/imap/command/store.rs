@@ -6,7 +6,7 @@
 //! S: A6 OK STORE completed
 //! ```
 
-use super::copy::Which;
+use super::message_set::Which;
 use super::modifier::{Modifiers, Need};
 use super::{Command, Piecewise};
 use crate::imap::proto::encode::{Line, check_atom};

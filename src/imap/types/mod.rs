@@ -10,6 +10,7 @@ pub(crate) mod item;
 mod mailbox_name;
 mod message;
 mod section;
+mod set;
 mod span;
 mod text;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use item::{Item, Unparsed, UnparsedReason};
 pub use mailbox_name::MailboxName;
 pub use message::Message;
 pub use section::Section;
+pub(crate) use set::NumberSet;
+pub use set::{ParseSetError, SeqSet, UidSet};
 pub use text::Text;
-pub(crate) use uid::NumberSet;
-pub use uid::{ParseSetError, SeqSet, Uid, UidSet};
+pub use uid::Uid;

@@ -11,6 +11,11 @@
 //! S: A5 OK No further updates.
 //! ```
 //!
+//! All that is found is asked for with it, and not a count or a page: an update names each message that
+//! joins or leaves, whatever was asked for (section 4.3), so that a count is there to be had from what
+//! was found, and of a page it cannot be told what moves into it. The hint CONTEXT (section 4.2) is not
+//! given: UPDATE needs none, and servers may ignore it.
+//!
 //! What is told comes at any time, and is told from the answer to another search by its tag: the core
 //! knows which searches are kept up to date.
 
@@ -143,7 +148,9 @@ impl Mailbox {
         }
     }
 
-    /// The same in this order: what joins has a place in it. See [`Sorted::update`].
+    /// The UIDs of the messages that match, in this order, and from then on which join and leave them,
+    /// each with its place in the order: see [`Sorted::update`], and
+    /// [`uid_search_updating`](Self::uid_search_updating) for all else.
     ///
     /// # Errors
     /// As for [`uid_sort`](Self::uid_sort); [`Error::Unsupported`] if the server does not offer

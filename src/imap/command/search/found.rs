@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::num::NonZeroU32;
 
 use crate::imap::command::fuzzy;
+use crate::imap::command::number::FoundIter;
 use crate::imap::proto::Tag;
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u32, parse_u64};
 use crate::imap::proto::response::Response;
@@ -94,8 +95,8 @@ impl<N: From<NonZeroU32>> SearchResult<N> {
         self.mod_seq
     }
 
-    /// Whether the server was asked to find what is like what was sought: see
-    /// [`Search::fuzzy_if_offered`](crate::imap::Search::fuzzy_if_offered).
+    /// Whether messages were sought that resemble the words, too, and not only those that hold them:
+    /// see [`Search::fuzzy_if_offered`](crate::imap::Search::fuzzy_if_offered).
     pub const fn is_fuzzy(&self) -> bool {
         self.fuzzy
     }
@@ -120,8 +121,17 @@ impl<N: From<NonZeroU32>> SearchResult<N> {
     ///
     /// They are made one by one from the ranges that the server told; to have all of them at once,
     /// look at [`count`](Self::count) first: in one line a server can tell of four thousand million.
-    pub fn iter(&self) -> impl Iterator<Item = N> + '_ {
-        self.set.numbers().filter_map(NonZeroU32::new).map(N::from)
+    pub fn iter(&self) -> FoundIter<'_, N> {
+        FoundIter::new(self.set.ranges())
+    }
+}
+
+impl<'a, N: From<NonZeroU32>> IntoIterator for &'a SearchResult<N> {
+    type Item = N;
+    type IntoIter = FoundIter<'a, N>;
+
+    fn into_iter(self) -> FoundIter<'a, N> {
+        self.iter()
     }
 }
 
@@ -156,6 +166,12 @@ impl From<&SearchResult<Uid>> for UidSet {
 impl From<SearchResult<NonZeroU32>> for SeqSet {
     fn from(found: SearchResult<NonZeroU32>) -> Self {
         found.into_set()
+    }
+}
+
+impl From<&SearchResult<NonZeroU32>> for SeqSet {
+    fn from(found: &SearchResult<NonZeroU32>) -> Self {
+        found.clone().into_set()
     }
 }
 

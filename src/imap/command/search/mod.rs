@@ -35,6 +35,7 @@ pub(super) use self::correlator::Correlators;
 pub(super) use self::found::{Finding, Wanted};
 use self::pieces::Joined;
 use super::modifier::Need;
+use super::number::Number;
 use super::partial::Partial;
 use super::{Command, Piecewise, is_data};
 use crate::imap::proto::decode::Parsed;
@@ -203,7 +204,9 @@ impl Mailbox {
         self.find(search, &returns).await
     }
 
-    /// The same by sequence numbers: see [`uid_search_returning`](Self::uid_search_returning).
+    /// `SEARCH RETURN`: of the messages that match, the lowest or highest sequence number, how many they
+    /// are, or all sequence numbers, as `returns` says. See
+    /// [`uid_search_returning`](Self::uid_search_returning), which is nearly always the one to use.
     ///
     /// # Errors
     /// As for [`uid_search`](Self::uid_search).
@@ -298,32 +301,6 @@ impl Session {
             _ => Ok(()),
         }
     }
-}
-
-/// What messages are numbered by.
-pub(crate) trait Number: Copy + From<NonZeroU32> {
-    /// The command that searches by them.
-    const SEARCH: &'static str;
-    /// The one that sorts.
-    const SORT: &'static str;
-    /// The one that finds threads.
-    const THREAD: &'static str;
-    /// Whether they are UIDs.
-    const ARE_UIDS: bool;
-}
-
-impl Number for Uid {
-    const SEARCH: &'static str = "UID SEARCH";
-    const SORT: &'static str = "UID SORT";
-    const THREAD: &'static str = "UID THREAD";
-    const ARE_UIDS: bool = true;
-}
-
-impl Number for NonZeroU32 {
-    const SEARCH: &'static str = "SEARCH";
-    const SORT: &'static str = "SORT";
-    const THREAD: &'static str = "THREAD";
-    const ARE_UIDS: bool = false;
 }
 
 struct Find<'a, N> {

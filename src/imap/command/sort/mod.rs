@@ -19,14 +19,15 @@ use bytes::Bytes;
 
 use super::fuzzy::FUZZY;
 use super::modifier::Need;
-use super::search::{Finding, Number, Search, SearchReturn, Wanted, write_returns};
+use super::number::{FoundIter, Number};
+use super::search::{Finding, Search, SearchReturn, Wanted, write_returns};
 use super::{Command, is_data};
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Effect, Tag};
 use crate::imap::types::NumberSet;
-use crate::imap::{Capabilities, DoneBy, Error, Mailbox, Reply, Uid, UidSet};
+use crate::imap::{Capabilities, DoneBy, Error, Mailbox, Reply, SeqSet, Uid, UidSet};
 use crate::{Misuse, Stage};
 
 const SORT: Need = Need::offered(&["SORT", "SORT=DISPLAY"]);
@@ -216,9 +217,8 @@ impl<N: From<NonZeroU32>> Sorted<N> {
     }
 
     /// All in their order. There are none if the server was asked for something else only.
-    pub fn iter(&self) -> impl Iterator<Item = N> + '_ {
-        let numbers = self.ranges.iter().flat_map(|(first, last)| *first..=*last);
-        numbers.filter_map(NonZeroU32::new).map(N::from)
+    pub fn iter(&self) -> FoundIter<'_, N> {
+        FoundIter::new(&self.ranges)
     }
 
     /// The messages in their order and how well each fits, from 1 to 100, as
@@ -247,8 +247,8 @@ impl<N: From<NonZeroU32>> Sorted<N> {
         self.without_charset
     }
 
-    /// Whether the server was asked to find what is like what was sought: see
-    /// [`Search::fuzzy_if_offered`].
+    /// Whether messages were sought that resemble the words, too, and not only those that hold them:
+    /// see [`Search::fuzzy_if_offered`].
     pub const fn is_fuzzy(&self) -> bool {
         self.fuzzy
     }
@@ -261,9 +261,54 @@ impl<N: From<NonZeroU32>> Sorted<N> {
 }
 
 impl Sorted<Uid> {
-    /// The UIDs as a set, as commands take it: without their order.
+    /// The UIDs as a set, as commands take it: without their order, for a server tells of messages as
+    /// it likes. To show what is fetched in this order, look it up by UID.
     pub fn into_set(self) -> UidSet {
         UidSet::of(NumberSet::of_ranges(self.ranges))
+    }
+}
+
+impl Sorted<NonZeroU32> {
+    /// The sequence numbers as a set, as commands take it: without their order.
+    pub fn into_set(self) -> SeqSet {
+        SeqSet::of(NumberSet::of_ranges(self.ranges))
+    }
+}
+
+/// Without their order: see [`Sorted::into_set`].
+impl From<Sorted<Uid>> for UidSet {
+    fn from(sorted: Sorted<Uid>) -> Self {
+        sorted.into_set()
+    }
+}
+
+/// Without their order: see [`Sorted::into_set`].
+impl From<&Sorted<Uid>> for UidSet {
+    fn from(sorted: &Sorted<Uid>) -> Self {
+        sorted.clone().into_set()
+    }
+}
+
+/// Without their order: see [`Sorted::into_set`].
+impl From<Sorted<NonZeroU32>> for SeqSet {
+    fn from(sorted: Sorted<NonZeroU32>) -> Self {
+        sorted.into_set()
+    }
+}
+
+/// Without their order: see [`Sorted::into_set`].
+impl From<&Sorted<NonZeroU32>> for SeqSet {
+    fn from(sorted: &Sorted<NonZeroU32>) -> Self {
+        sorted.clone().into_set()
+    }
+}
+
+impl<'a, N: From<NonZeroU32>> IntoIterator for &'a Sorted<N> {
+    type Item = N;
+    type IntoIter = FoundIter<'a, N>;
+
+    fn into_iter(self) -> FoundIter<'a, N> {
+        self.iter()
     }
 }
 
@@ -301,7 +346,7 @@ impl Mailbox {
         self.uid_sort_returning(sort, search, []).await
     }
 
-    /// The same by sequence numbers. They move whenever a message is expunged: see
+    /// `SORT`: the sequence numbers of the messages that match, in this order. They move whenever a message is expunged: see
     /// [`uid_sort`](Self::uid_sort), which is nearly always the one to use. The client does not do
     /// this, for they would move while it reads.
     ///
@@ -342,6 +387,25 @@ impl Mailbox {
         }
     }
 
+    /// `SORT RETURN`: of the messages that match, the first or the last in this order, their number, or
+    /// some or all sequence numbers, as `returns` says. See
+    /// [`uid_sort_returning`](Self::uid_sort_returning), which is nearly always the one to use.
+    ///
+    /// # Errors
+    /// As for [`sort`](Self::sort).
+    ///
+    /// # Cancel safety
+    /// As for [`uid_search`](Self::uid_search).
+    pub async fn sort_returning(
+        &mut self,
+        sort: Sort,
+        search: Search,
+        returns: impl IntoIterator<Item = SearchReturn>,
+    ) -> Result<Sorted<NonZeroU32>, Error> {
+        let returns: Vec<_> = returns.into_iter().collect();
+        self.sorted(sort, search, &returns).await
+    }
+
     async fn sorted<N: Number>(
         &mut self,
         sort: Sort,
@@ -349,6 +413,7 @@ impl Mailbox {
         returns: &[SearchReturn],
     ) -> Result<Sorted<N>, Error> {
         SearchReturn::check(returns, &search)?;
+        self.session.rest(Stage::Command(N::SORT)).await?;
         let offered = self.session.core().capabilities();
         let fuzzy = search.is_fuzzy(offered);
         sort.check(fuzzy, offered)?;

@@ -20,7 +20,8 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 
 use super::modifier::Need;
-use super::search::{Number, Search};
+use super::number::Number;
+use super::search::Search;
 use super::{Command, is_data};
 use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::proto::encode::Line;
@@ -79,9 +80,13 @@ struct Node {
 
 impl<N: From<NonZeroU32>> Threads<N> {
     /// The threads.
-    pub fn iter(&self) -> impl Iterator<Item = Thread<'_, N>> {
-        let threads = self.nodes.chunk_by(|_, next| next.level > 0);
-        threads.map(|nodes| Thread { nodes, numbers: PhantomData })
+    pub const fn iter(&self) -> ThreadIter<'_, N> {
+        ThreadIter { nodes: self.nodes.as_slice(), numbers: PhantomData }
+    }
+
+    /// How many threads there are.
+    pub fn len(&self) -> usize {
+        self.iter().count()
     }
 
     /// Whether there are none.
@@ -89,8 +94,8 @@ impl<N: From<NonZeroU32>> Threads<N> {
         self.nodes.is_empty()
     }
 
-    /// Whether the server was asked to find what is like what was sought: see
-    /// [`Search::fuzzy_if_offered`].
+    /// Whether messages were sought that resemble the words, too, and not only those that hold them:
+    /// see [`Search::fuzzy_if_offered`].
     pub const fn is_fuzzy(&self) -> bool {
         self.fuzzy
     }
@@ -112,6 +117,40 @@ impl<N: From<NonZeroU32>> Threads<N> {
     /// a thread of their own that belong into another.
     pub const fn unread(&self) -> usize {
         self.unread
+    }
+}
+
+impl<'a, N: From<NonZeroU32>> IntoIterator for &'a Threads<N> {
+    type Item = Thread<'a, N>;
+    type IntoIter = ThreadIter<'a, N>;
+
+    fn into_iter(self) -> ThreadIter<'a, N> {
+        self.iter()
+    }
+}
+
+/// The threads of [`Threads`], one by one.
+#[derive(Clone)]
+pub struct ThreadIter<'a, N> {
+    nodes: &'a [Node],
+    numbers: PhantomData<N>,
+}
+
+impl<'a, N> Iterator for ThreadIter<'a, N> {
+    type Item = Thread<'a, N>;
+
+    fn next(&mut self) -> Option<Thread<'a, N>> {
+        let (_, behind) = self.nodes.split_first()?;
+        let replies = behind.iter().take_while(|node| node.level > 0).count();
+        let (nodes, rest) = self.nodes.split_at_checked(replies + 1)?;
+        self.nodes = rest;
+        Some(Thread { nodes, numbers: PhantomData })
+    }
+}
+
+impl<N> fmt::Debug for ThreadIter<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadIter").finish_non_exhaustive()
     }
 }
 
@@ -156,7 +195,7 @@ impl<N: Copy> ThreadMessage<N> {
 impl<N: From<NonZeroU32>> fmt::Debug for Threads<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Threads")
-            .field("threads", &self.iter().count())
+            .field("threads", &self.len())
             .field("messages", &self.nodes.len())
             .finish_non_exhaustive()
     }
@@ -176,7 +215,7 @@ impl Mailbox {
     /// use mailbearer::imap::{Search, ThreadAlgorithm};
     ///
     /// let threads = inbox.uid_thread(ThreadAlgorithm::References, Search::all()).await?;
-    /// for thread in threads.iter() {
+    /// for thread in &threads {
     ///     for message in thread.messages() {
     ///         println!("{:indent$}{:?}", "", message.number(), indent = 2 * message.level());
     ///     }
@@ -209,7 +248,7 @@ impl Mailbox {
         }
     }
 
-    /// The same by sequence numbers. They move whenever a message is expunged: see
+    /// `THREAD`: the sequence numbers of the messages that match, by threads. They move whenever a message is expunged: see
     /// [`uid_thread`](Self::uid_thread), which is nearly always the one to use. The client does not
     /// do this, for they would move while it reads.
     ///
@@ -232,6 +271,7 @@ impl Mailbox {
         algorithm: ThreadAlgorithm,
         search: Search,
     ) -> Result<Threads<N>, Error> {
+        self.session.rest(Stage::Command(N::THREAD)).await?;
         let command = ThreadCommand::new(algorithm, search);
         self.session.refuse_too_long(&command, &command.search)?;
         let fuzzy = command.search.is_fuzzy(self.session.core().capabilities());
