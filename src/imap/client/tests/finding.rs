@@ -1,10 +1,13 @@
 //! Searches that are fuzzy, go through many mailboxes, or are sorted.
 
+use std::num::NonZeroU32;
+
 use super::*;
 use crate::imap::{
-    DoneBy, Error, MultiSearch, Partial, Search, SearchReturn, SearchSource, Sort, SortKey, Sorted,
-    ThreadAlgorithm, Threads,
+    DoneBy, Error, MultiSearch, Notify, NotifyEvent, Partial, Search, SearchReturn, SearchSource,
+    Sort, SortKey, Sorted, ThreadAlgorithm, Threads,
 };
+use crate::{Fault, Limits};
 
 const FUZZY: &str = "IMAP4rev1 ESEARCH SEARCH=FUZZY SORT ESORT CONTEXT=SORT";
 
@@ -155,7 +158,6 @@ async fn searches_through_many_mailboxes_share_a_flight_and_are_told_apart_by_th
                 first.clone().and(SearchSource::subtree(["folder2"])),
                 Search::all().unseen(),
             ),
-            MultiSearch::new(SearchSource::mailboxes([""; 0]), Search::all()),
             MultiSearch::new(
                 first.and(SearchSource::subtree_one(["folder2"])),
                 Search::all().subject("chad"),
@@ -163,12 +165,12 @@ async fn searches_through_many_mailboxes_share_a_flight_and_are_told_apart_by_th
         ])
         .await
         .unwrap();
-    let [Ok(unseen), Ok(nowhere), Err(chad)] = &results[..] else { panic!("{results:?}") };
+    let [Ok(unseen), Err(chad)] = &results[..] else { panic!("{results:?}") };
     let told: Vec<_> =
         unseen.iter().map(|of| (of.name().to_string(), of.found().count())).collect();
     let expected = [("folder1", 5), ("folder2/banana", 2), ("folder2/peach", 1)];
     assert_eq!(told, expected.map(|(name, count)| (name.to_owned(), count)));
-    assert!(nowhere.is_empty() && matches!(chad, Error::Refused { .. }));
+    assert!(unseen.len() == 3 && matches!(chad, Error::Refused { .. }));
     drop(client);
     server.await.unwrap();
 }
@@ -193,9 +195,23 @@ async fn a_search_through_mailboxes_is_sent_again_without_a_charset_and_not_with
     drop(client);
     server.await.unwrap();
 
+    // What the server lacks comes before what the caller does wrong.
+    let nowhere = || SearchSource::mailboxes([""; 0]);
     let (mut client, server) = client_of("IMAP4rev1 ESEARCH", "").await;
-    let error = client.multi_search(search(SearchSource::personal())).await.unwrap_err();
-    assert!(matches!(&error, Error::Unsupported { what, .. } if what == "MULTISEARCH"), "{error}");
+    for source in [SearchSource::personal(), SearchSource::selected(), nowhere()] {
+        let error = client.multi_search(search(source)).await.unwrap_err();
+        let Error::Unsupported { what, .. } = &error else { panic!("{error}") };
+        assert_eq!(what, "MULTISEARCH");
+    }
+    drop(client);
+    server.await.unwrap();
+
+    let (mut client, server) = client_of("IMAP4rev1 MULTISEARCH", "").await;
+    for source in [nowhere(), SearchSource::personal().and(nowhere())] {
+        let error = client.multi_search(search(source)).await.unwrap_err();
+        assert!(matches!(error, Error::Misuse(_)), "{error}");
+    }
+    assert!(client.multi_search_all([]).await.unwrap().is_empty());
     drop(client);
     server.await.unwrap();
 }
@@ -528,11 +544,208 @@ async fn while_the_server_notifies_an_answer_without_sense_is_missed_by_who_sear
         S: A2 OK done
     "#;
     let (mut client, server) = client_of("IMAP4rev1 MULTISEARCH NOTIFY", script).await;
-    let wanted = crate::imap::Notify::new().personal([crate::imap::NotifyEvent::MailboxName]);
+    let wanted = Notify::new().personal([NotifyEvent::MailboxName]);
     client.notify(wanted).await.unwrap();
     let search = MultiSearch::new(SearchSource::personal(), Search::all());
     let found = client.multi_search(search).await.unwrap();
     assert_eq!((found.unread(), found.is_complete()), (1, false));
     drop(client);
     server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sorts_and_threads_is_decided_by_what_a_dropped_command_brings() {
+    let script = r"
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 NOOP
+        S: * CAPABILITY IMAP4rev1 SORT
+        S: A2 OK done
+        C: A3 UID SORT (SIZE) UTF-8 ALL
+        S: * SORT 3 1
+        S: A3 OK done
+        C: A4 NOOP
+        S: * CAPABILITY IMAP4rev1 THREAD=REFERENCES
+        S: A4 OK done
+        C: A5 UID THREAD REFERENCES UTF-8 ALL
+        S: * THREAD (1)(3)
+        S: A5 OK done
+    ";
+    let (mut client, server) = client_of("IMAP4rev1", script).await;
+    client.select("INBOX").await.unwrap();
+    cut(client.noop()).await;
+    let inbox = client.selected().unwrap();
+    let sorted = inbox.uid_sort(Sort::by(SortKey::Size), Search::all()).await.unwrap();
+    assert_eq!((order(&sorted), sorted.done_by()), (vec![3, 1], DoneBy::Server));
+    cut(client.noop()).await;
+    let inbox = client.selected().unwrap();
+    let threads = inbox.uid_thread(ThreadAlgorithm::References, Search::all()).await.unwrap();
+    assert_eq!((threads.len(), threads.done_by()), (2, DoneBy::Server));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_found_is_gone_through_and_fetched_in_whatever_form_it_came() {
+    let script = r#"
+        C: A1 SELECT INBOX
+        S: A1 OK done
+        C: A2 SORT RETURN (PARTIAL 1:2) (SIZE) UTF-8 ALL
+        S: * ESEARCH (TAG "A2") PARTIAL (1:2 9,3)
+        S: A2 OK done
+        C: A3 UID SORT (SIZE) UTF-8 ALL
+        S: * SORT 17 12 13
+        S: A3 OK done
+        C: A4 UID FETCH 12:13,17 (FLAGS)
+        S: A4 OK done
+        C: A5 FETCH 3,9 (UID FLAGS)
+        S: A5 OK done
+        C: A6 SEARCH ALL
+        S: * SEARCH 1 2 5
+        S: A6 OK done
+        C: A7 FETCH 1:2,5 (UID FLAGS)
+        S: A7 OK done
+    "#;
+    let offered = "IMAP4rev1 SORT ESORT CONTEXT=SORT";
+    let (mut client, server) = client_of(offered, script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let page = [SearchReturn::Partial(Partial::from_start(1..=2))];
+    let by_size = || Sort::by(SortKey::Size);
+    let numbered = inbox.sort_returning(by_size(), Search::all(), page).await.unwrap();
+    assert_eq!((&numbered).into_iter().map(NonZeroU32::get).collect::<Vec<_>>(), [9, 3]);
+    let sorted = inbox.uid_sort(by_size(), Search::all()).await.unwrap();
+    let mut uids = Vec::new();
+    for uid in &sorted {
+        uids.push(uid.get());
+    }
+    assert_eq!(uids, [17, 12, 13]);
+    inbox.uid_fetch(&sorted, Fetch::flags()).await.unwrap().collect().await.unwrap();
+    inbox.fetch(&numbered, Fetch::flags()).await.unwrap().collect().await.unwrap();
+    let found = inbox.search(Search::all()).await.unwrap();
+    assert_eq!((&found).into_iter().last(), NonZeroU32::new(5));
+    inbox.fetch(&found, Fetch::flags()).await.unwrap().collect().await.unwrap();
+    drop(client);
+    server.await.unwrap();
+}
+
+/// Whether a client takes this from a server that may make it hold 40,000 octets.
+async fn is_held<T>(
+    capabilities: &str,
+    script: &str,
+    run: impl AsyncFnOnce(&mut ImapClient) -> Result<T, Error>,
+) -> bool {
+    let script = format!("S: * PREAUTH [CAPABILITY {capabilities}] hi\n{script}");
+    let (stream, server) = scripted(&script);
+    let mut settings = Settings::new(Endpoint::imap("mail.example"));
+    settings.limits = Limits::default().response(10_000).message(30_000);
+    let mut session = Session::new(Box::new(stream), &settings, true);
+    session.core_mut().expect_greeting();
+    session.step(crate::Stage::Greeting).await.unwrap();
+    let result = run(&mut ImapClient::new(session)).await;
+    server.abort();
+    match result {
+        Ok(_) => true,
+        Err(Error::Protocol { fault: Fault::ResponseTooLong { limit: 40_000, .. }, .. }) => false,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// The dialogue in which so many messages are found, and each is told by such a line.
+fn told(messages: usize, items: &str, of: impl Fn(usize) -> String) -> String {
+    let lines: String =
+        (1..=messages).map(|uid| format!("S: * {uid} FETCH (UID {uid} {})\n", of(uid))).collect();
+    format!(
+        "C: A1 SELECT INBOX
+        S: * {messages} EXISTS
+        S: A1 OK done
+        C: A2 UID SEARCH ALL
+        S: * ESEARCH (TAG A2) UID ALL 1:{messages}
+        S: A2 OK done
+        C: A3 UID FETCH 1:{messages} ({items})
+        {lines}S: A3 OK done
+        "
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_client_sorts_takes_no_more_memory_than_a_response_may() {
+    let envelope = |subject: String| format!("ENVELOPE (NIL \"{subject}\"{})", " NIL".repeat(8));
+    let size = |uid| format!("RFC822.SIZE {uid}");
+    for (messages, held) in [(100, true), (600, false)] {
+        let by_size = async |client: &mut ImapClient| {
+            let inbox = client.select("INBOX").await?;
+            inbox.uid_sort(Sort::by(SortKey::Size), Search::all()).await
+        };
+        let script = told(messages, "RFC822.SIZE", size);
+        assert_eq!(is_held("IMAP4rev1", &script, by_size).await, held);
+    }
+    for (messages, held) in [(20, true), (60, false)] {
+        let by_subject = async |client: &mut ImapClient| {
+            let inbox = client.select("INBOX").await?;
+            inbox.uid_sort(Sort::by(SortKey::Subject), Search::all()).await
+        };
+        let script = told(messages, "ENVELOPE", |_| envelope("x".repeat(900)));
+        assert_eq!(is_held("IMAP4rev1", &script, by_subject).await, held);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_client_threads_takes_no_more_memory_than_a_response_may() {
+    let date = "INTERNALDATE \"01-Jan-2026 10:00:00 +0000\"";
+    let envelope =
+        |subject: String| format!("{date} ENVELOPE (NIL \"{subject}\"{})", " NIL".repeat(8));
+    let by = |algorithm| {
+        async move |client: &mut ImapClient| {
+            let inbox = client.select("INBOX").await?;
+            inbox.uid_thread(algorithm, Search::all()).await
+        }
+    };
+    let items = "ENVELOPE INTERNALDATE";
+    for (messages, subject, held) in [(20, 1, true), (200, 1, false), (40, 900, false)] {
+        let script = told(messages, items, |_| envelope("x".repeat(subject)));
+        let run = by(ThreadAlgorithm::OrderedSubject);
+        assert_eq!(is_held("IMAP4rev1", &script, run).await, held, "{messages} {subject}");
+    }
+    let items = "ENVELOPE INTERNALDATE BODY.PEEK[HEADER.FIELDS (References)]";
+    let ids = |from: usize, count: usize| -> String {
+        (from..from + count).map(|id| format!("<{id}@x>")).collect()
+    };
+    // Each names others; all name the same; one names more than are heeded.
+    for (messages, each, apart, held) in
+        [(3, 80, 80, true), (6, 80, 80, false), (6, 80, 0, true), (2, 1_000, 0, true)]
+    {
+        let script = told(messages, items, |uid| {
+            let field = format!("References: {}", ids(1_000 + uid * apart, each));
+            let envelope = envelope("x".to_owned());
+            format!("{envelope} BODY[HEADER.FIELDS (References)] \"{field}\"")
+        });
+        let run = by(ThreadAlgorithm::References);
+        assert_eq!(is_held("IMAP4rev1", &script, run).await, held, "{messages} {each} {apart}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn short_lines_that_make_much_count_for_what_they_make() {
+    for (lines, held) in [(60, true), (300, false)] {
+        let found: String = (0..lines)
+            .map(|at| format!("S: * ESEARCH (TAG A1 MAILBOX {at} UIDVALIDITY 1) UID ALL 1\n"))
+            .collect();
+        let script = format!("C: A1 ESEARCH IN (personal) ALL\n{found}S: A1 OK done");
+        let search = async |client: &mut ImapClient| {
+            let everywhere = SearchSource::personal();
+            client.multi_search(MultiSearch::new(everywhere, Search::all())).await
+        };
+        assert_eq!(is_held("IMAP4rev1 MULTISEARCH", &script, search).await, held, "{lines}");
+        for line in ["S: * STATUS a (MESSAGES 1)\n", "S: * LIST (\\NoAccess) \"/\" a\n"] {
+            let script = format!(
+                "C: A1 NOTIFY SET STATUS (personal (MessageNew MessageExpunge))\n{}S: A1 OK done",
+                line.repeat(lines)
+            );
+            let notify = async |client: &mut ImapClient| {
+                let events = [NotifyEvent::MessageNew, NotifyEvent::MessageExpunge];
+                client.notify(Notify::new().status().personal(events)).await
+            };
+            assert_eq!(is_held("IMAP4rev1 NOTIFY", &script, notify).await, held, "{lines} {line}");
+        }
+    }
 }

@@ -218,3 +218,25 @@ impl Row {
         entry
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_references_the_first_20_and_the_last_80_count() {
+        let field: String = (0..500).map(|id| format!("<{id}@x>")).collect();
+        let mut rows = Rows::new(ThreadAlgorithm::References);
+        let mut entry = Entry::default();
+        rows.refer(&mut entry, field.as_bytes());
+        let ids: HashMap<u32, String> = rows
+            .ids
+            .into_iter()
+            .map(|(id, number)| (number, String::from_utf8_lossy(&id).into_owned()))
+            .collect();
+        let named: Vec<_> = entry.references.iter().map(|number| ids[number].as_str()).collect();
+        let expected: Vec<_> = (0..20).chain(420..500).map(|id| format!("{id}@x")).collect();
+        assert_eq!(named, expected);
+        assert!(rows.octets < 100 * 200);
+    }
+}
