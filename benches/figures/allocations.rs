@@ -104,6 +104,17 @@ pub(crate) fn imap_copied() -> Measured {
     single_threaded(peak(imap::copied(server, OCTETS)))
 }
 
+/// The most heap that a message of 100 MiB takes that is read while it is stored.
+pub(crate) fn imap_appended() -> Measured {
+    single_threaded(peak(imap::appended(imap::storing(), 100 * 1024 * 1024)))
+}
+
+/// The most heap that a million lines take which nobody has asked for.
+pub(crate) fn imap_flooded() -> Measured {
+    const LINES: u64 = 1_000_000;
+    single_threaded(peak(imap::flooded(imap::flooding(LINES), LINES)))
+}
+
 /// The most heap that a mailbox of 100,000 messages takes that is opened with ten changes.
 pub(crate) fn imap_resynced() -> Measured {
     resynced(10)

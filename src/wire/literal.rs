@@ -148,6 +148,10 @@ impl Framer {
 
     /// Checks the length of the text up to `end`, of which the current line may be a part only.
     fn check_text(&self, frame: &[u8], end: usize, limits: FrameLimits) -> Result<(), Fault> {
+        // Mostly all of it is short, be it text or not.
+        if self.handed_on.is_none() && end <= limits.status.min(limits.text) {
+            return Ok(());
+        }
         let handed_on = self.handed_on.unwrap_or(0);
         let text = (end as u64).saturating_sub(self.literals).saturating_add(handed_on);
         // Two octets more may be the line end.

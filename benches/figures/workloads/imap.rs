@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use bytes::BytesMut;
 use mailbearer::imap::{
-    Addresses, BodyPart, Fetch, FetchItems, Message, Parameters, QResync, Resynced, Search, Text,
-    UidSet,
+    Addresses, AppendOptions, BodyPart, Event, Fetch, FetchItems, Message, Parameters, QResync,
+    Resynced, Search, Text, UidSet, Upload,
 };
 use mailbearer::{ImapClient, Protocol};
 use tokio::io::AsyncReadExt;
@@ -45,6 +45,15 @@ pub(crate) static LITERAL_1_MIB_BY_OCTETS: Workload =
 pub(crate) static LINE_10_KIB_BY_OCTETS: Workload =
     Workload::new("imap-line-10-kib-by-octets", |items| {
         single_threaded(bodies(server(line(10 * 1024), 1).in_reads_of(1), items, items))
+    });
+
+pub(crate) static LINE_64_KIB: Workload = Workload::new("imap-line-64-kib", |items| {
+    single_threaded(bodies(server(line(64 * 1024), 1), items, items))
+});
+
+pub(crate) static LINE_64_KIB_BY_OCTETS: Workload =
+    Workload::new("imap-line-64-kib-by-octets", |items| {
+        single_threaded(bodies(server(line(64 * 1024), 1).in_reads_of(1), items, items))
     });
 
 pub(crate) static LINE_1_MIB_BY_OCTETS: Workload =
@@ -222,6 +231,57 @@ pub(crate) async fn copied(replay: Replay, octets: usize) -> Result<(), String> 
         Some(written) if written == octets as u64 => Ok(()),
         other => Err(format!("{other:?} octets of {octets}")),
     }
+}
+
+/// The last octets of a message that is stored. None of its other octets is any of these.
+const END: &[u8] = b"bye";
+
+/// Takes a message of any length, which ends in [`END`], once it has invited it.
+pub(crate) fn storing() -> Replay {
+    let capabilities = "* CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2 UIDPLUS\r\n";
+    let login = [
+        after(b"", "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] ready\r\n"),
+        after(b"\r\n", capabilities).tagged(b" OK AUTHENTICATE completed\r\n"),
+        after(b"}\r\n", "+ Ready for literal data\r\n"),
+    ];
+    let stored = after(b"bye\r\n", "A2 OK [APPENDUID 14 7] APPEND completed\r\n");
+    Replay::new(login, [stored])
+}
+
+/// Stores a message as it is read.
+pub(crate) async fn appended(replay: Replay, octets: u64) -> Result<(), String> {
+    let mut client = client(replay).await?;
+    let message = tokio::io::repeat(b'x').take(octets - END.len() as u64).chain(END);
+    let upload = Upload::reader(message, octets);
+    let stored = client.append("INBOX", upload, AppendOptions::new()).await.map_err(said)?;
+    if stored.uid().is_some() { Ok(()) } else { Err("it was not stored".to_owned()) }
+}
+
+/// Lines that nobody has asked for, and that all are kept for somebody.
+const UNASKED: &str = "* 1 EXPUNGE\r\n* XFOO bar\r\n* OK hi\r\n* 1 BOGUS (\r\n* 1 FETCH (FLAGS ())\r\n\
+                       A9 OK of no command\r\ngarbage\r\n* STATUS x (MESSAGES 1)\r\n";
+
+/// Floods whoever asks for nothing with so many lines.
+pub(crate) fn flooding(lines: u64) -> Replay {
+    let login = [
+        after(b"", "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] ready\r\n"),
+        after(b"\r\n", "* CAPABILITY IMAP4rev1\r\n").tagged(b" OK AUTHENTICATE completed\r\n"),
+        after(b"\r\n", "* 4000000 EXISTS\r\n").tagged(b" OK [READ-WRITE] SELECT completed\r\n"),
+    ];
+    let times = lines / UNASKED.lines().count() as u64;
+    let flood = after(b"\r\n", UNASKED).times(times).tagged(b" OK NOOP completed\r\n");
+    Replay::new(login, [flood])
+}
+
+/// Asks for nothing, and counts what it is told.
+pub(crate) async fn flooded(replay: Replay, lines: u64) -> Result<(), String> {
+    let mut client = client(replay).await?;
+    let inbox = client.select("INBOX").await.map_err(said)?;
+    inbox.noop().await.map_err(said)?;
+    let events = std::iter::from_fn(|| inbox.take_event());
+    let told: u64 =
+        events.map(|event| if let Event::Overflow { lost } = event { lost } else { 1 }).sum();
+    if told == lines { Ok(()) } else { Err(format!("{told} events of {lines}")) }
 }
 
 /// What a server says of a mailbox of 100,000 messages of which every `step`th has changed, and the

@@ -26,6 +26,8 @@ const ALL: &[&Workload] = &[
     &imap::LINE_10_KIB_BY_OCTETS,
     &imap::LISTS_1_MIB,
     &imap::LISTS_10_KIB,
+    &imap::LINE_64_KIB,
+    &imap::LINE_64_KIB_BY_OCTETS,
     &imap::LITERAL_1_MIB_BY_OCTETS,
     &imap::LITERAL_10_KIB_BY_OCTETS,
     &imap::LITERAL_64_KIB,
