@@ -15,7 +15,8 @@ use super::{
 ///
 /// The number of messages and the flags in use are kept up to date in the
 /// [`Mailbox`](super::Mailbox); only [`idle`](super::Mailbox::idle) tells of new messages in this way as
-/// well, and after [`notify`](crate::ImapClient::notify) every command.
+/// well, and after [`notify`](crate::ImapClient::notify) every command. What was said before the
+/// login is not told, but for [`Notice`](Self::Notice) (RFC 9051 section 11.3).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {

@@ -213,6 +213,46 @@ async fn a_flood_does_not_outlast_the_deadline() {
     assert!(seconds < 20, "{seconds} seconds");
 }
 
+/// The figure `imap/flood_1_000_000_heap` says what ten times as many take.
+#[tokio::test(start_paused = true)]
+async fn of_a_flood_before_an_answer_a_thousand_are_kept_and_the_others_counted() {
+    const LINES: [&str; 8] = [
+        "* 1 EXPUNGE\r\n",
+        "* XFOO bar\r\n",
+        "* OK hi\r\n",
+        "* 1 BOGUS (\r\n",
+        "* 1 FETCH (FLAGS ())\r\n",
+        "A9 OK of no command\r\n",
+        "garbage\r\n",
+        "* STATUS x (MESSAGES 1)\r\n",
+    ];
+    const TIMES: usize = 12_500;
+    let (mut client, mut far) = logged_in_imap(Timeouts::default()).await;
+    let server = async {
+        far.line().await;
+        far.say("* 20000 EXISTS\r\nA2 OK\r\n").await;
+        far.line().await;
+        for _ in 0..TIMES {
+            far.say(LINES.concat()).await;
+        }
+        far.say("A3 OK at last\r\n").await;
+        far.line().await;
+        far.say("A4 OK\r\n").await;
+    };
+    let client = async {
+        let inbox = client.select("INBOX").await.unwrap();
+        inbox.noop().await.unwrap();
+        let events: Vec<_> = std::iter::from_fn(|| inbox.take_event()).collect();
+        let [Event::Overflow { lost }, kept @ ..] = &events[..] else { panic!("{events:?}") };
+        assert!(kept.len() <= 1000, "{}", kept.len());
+        assert_eq!(*lost as usize + kept.len(), TIMES * LINES.len());
+        assert_eq!(inbox.exists() as usize, 20_000 - TIMES);
+        inbox.noop().await.unwrap();
+        assert!(inbox.take_event().is_none());
+    };
+    tokio::join!(client, server);
+}
+
 /// A megabyte that is not understood, with the token in it.
 #[tokio::test(start_paused = true)]
 async fn of_a_large_response_that_is_not_understood_the_beginning_is_kept() {
