@@ -115,6 +115,24 @@ async fn status_tells_of_a_mailbox_that_is_not_selected() {
 }
 
 #[tokio::test]
+async fn status_of_many_mailboxes_is_asked_at_once_and_each_has_its_own_answer() {
+    let (mut imap, _) = filled(&["one", "read two"]).await;
+    imap.create("Empty").await.expect("CREATE");
+    let items = [StatusItem::Messages, StatusItem::Unseen];
+    let names = ["Empty", "nowhere", "INBOX"];
+    let all = imap.status_all(names, items).await.expect("STATUS");
+    let [Ok(empty), Err(nowhere), Ok(inbox)] = &all[..] else { panic!("{all:?}") };
+    assert_eq!((empty.messages(), empty.unseen()), (Some(0), Some(0)));
+    assert_eq!((inbox.messages(), inbox.unseen()), (Some(2), Some(1)));
+    assert!(matches!(nowhere, Error::Refused { .. }) && nowhere.connection_usable());
+    // More than may lie at a server at once.
+    let all = imap.status_all(["INBOX"; 150], [StatusItem::Messages]).await.expect("STATUS");
+    let told = all.iter().filter_map(|one| one.as_ref().ok()?.messages());
+    assert_eq!(told.collect::<Vec<_>>(), [2; 150]);
+    imap.logout().await.expect("LOGOUT");
+}
+
+#[tokio::test]
 async fn messages_are_found_by_every_kind_of_key() {
     let subjects = ["invoice 7", "read report", "Grüße aus Köln", "read invoice 8"];
     let (mut imap, uids) = filled(&subjects).await;

@@ -1,9 +1,15 @@
 //! An IMAP mailbox at a real server.
 
-use mailbearer::imap::{AppendOptions, Error, Fetch, Flag, NamespacePrefix, StoreFlags, UidSet};
+use std::future::poll_fn;
+
+use futures_core::Stream;
+use mailbearer::imap::{
+    AppendOptions, Error, Fetch, Flag, NamespacePrefix, Section, StoreFlags, Uid, UidSet,
+};
 use mailbearer::{Auth, Failure, ImapClient, Protocol, Retry, Security, tls};
 
 use crate::support::person::Person;
+use crate::support::relay::Relay;
 use crate::support::servers::{PASSWORD, Server};
 
 #[tokio::test]
@@ -77,6 +83,83 @@ async fn what_another_session_does_reaches_the_one_that_asks() {
     let inbox = imap.selected().expect("still selected");
     inbox.noop().await.expect("NOOP");
     assert_eq!(inbox.exists(), 1);
+    imap.logout().await.expect("LOGOUT");
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_open_is_opened_again_only_if_it_has_to_be() {
+    let owner = Person::new("mailbox");
+    owner.store(b"Subject: one\r\n\r\n").await;
+    let relay = Relay::telling([]);
+    let mut imap = relay.imap(&owner).await;
+    imap.create("Other").await.expect("CREATE");
+    for _ in 0..3 {
+        assert_eq!(imap.ensure_selected("INBOX").await.expect("SELECT").exists(), 1);
+    }
+    assert_eq!(relay.said(" SELECT ").len(), 1);
+    assert_eq!(imap.ensure_selected("Other").await.expect("SELECT").exists(), 0);
+    assert_eq!(relay.said(" SELECT ").len(), 2);
+    // What is open for reading only will not do.
+    imap.examine("Other").await.expect("EXAMINE");
+    assert!(!imap.ensure_selected("Other").await.expect("SELECT").is_read_only());
+    assert_eq!(relay.said(" SELECT ").len(), 3);
+    // Nor will another that has its name by now.
+    imap.rename("Other", "Moved").await.expect("RENAME");
+    imap.create("Other").await.expect("CREATE");
+    imap.ensure_selected("Other").await.expect("SELECT");
+    assert_eq!(relay.said(" SELECT ").len(), 4);
+    imap.logout().await.expect("LOGOUT");
+}
+
+#[tokio::test]
+async fn reading_marks_a_message_as_read_only_if_it_is_asked_to() {
+    let owner = Person::new("mailbox");
+    let mut imap = owner.imap().await;
+    for _ in 1..=4 {
+        let message = "Subject: one\r\n\r\ntext\r\n";
+        imap.append("INBOX", message, AppendOptions::new()).await.expect("APPEND");
+    }
+    let inbox = imap.select("INBOX").await.expect("SELECT");
+    for (uid, items, section, seen) in [
+        (1, Fetch::body(), Section::full(), false),
+        (2, Fetch::section(Section::text()), Section::text(), false),
+        (3, Fetch::body_marking_seen(), Section::full(), true),
+        (4, Fetch::uid().section_marking_seen(Section::text()), Section::text(), true),
+    ] {
+        let uid = Uid::new(uid).expect("a UID");
+        let read = inbox.uid_fetch(uid, items).await.expect("UID FETCH");
+        let read = read.collect().await.expect("UID FETCH");
+        assert!(read.iter().any(|message| message.section(&section).is_some()), "{read:?}");
+        let flags = inbox.uid_fetch(uid, Fetch::flags()).await.expect("UID FETCH");
+        let flags = flags.collect().await.expect("UID FETCH");
+        assert_eq!(flags[0].flags().contains(&Flag::Seen), seen, "{uid}");
+    }
+    imap.logout().await.expect("LOGOUT");
+}
+
+#[tokio::test]
+async fn items_of_the_servers_own_are_asked_for_by_name() {
+    let owner = Person::new("mailbox");
+    let mut imap = owner.imap().await;
+    imap.append("INBOX", "Subject: one\r\n\r\n", AppendOptions::new()).await.expect("APPEND");
+    let inbox = imap.select("INBOX").await.expect("SELECT");
+    inbox.uid_copy(UidSet::all(), "INBOX").await.expect("UID COPY");
+    inbox.noop().await.expect("NOOP");
+    let items = Fetch::item("X-GUID").item("X-MAILBOX").basic_body_structure();
+    let messages = inbox.uid_fetch(UidSet::all(), items).await.expect("UID FETCH");
+    let mut told = Vec::new();
+    let mut stream = Box::pin(messages.into_stream());
+    while let Some(message) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
+        let message = message.expect("UID FETCH");
+        let item = |name| message.item(name).map(|item| item.value().to_vec());
+        assert_eq!(item("x-mailbox").as_deref(), Some(&b"INBOX"[..]), "{message:?}");
+        let structure = message.body_structure().expect("BODY");
+        assert_eq!(structure.root().media_type().expect("a type"), "text");
+        told.push((message.uid().map(Uid::get), item("x-guid").expect("X-GUID")));
+    }
+    drop(stream);
+    assert_eq!(told.iter().map(|(uid, _)| *uid).collect::<Vec<_>>(), [Some(1), Some(2)]);
+    assert!(told[0].1.len() >= 16, "{told:?}");
     imap.logout().await.expect("LOGOUT");
 }
 

@@ -5,9 +5,14 @@ use std::pin::Pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll};
 
-use mailbearer::imap::{AppendOptions, Error, Fetch, Part, Section, UidSet, Upload};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use futures_core::Stream;
+use mailbearer::imap::{AppendOptions, Error, Fetch, Part, Section, Uid, UidSet, Upload};
 use mailbearer::{Failure, ImapClient};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::fs::{self, File};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::support::person::Person;
 
@@ -64,6 +69,24 @@ impl AsyncRead for Source {
         buffer.put_slice(octets);
         self.0 += octets.len() as u64;
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Gives the first octets of the message in chunks of odd lengths.
+struct Chunks {
+    at: u64,
+    of: u64,
+}
+
+impl Stream for Chunks {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let octets = octets_from(self.at);
+        let most = (self.of - self.at).min(1 + self.at % 100_003) as usize;
+        let chunk = Bytes::from_static(&octets[..octets.len().min(most)]);
+        self.at += chunk.len() as u64;
+        Poll::Ready((!chunk.is_empty()).then_some(Ok(chunk)))
     }
 }
 
@@ -136,6 +159,95 @@ async fn what_a_reader_gives_is_stored_and_comes_back_in_pieces_exactly() {
         }
     }
     assert_eq!(at, from + octets);
+    imap.logout().await.expect("LOGOUT");
+}
+
+#[tokio::test]
+async fn what_a_stream_gives_is_stored_exactly() {
+    const SOME: u64 = OCTETS / 8 + 5;
+    let mut imap = Person::new("streams").imap().await;
+    let upload = Upload::stream(Chunks { at: 0, of: SOME }, SOME);
+    let place = imap.append("INBOX", upload, AppendOptions::new()).await.expect("APPEND");
+    let uid = place.uid().expect("Dovecot has UIDPLUS");
+    let fetched = imap.select_fetch("INBOX", uid, Fetch::body()).await.expect("UID FETCH");
+    let mut whole = Comparison(0);
+    let copied = fetched.parts().copy_body(&mut whole).await.expect("UID FETCH");
+    assert_eq!((copied.expect("it was stored").octets, whole.0), (Some(SOME), SOME));
+
+    for announced in [SOME - 1, SOME + 1] {
+        let mut imap = Person::new("streams").imap().await;
+        let upload = Upload::stream(Chunks { at: 0, of: SOME }, announced);
+        let error = imap.append("INBOX", upload, AppendOptions::new()).await.expect_err("a lie");
+        assert!(matches!(error, Error::Upload { .. }) && !imap.is_open(), "{error:?}");
+    }
+    imap.logout().await.expect("LOGOUT");
+}
+
+/// Takes base64 off what is written, and passes it on.
+struct Decoding<W> {
+    to: W,
+    left: Vec<u8>,
+}
+
+impl<W: AsyncWrite + Unpin> Decoding<W> {
+    async fn write(&mut self, encoded: &[u8]) -> io::Result<()> {
+        self.left.extend(encoded.iter().filter(|octet| !b"\r\n".contains(octet)));
+        let whole = self.left.len() / 4 * 4;
+        let decoded = BASE64_STANDARD.decode(&self.left[..whole]).map_err(io::Error::other)?;
+        self.left.drain(..whole);
+        self.to.write_all(&decoded).await
+    }
+}
+
+#[tokio::test]
+async fn an_attachment_goes_into_a_file_while_it_is_read() {
+    let octets: Vec<u8> = (0..12 << 20).map(octet).collect();
+    let lines: Vec<_> = octets.chunks(57).map(|line| BASE64_STANDARD.encode(line)).collect();
+    let message = format!(
+        "Subject: report\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/plain\r\n\r\nsee below\r\n--b\r\nContent-Type: application/pdf\r\n\
+         Content-Disposition: attachment; filename=report.pdf\r\n\
+         Content-Transfer-Encoding: base64\r\n\r\n{}\r\n--b--\r\n",
+        lines.join("\r\n")
+    );
+    let owner = Person::new("streams");
+    owner.store(message.as_bytes()).await;
+    let mut imap = owner.imap().await;
+    let inbox = imap.select("INBOX").await.expect("SELECT");
+    let uid = Uid::new(1).expect("a UID");
+    let told = inbox.uid_fetch(uid, Fetch::body_structure()).await.expect("UID FETCH");
+    let told = told.collect().await.expect("UID FETCH");
+    let structure = told[0].body_structure().expect("a structure");
+    let attachment = structure.parts().find(|part| part.is_attachment()).expect("an attachment");
+    let (name, section) = (attachment.file_name().expect("a name"), attachment.section());
+    let folder = std::env::temp_dir().join(format!("mailbearer-it-{}", owner.mailbox));
+    fs::create_dir_all(&folder).await.expect("a folder");
+
+    // Decoded by the server.
+    let mut file = File::create(folder.join("decoded")).await.expect("a file");
+    let binary = inbox.uid_fetch(uid, Fetch::binary(section.clone())).await.expect("UID FETCH");
+    let copied = binary.parts().copy_body(&mut file).await.expect("UID FETCH");
+    assert_eq!(copied.expect("the part").octets, Some(octets.len() as u64));
+    file.sync_all().await.expect("it is written");
+    // Decoded here, chunk by chunk.
+    let file = File::create(folder.join(name.to_str_lossy().as_ref())).await.expect("a file");
+    let mut decoding = Decoding { to: file, left: Vec::new() };
+    let encoded = inbox.uid_fetch(uid, Fetch::section(section)).await.expect("UID FETCH");
+    let mut parts = encoded.parts();
+    let mut longest = 0;
+    while let Some(part) = parts.next().await.expect("UID FETCH") {
+        if let Part::Chunk(chunk) = part {
+            longest = longest.max(chunk.len());
+            decoding.write(&chunk).await.expect("base64");
+        }
+    }
+    assert!(longest < 1 << 20 && decoding.left.is_empty(), "{longest}");
+    decoding.to.sync_all().await.expect("it is written");
+    for name in ["decoded", "report.pdf"] {
+        let kept = fs::read(folder.join(name)).await.expect("a file");
+        assert!(kept == octets, "{name}: {} octets", kept.len());
+    }
+    fs::remove_dir_all(&folder).await.expect("the folder");
     imap.logout().await.expect("LOGOUT");
 }
 

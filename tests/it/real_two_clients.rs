@@ -58,6 +58,7 @@ async fn messages_expunged_during_a_fetch_take_nothing_from_the_others() {
         if let Some(body) = message.body() {
             let number = uids.iter().position(|uid| message.uid() == Some(*uid)).expect("a UID");
             assert_eq!(body, numbered(number, 512), "message {number}");
+            assert!(!seen.contains(&number), "message {number} came twice");
             seen.push(number);
         }
     }
@@ -102,7 +103,9 @@ async fn one_who_watches_hears_of_mail_flags_and_messages_that_go() {
         match timeout(LONG, idle.next()).await.expect("in time").expect("IDLE") {
             // The new message is not `\Recent` to two sessions.
             Event::Fetch(message) if message.seq() == 2 => {
-                assert!(message.flags().contains(&Flag::Flagged), "{message:?}");
+                for flag in [Flag::Flagged, Flag::Deleted] {
+                    assert!(message.flags().contains(&flag), "{message:?}");
+                }
                 break;
             }
             Event::Fetch(_) | Event::Notice(_) => {}
@@ -155,6 +158,56 @@ async fn a_mailbox_deleted_while_it_is_open_is_an_error_and_no_empty_mailbox() {
     let mut again = owner.imap().await;
     let error = again.select("Short-lived").await.expect_err("it is gone");
     assert!(matches!(error, Error::Refused { .. }) && error.connection_usable(), "{error:?}");
+    again.logout().await.expect("LOGOUT");
+    other.logout().await.expect("LOGOUT");
+}
+
+/// UIDs begin anew, so that the new message has the UID that the old one had.
+#[tokio::test]
+async fn a_mailbox_made_anew_while_it_is_open_is_never_reached_under_the_old_uids() {
+    let owner = Person::new("shared");
+    let (mut one, mut other) = (owner.imap().await, owner.imap().await);
+    other.create("Projects").await.expect("CREATE");
+    other.append("Projects", numbered(0, 1), AppendOptions::new()).await.expect("APPEND");
+    let inside = one.select("Projects").await.expect("SELECT");
+    let kept = inside.uid_validity().expect("UIDVALIDITY");
+    let uid = Uid::new(1).expect("a UID");
+
+    other.delete("Projects").await.expect("DELETE");
+    other.create("Projects").await.expect("CREATE");
+    let place = other.append("Projects", numbered(1, 1), AppendOptions::new()).await;
+    assert_eq!(place.expect("APPEND").uid(), Some(uid));
+
+    let error = loop {
+        match inside.uid_fetch(uid, Fetch::body()).await.expect("a flight").collect().await {
+            // What it has open still is the old one.
+            Ok(messages) => {
+                for message in messages.iter().filter_map(Message::body) {
+                    assert_eq!(message, numbered(0, 1));
+                }
+            }
+            Err(error) => break error,
+        }
+        let marked = inside.uid_store(uid, StoreFlags::add([Flag::Deleted])).await;
+        if let Err(error) = marked {
+            break error;
+        }
+        if let Err(error) = inside.uid_expunge(uid).await {
+            break error;
+        }
+    };
+    assert!(matches!(error, Error::Closed { .. } | Error::Changed { .. }), "{error:?}");
+    assert_ne!(error.retry(), Retry::Never, "{error}");
+
+    let mut again = owner.imap().await;
+    let error = again.select_if("Projects", kept).await.expect_err("it is another");
+    assert!(matches!(error, Error::Changed { expected, .. } if expected == kept), "{error:?}");
+    let anew = again.select("Projects").await.expect("SELECT");
+    let messages = anew.uid_fetch(UidSet::all(), Fetch::flags().body()).await.expect("UID FETCH");
+    let messages = messages.collect().await.expect("UID FETCH");
+    let [message] = &messages[..] else { panic!("{messages:?}") };
+    assert_eq!((message.uid(), message.body()), (Some(uid), Some(&numbered(1, 1)[..])));
+    assert!(!message.flags().contains(&Flag::Deleted), "{message:?}");
     again.logout().await.expect("LOGOUT");
     other.logout().await.expect("LOGOUT");
 }

@@ -14,5 +14,6 @@ pub(crate) mod opened;
 pub(crate) mod person;
 #[cfg(feature = "proxy")]
 pub(crate) mod proxies;
+pub(crate) mod relay;
 pub(crate) mod servers;
 pub(crate) mod tls;

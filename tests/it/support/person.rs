@@ -71,7 +71,7 @@ impl Person {
         panic!("not all was delivered to {}\n{}", self.mailbox, self.bed.logs());
     }
 
-    fn auth(&self) -> Auth {
+    pub(crate) fn auth(&self) -> Auth {
         Auth::xoauth2(&self.mailbox, Minter::new(self.bed, [Kind::Valid]))
     }
 
