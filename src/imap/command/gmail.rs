@@ -125,9 +125,8 @@ impl Message {
             if labels.len() == MOST {
                 return None;
             }
-            // A label of this name comes in quotes.
-            let told = list.nstring().ok()?;
-            labels.extend(told.map(|told| label(told.to_bytes().into_owned())));
+            // By Google's page each is an `astring`, of which NIL is one (MailKit#244).
+            labels.push(label(list.astring().ok()?.to_bytes().into_owned()));
         }
     }
 }
@@ -233,7 +232,7 @@ mod tests {
         assert_eq!(labels("(\"\u{e4}\" R&D)").unwrap(), ["\u{e4}", "R&D"]);
         let told = message("(X-GM-LABELS (\"\u{e4}\"))").gmail_labels().unwrap();
         assert_eq!(told, [MailboxName::from("\u{e4}")]);
-        assert_eq!(labels("(NIL a \"NIL\")").unwrap(), ["a", "NIL"]);
+        assert_eq!(labels("(NIL a \"NIL\")").unwrap(), ["NIL", "a", "NIL"]);
         assert_eq!(labels("NIL"), None);
         assert_eq!(message("(UID 1)").gmail_labels(), None);
         assert_eq!(labels(&format!("({})", "a ".repeat(10_001))), None);
