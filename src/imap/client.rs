@@ -69,7 +69,7 @@ impl ImapClient {
     pub(crate) fn has_selected(&self, name: &MailboxName) -> bool {
         let selected = self.mailbox.session.core().selected();
         selected.is_some_and(|selected| {
-            selected.name == *name && !selected.examined && !selected.displaced
+            selected.is_called(name) && !selected.examined && !selected.displaced
         })
     }
 

@@ -125,7 +125,7 @@ async fn authenticate(session: &mut Session, login: Login) -> Result<(), Error> 
             return Err(Error::lacks(offered, Stage::Auth, "LOGIN"));
         }
         let small = user.len().max(password.expose().len()) as u64 <= Literals::SMALL;
-        let literals = Literals::of(offered);
+        let literals = Literals::of(session.core().offer());
         let ascii = user.is_ascii() && password.expose().is_ascii();
         let writable = ascii || literals == Literals::Any || literals == Literals::Small && small;
         if !writable {
@@ -143,7 +143,7 @@ async fn authenticate(session: &mut Session, login: Login) -> Result<(), Error> 
     }
     let command = format!("{} AUTHENTICATE", session.core().next_tag());
     let inline = !login.two_step
-        && offered.has("SASL-IR")
+        && session.core().offer().has("SASL-IR")
         && login.session.fits_inline(&command, session.most_of_line().min(IMAP_COMMAND_LINE));
     session.driver_mut().scrub(login.session.scrubber());
     let started = session.core_mut().authenticate(login.session, inline);
@@ -164,8 +164,9 @@ async fn granted(session: &mut Session, tag: Tag, inline: bool) -> Result<(), Er
 async fn settle_in(session: &mut Session, settings: &Settings, told: bool) -> Result<(), Error> {
     let offered = session.core().capabilities();
     let may_id = offered.has("ID");
-    let may_namespace = offered.has("NAMESPACE") && !session.core().habits().ends_at_namespace;
-    let demanded = settings.endpoint.profile().demands_id() || session.core().habits().demands_id;
+    let (offer, habits) = (session.core().offer(), session.core().habits());
+    let may_namespace = offer.has("NAMESPACE") && !habits.ends_at_namespace;
+    let demanded = settings.endpoint.profile().demands_id() || habits.demands_id;
     let capability = if told { None } else { Some(session.send(&Capability)?) };
     let namespace =
         if told || !may_namespace { None } else { Some(session.send(&Namespace::default())?) };
@@ -373,6 +374,46 @@ mod tests {
             ",
         );
         assert_eq!(known.await.unwrap(), "IMAP4 IMAP4rev1 IDLE NAMESPACE");
+    }
+
+    #[tokio::test]
+    async fn a_server_of_imap4rev2_alone_need_not_say_what_that_has_built_in() {
+        let known = open(
+            r#"
+            S: * OK [CAPABILITY IMAP4rev2 AUTH=XOAUTH2] hi
+            C: A1 INLINE
+            S: A1 OK in
+            C: A2 CAPABILITY
+            C: A3 NAMESPACE
+            S: * CAPABILITY IMAP4rev2 AUTH=XOAUTH2
+            S: A2 OK done
+            S: * NAMESPACE (("" "/")) NIL NIL
+            S: A3 OK done
+            "#,
+        );
+        assert_eq!(known.await.unwrap(), "IMAP4rev2 AUTH=XOAUTH2");
+        let literals = "
+            S: * OK [CAPABILITY IMAP4rev2] hi
+            C: A1 LOGIN {4+}
+            C: Jör {2+}
+            C: ß
+            S: A1 OK [CAPABILITY IMAP4rev2] in
+        ";
+        assert_eq!(log_in("Jör", "ß", literals).await.unwrap(), "IMAP4rev2");
+        // One that offers both has it built in once it is enabled.
+        let known = open(
+            "
+            S: * OK [CAPABILITY IMAP4rev1 IMAP4rev2 AUTH=XOAUTH2] hi
+            C: A1 AUTHENTICATE XOAUTH2
+            S: +
+            C: dXNlcj1hQGIuYwFhdXRoPUJlYXJlciBUAQE=
+            S: A1 OK in
+            C: A2 CAPABILITY
+            S: * CAPABILITY IMAP4rev1 IMAP4rev2
+            S: A2 OK done
+            ",
+        );
+        assert_eq!(known.await.unwrap(), "IMAP4rev1 IMAP4rev2");
     }
 
     #[tokio::test]

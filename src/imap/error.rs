@@ -13,7 +13,7 @@ use crate::token::{Rejection, TokenError};
 use crate::{AuthError, Failure, Fault, Misuse, Retry, Stage, net};
 
 use super::proto::Core;
-use super::{AppendResult, Capabilities, Code, CopyResult, Expunged, Reply, UidSet};
+use super::{AppendResult, Capabilities, Code, CopyResult, Expunged, Extension, Reply, UidSet};
 
 /// A failure of an [`ImapClient`](super::ImapClient) or a [`Mailbox`](super::Mailbox).
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +103,20 @@ pub enum Error {
         what: String,
         /// What there is instead.
         offered: String,
+    },
+    /// The server offers it, and does it only once [`enable`](super::ImapClient::enable) has asked
+    /// for it and the server has confirmed that, before a mailbox is opened in this session. Nothing
+    /// was sent.
+    #[error(
+        "{stage} needs {}, which is not enabled: `enable` has to ask for it, and the server to \
+         confirm it, before a mailbox is opened",
+        .extension.as_str()
+    )]
+    NotEnabled {
+        /// What it is needed for.
+        stage: Stage,
+        /// What is to be enabled.
+        extension: Extension,
     },
     /// The mailbox has another UIDVALIDITY than expected: UIDs that were kept mean nothing now. It
     /// is open all the same. Where a command names UIDs, nothing was sent: the server has told of it
@@ -279,6 +293,7 @@ impl Failure for Error {
             Self::Closed { .. } => Retry::Reconnect,
             Self::Protocol { fault, .. } => fault.retry(),
             Self::Unsupported { .. }
+            | Self::NotEnabled { .. }
             | Self::Changed { .. }
             | Self::Renumbered { .. }
             | Self::NotFound { .. }
@@ -298,6 +313,7 @@ impl Failure for Error {
             | Self::Closed { stage, .. }
             | Self::Protocol { stage, .. }
             | Self::Unsupported { stage, .. }
+            | Self::NotEnabled { stage, .. }
             | Self::Renumbered { stage }
             | Self::Changed { stage, .. }
             | Self::Upload { stage, .. }
@@ -322,7 +338,8 @@ impl Failure for Error {
             Self::Halfway { cause, .. } | Self::NotRemoved { cause, .. } => {
                 cause.connection_usable()
             }
-            Self::Changed { .. }
+            Self::NotEnabled { .. }
+            | Self::Changed { .. }
             | Self::Renumbered { .. }
             | Self::NotFound { .. }
             | Self::ReadOnly { .. }
@@ -346,10 +363,9 @@ fn shown(uid_validity: &Option<NonZeroU32>) -> String {
 fn wanted_for(what: &str, stage: Stage) -> String {
     let command = stage.to_string();
     let verb = command.rsplit(' ').next().unwrap_or_default();
-    let comma = if what.contains(',') { "," } else { "" };
-    match what.split([' ', '=', ',']).any(|word| word == verb) {
+    match what.split([' ', '=']).any(|word| word == verb) {
         true => String::new(),
-        false => format!("{comma} for {command}"),
+        false => format!(" for {command}"),
     }
 }
 
@@ -493,8 +509,9 @@ mod tests {
                 "the server does not offer UIDPLUS for UID EXPUNGE (it offers: IDLE)",
             ),
             (
-                lacks(Stage::Command("APPEND"), "UTF8=ACCEPT, by ENABLE", "ENABLE"),
-                "the server does not offer UTF8=ACCEPT, by ENABLE, for APPEND (it offers: ENABLE)",
+                Error::NotEnabled { stage: noop, extension: Extension::QResync },
+                "NOOP needs QRESYNC, which is not enabled: `enable` has to ask for it, and the \
+                 server to confirm it, before a mailbox is opened",
             ),
             (
                 Error::Changed {

@@ -77,7 +77,7 @@ impl Mailbox {
     /// }
     /// ```
     pub fn idle(&mut self) -> Idle<'_> {
-        let way = if self.session.core().may_idle() { Way::Idle } else { Way::Poll };
+        let way = if self.session.core().offer().has("IDLE") { Way::Idle } else { Way::Poll };
         Idle::new(self, way)
     }
 }

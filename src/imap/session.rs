@@ -120,7 +120,7 @@ impl Session {
     pub(crate) fn encode<C: Command>(&self, command: &C) -> Result<Line, Error> {
         let (offered, enabled) = (self.core().capabilities(), self.core().enabled());
         if let Some(need) = command.needs().iter().find(|need| !need.is_met(offered, enabled)) {
-            return Err(Error::lacks(offered, Stage::Command(command.name()), need.what));
+            return Err(need.unmet(offered, Stage::Command(command.name())));
         }
         let mut line = self.core().line();
         command.encode(&mut line, offered)?;

@@ -88,7 +88,7 @@ async fn a_mailbox_is_opened_with_all_that_has_changed_since_it_was_last_seen() 
     there.uid_store(all[4], StoreFlags::add([Flag::Seen])).await.expect("UID STORE");
 
     let error = imap.resync("INBOX", known.clone()).await.expect_err("a mailbox is open");
-    assert!(matches!(error, Error::Unsupported { .. }) && error.connection_usable(), "{error}");
+    assert!(matches!(error, Error::NotEnabled { .. }) && error.connection_usable(), "{error}");
     imap.logout().await.expect("LOGOUT");
 
     let mut imap = owner.imap().await;

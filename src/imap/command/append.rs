@@ -22,8 +22,8 @@ use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Effect};
 use crate::imap::session::Session;
 use crate::imap::{
-    AppendUid, Capabilities, Code, DateTime, Error, Flag, ImapClient, MailboxName, Reply, Uid,
-    Upload,
+    AppendUid, Capabilities, Code, DateTime, Error, Extension, Flag, ImapClient, MailboxName,
+    Reply, Uid, Upload,
 };
 use crate::{Misuse, Stage};
 
@@ -35,7 +35,7 @@ pub struct AppendOptions {
     utf8: bool,
 }
 
-const UTF8: Need = Need::enabled("UTF8=ACCEPT, by ENABLE", &["UTF8=ACCEPT"]);
+const UTF8: Need = Need::enabled(Extension::Utf8Accept);
 
 impl AppendOptions {
     /// No flags, received now.
@@ -58,7 +58,7 @@ impl AppendOptions {
     /// There is UTF-8 in its header (RFC 6532): an address or a subject in other letters, not
     /// encoded. Without this servers refuse it; with it they must have been told
     /// [`ENABLE UTF8=ACCEPT`](crate::imap::Extension::Utf8Accept) (RFC 6855 section 4), or the call
-    /// is [`Error::Unsupported`].
+    /// is [`Error::NotEnabled`], and [`Error::Unsupported`] where it is not offered.
     pub const fn utf8(mut self) -> Self {
         self.utf8 = true;
         self

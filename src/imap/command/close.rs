@@ -37,8 +37,8 @@ impl ImapClient {
     pub async fn unselect(&mut self) -> Result<(), Error> {
         const STAGE: Stage = Stage::Command("UNSELECT");
         let session = &mut self.mailbox.session;
-        let offered = session.core().capabilities();
-        if offered.has("UNSELECT") || offered.has("IMAP4rev2") {
+        session.rest(STAGE).await?;
+        if session.core().offer().has("UNSELECT") {
             return session.run(Leave("UNSELECT"), STAGE).await;
         }
         // What a dropped SELECT has selected is known afterwards.

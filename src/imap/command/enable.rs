@@ -51,7 +51,7 @@ impl Extension {
     }
 
     /// Capabilities of which any announces it.
-    const fn announced_by(self) -> &'static [&'static str] {
+    pub(crate) const fn announced_by(self) -> &'static [&'static str] {
         match self {
             Self::CondStore => &["CONDSTORE", "QRESYNC"],
             Self::QResync => &["QRESYNC"],
@@ -65,12 +65,17 @@ impl ImapClient {
     /// Asks the server to do what it does on demand only, and gives what it says it now does.
     ///
     /// That may be less than was asked for, with no error: look. iCloud never says, and what is not
-    /// confirmed is taken not to be. Only before a mailbox is selected.
+    /// confirmed is taken not to be.
+    ///
+    /// Only before a mailbox is opened: once SELECT or EXAMINE was sent, it must not be, even if that
+    /// mailbox was left again (RFC 9051 section 6.3.1). After [`unauthenticate`](Self::unauthenticate)
+    /// it may.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the server does not announce `ENABLE` or one of these: some accept
-    /// what they do not announce and answer wrongly from then on. [`Error::Refused`] if the server
-    /// does not want to.
+    /// what they do not announce and answer wrongly from then on. [`Error::Misuse`] if a mailbox was
+    /// opened before. With either, nothing was sent. [`Error::Refused`] if the server does not want
+    /// to.
     ///
     /// # Cancel safety
     /// See [`ImapClient`]. The server enables all the same.
@@ -78,10 +83,12 @@ impl ImapClient {
         &mut self,
         extensions: impl IntoIterator<Item = Extension>,
     ) -> Result<Capabilities, Error> {
+        const STAGE: Stage = Stage::Command("ENABLE");
         let extensions: Vec<_> = extensions.into_iter().collect();
+        self.mailbox.session.rest(STAGE).await?;
         let offered = self.capabilities();
-        let lacks = |what| Err(Error::lacks(offered, Stage::Command("ENABLE"), what));
-        // RFC 9051 has it without announcing it.
+        let lacks = |what| Err(Error::lacks(offered, STAGE, what));
+        // RFC 9051 has it without announcing it, to begin with it.
         if !offered.has("ENABLE") && !offered.has("IMAP4rev2") {
             return lacks("ENABLE");
         }
@@ -92,6 +99,10 @@ impl ImapClient {
         }
         if extensions.is_empty() {
             return Ok(Capabilities::default());
+        }
+        if !self.mailbox.session.core().may_enable() {
+            let why = "not once a mailbox was opened, even if it was left again".to_owned();
+            return Err(Misuse::Argument { what: "ENABLE", why }.into());
         }
         self.run(Enable { extensions, enabled: Capabilities::default() }).await
     }

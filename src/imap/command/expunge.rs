@@ -99,12 +99,13 @@ impl Mailbox {
         if uids.is_empty() {
             return Ok(Expunged::default());
         }
-        let offered = self.session.core().capabilities();
-        if !offered.has("UIDPLUS") && !offered.has("IMAP4rev2") {
-            return Err(Error::lacks(offered, Stage::Command("UID EXPUNGE"), "UIDPLUS"));
+        let stage = Stage::Command("UID EXPUNGE");
+        self.session.rest(stage).await?;
+        let offer = self.session.core().offer();
+        if !offer.has("UIDPLUS") {
+            return Err(Error::lacks(offer.announced, stage, "UIDPLUS"));
         }
         let expunge = |uids| Expunge::of(Some(uids));
-        let stage = Stage::Command("UID EXPUNGE");
         Ok(self.session.run_split(&uids, stage, expunge).await?.unwrap_or_default())
     }
 }

@@ -152,20 +152,22 @@ impl FetchItems {
     }
 
     /// The whole message by the item `RFC822` of RFC 3501, and it is marked `\\Seen`. iCloud does
-    /// not answer it: [`body_marking_seen`](Self::body_marking_seen) is the same everywhere.
+    /// not answer it: [`body_marking_seen`](Self::body_marking_seen) is the same everywhere. Where
+    /// IMAP4rev2 is spoken, this and the next two are
+    /// [`Error::Unsupported`](crate::imap::Error::Unsupported).
     pub fn rfc822(self) -> Self {
-        self.with(FetchItem::Named("RFC822"))
+        self.named("RFC822", Need::rev1("RFC822"))
     }
 
     /// The header by the item `RFC822.HEADER` of RFC 3501, found as [`Section::header`].
     pub fn rfc822_header(self) -> Self {
-        self.with(FetchItem::Named("RFC822.HEADER"))
+        self.named("RFC822.HEADER", Need::rev1("RFC822.HEADER"))
     }
 
     /// The text by the item `RFC822.TEXT` of RFC 3501, found as [`Section::text`]; the message is
     /// marked `\\Seen`.
     pub fn rfc822_text(self) -> Self {
-        self.with(FetchItem::Named("RFC822.TEXT"))
+        self.named("RFC822.TEXT", Need::rev1("RFC822.TEXT"))
     }
 
     /// The content of a part without its transfer encoding, found by [`Message::binary`]: of

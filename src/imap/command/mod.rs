@@ -186,7 +186,7 @@ pub(crate) enum Fit {
 /// How well a name fits that the server tells. It may spell the same name in UTF-8 or encode it
 /// otherwise, and may not care about case or about how letters are composed. What cannot be decoded
 /// may be any name.
-fn fit_of(wanted: &MailboxName, name: &[u8], utf8: bool) -> Fit {
+pub(crate) fn fit_of(wanted: &MailboxName, name: &[u8], utf8: bool) -> Fit {
     /// A letter takes eight octets at most, encoded, and no language gives it more accents than a few.
     const MOST_PER_OCTET: usize = 100;
     // Each command in flight may ask this of a literal as large as any message.

@@ -7,19 +7,27 @@
 //! C: A5 UID FETCH 1:* (FLAGS) (CHANGEDSINCE 12345 VANISHED)
 //! ```
 
-use crate::Misuse;
-use crate::imap::Capabilities;
 use crate::imap::proto::encode::Line;
+use crate::imap::proto::offer::Offer;
+use crate::imap::{Capabilities, Error, Extension};
+use crate::{Misuse, Stage};
 
 /// What a server must offer. Some answer wrongly, not with BAD, to what they do not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Need {
     /// As errors name it.
     pub(crate) what: &'static str,
-    /// Capabilities of which any announces it.
-    any_of: &'static [&'static str],
+    how: How,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// Any of these capabilities.
+    Offered(&'static [&'static str]),
     /// ENABLE has to have brought it.
-    enabled: bool,
+    Enabled(Extension),
+    /// IMAP4rev2 has it no longer.
+    Rev1,
 }
 
 impl Need {
@@ -29,18 +37,39 @@ impl Need {
             Some(first) => first,
             None => "",
         };
-        Self { what, any_of, enabled: false }
+        Self { what, how: How::Offered(any_of) }
     }
 
-    /// The capability, after `ENABLE`.
-    pub(crate) const fn enabled(what: &'static str, any_of: &'static [&'static str]) -> Self {
-        Self { what, any_of, enabled: true }
+    /// This extension, confirmed by ENABLE.
+    pub(crate) const fn enabled(extension: Extension) -> Self {
+        Self { what: extension.as_str(), how: How::Enabled(extension) }
+    }
+
+    /// What IMAP4rev1 has, and IMAP4rev2 no longer (RFC 9051 appendix E).
+    pub(crate) const fn rev1(what: &'static str) -> Self {
+        Self { what, how: How::Rev1 }
     }
 
     /// Whether a server that offers and has enabled this much will do.
     pub(crate) fn is_met(&self, offered: &Capabilities, enabled: &Capabilities) -> bool {
-        let known = if self.enabled { enabled } else { offered };
-        self.any_of.iter().any(|word| known.has(word))
+        let offer = Offer { announced: offered, enabled };
+        match self.how {
+            How::Offered(any_of) => any_of.iter().any(|word| offer.has(word)),
+            How::Enabled(extension) => enabled.has(extension.as_str()),
+            How::Rev1 => !offer.speaks_rev2(),
+        }
+    }
+
+    /// What it means that it is not met.
+    pub(crate) fn unmet(&self, offered: &Capabilities, stage: Stage) -> Error {
+        match self.how {
+            How::Enabled(extension)
+                if extension.announced_by().iter().any(|word| offered.has(word)) =>
+            {
+                Error::NotEnabled { stage, extension }
+            }
+            _ => Error::lacks(offered, stage, self.what),
+        }
     }
 }
 
@@ -122,8 +151,16 @@ mod tests {
         assert_eq!(offered.what, "CONDSTORE");
         assert!(offered.is_met(&of("IMAP4rev1 QRESYNC"), &of("")));
         assert!(!offered.is_met(&of("IMAP4rev1"), &of("QRESYNC")));
-        let enabled = Need::enabled("QRESYNC, by ENABLE", &["QRESYNC"]);
+        let enabled = Need::enabled(Extension::QResync);
         assert!(enabled.is_met(&of(""), &of("QRESYNC")));
         assert!(!enabled.is_met(&of("QRESYNC"), &of("")));
+        let rev1 = Need::rev1("RECENT");
+        assert!(rev1.is_met(&of("IMAP4rev1 IMAP4rev2"), &of("")));
+        assert!(!rev1.is_met(&of("IMAP4rev2"), &of("")));
+        let stage = Stage::Command("SELECT");
+        let unmet = enabled.unmet(&of("IMAP4rev1"), stage).to_string();
+        assert_eq!(unmet, "the server does not offer QRESYNC for SELECT (it offers: IMAP4rev1)");
+        let unmet = Need::enabled(Extension::Utf8Accept).unmet(&of("UTF8=ONLY"), stage);
+        assert!(matches!(unmet, Error::NotEnabled { extension: Extension::Utf8Accept, .. }));
     }
 }

@@ -116,7 +116,7 @@ impl Mailbox {
         if uids.is_empty() {
             return Ok(MoveResult::nothing());
         }
-        let way = self.way_to_move().ok_or_else(|| self.cannot_move())?;
+        let way = self.way_to_move().await?.ok_or_else(|| self.cannot_move())?;
         self.move_by(way, uids, to).await
     }
 
@@ -141,7 +141,7 @@ impl Mailbox {
         if uids.is_empty() {
             return Ok(MoveResult::nothing());
         }
-        let way = self.way_to_move().unwrap_or(MoveWay::CopyAndMark);
+        let way = self.way_to_move().await?.unwrap_or(MoveWay::CopyAndMark);
         self.move_by(way, uids, to).await
     }
 
@@ -163,7 +163,7 @@ impl Mailbox {
         if numbers.is_empty() {
             return Ok(MoveResult::nothing());
         }
-        match self.way_to_move().ok_or_else(|| self.cannot_move())? {
+        match self.way_to_move().await?.ok_or_else(|| self.cannot_move())? {
             MoveWay::Move => {
                 let tally = self.run(Move::new(Which::Numbers(numbers), to)).await?;
                 Ok(MoveResult::new(tally, MoveWay::Move))
@@ -182,14 +182,14 @@ impl Mailbox {
     }
 
     /// None if there is none by which messages leave the mailbox, and no others.
-    fn way_to_move(&self) -> Option<MoveWay> {
-        let offered = self.session.core().capabilities();
-        let has = |word| offered.has(word) || offered.has("IMAP4rev2");
-        if has("MOVE") {
+    async fn way_to_move(&mut self) -> Result<Option<MoveWay>, Error> {
+        self.session.rest(Stage::Command("MOVE")).await?;
+        let offer = self.session.core().offer();
+        Ok(if offer.has("MOVE") {
             Some(MoveWay::Move)
         } else {
-            has("UIDPLUS").then_some(MoveWay::CopyAndExpunge)
-        }
+            offer.has("UIDPLUS").then_some(MoveWay::CopyAndExpunge)
+        })
     }
 
     fn cannot_move(&self) -> Error {

@@ -37,13 +37,13 @@ use crate::imap::{
 };
 use crate::{Misuse, Stage};
 
-const QRESYNC: Need = Need::enabled("QRESYNC, confirmed by ENABLE", &["QRESYNC"]);
+const QRESYNC: Need = Need::enabled(Extension::QResync);
 
 impl FetchItems {
     /// `VANISHED`: with [`changed_since`](Self::changed_since), the UIDs of the set that are gone
     /// since then, or never were, come as [`Event::Vanished`](crate::imap::Event::Vanished) before
-    /// the messages. Only after [`Extension::QResync`]; without `changed_since` it is refused as
-    /// [`Error::Misuse`].
+    /// the messages. Only after [`Extension::QResync`], else it is [`Error::NotEnabled`]; without
+    /// `changed_since` it is refused as [`Error::Misuse`].
     pub fn vanished(self) -> Self {
         self.modifier("VANISHED", None, QRESYNC)
     }
@@ -195,8 +195,10 @@ impl ImapClient {
     /// then, in the same round trip. Keep its [`highest_mod_seq`](Mailbox::highest_mod_seq) for the
     /// next time, once all changes have been taken over.
     ///
-    /// If `QRESYNC` has not been enabled, and no mailbox is open yet, it is enabled first, which
-    /// costs one round trip once.
+    /// If `QRESYNC` has not been enabled, and no mailbox was opened yet since the login, it is
+    /// enabled first, which costs one round trip once. Behind another mailbox, even one that was left
+    /// again, the RFCs forbid that: a program that opens others first calls
+    /// [`enable`](Self::enable) before.
     ///
     /// # Example
     /// A copy of a mailbox is kept up to date. What is kept besides the messages, by their UIDs, is
@@ -258,10 +260,11 @@ impl ImapClient {
     ///
     /// # Errors
     /// As for [`select`](Self::select). [`Error::Changed`] if the mailbox has another UIDVALIDITY:
-    /// nothing that is known of it is good any longer. [`Error::Unsupported`] if the server does not
-    /// offer `QRESYNC` or does not confirm it, if it was not enabled before another mailbox was
-    /// opened, and if it keeps no modification sequences for this mailbox (`NOMODSEQ`): then it is
-    /// open, and nothing was told. [`Error::Misuse`] for a modification sequence of 0, and for `*`
+    /// nothing that is known of it is good any longer. [`Error::NotEnabled`] if the server does not
+    /// confirm `QRESYNC`, or if it was not enabled before another mailbox was opened.
+    /// [`Error::Unsupported`] if the server does not offer it, and if it keeps no modification
+    /// sequences for this mailbox (`NOMODSEQ`): then it is open, and nothing was told.
+    /// [`Error::Misuse`] for a modification sequence of 0, and for `*`
     /// and what a search has left at the server among known numbers.
     ///
     /// # Cancel safety
@@ -273,7 +276,7 @@ impl ImapClient {
     ) -> Result<(&mut Mailbox, Resynced), Error> {
         known.check()?;
         self.mailbox.session.rest(Stage::Command("SELECT")).await?;
-        if !self.enabled().has("QRESYNC") && self.selected().is_none() {
+        if !self.enabled().has("QRESYNC") && self.mailbox.session.core().may_enable() {
             self.enable([Extension::QResync]).await?;
         }
         let (name, mut known) = (name.into(), known);

@@ -110,7 +110,7 @@ impl Mailbox {
         options: AppendOptions,
     ) -> Result<ReplaceResult, Error> {
         let (mailbox, message) = (mailbox.into(), message.into());
-        if self.replaces()? {
+        if self.replaces().await? {
             let old = Which::Uids(uid.into());
             return self.replaced(old, mailbox, message, options).await;
         }
@@ -142,7 +142,7 @@ impl Mailbox {
         options: AppendOptions,
     ) -> Result<ReplaceResult, Error> {
         let (mailbox, message) = (mailbox.into(), message.into());
-        if self.replaces()? {
+        if self.replaces().await? {
             let old = Which::Numbers(SeqSet::range(number, number));
             return self.replaced(old, mailbox, message, options).await;
         }
@@ -157,14 +157,16 @@ impl Mailbox {
     }
 
     /// Whether the server does it by itself.
-    fn replaces(&self) -> Result<bool, Error> {
-        let offered = self.session.core().capabilities();
-        if offered.has("REPLACE") {
+    async fn replaces(&mut self) -> Result<bool, Error> {
+        const STAGE: Stage = Stage::Command("REPLACE");
+        self.session.rest(STAGE).await?;
+        let offer = self.session.core().offer();
+        if offer.has("REPLACE") {
             Ok(true)
-        } else if offered.has("UIDPLUS") || offered.has("IMAP4rev2") {
+        } else if offer.has("UIDPLUS") {
             Ok(false)
         } else {
-            Err(Error::lacks(offered, Stage::Command("REPLACE"), "REPLACE or UIDPLUS"))
+            Err(Error::lacks(offer.announced, STAGE, "REPLACE or UIDPLUS"))
         }
     }
 

@@ -98,8 +98,7 @@ impl Mailbox {
     pub async fn uid_search_saving(&mut self, search: Search) -> Result<SavedSearch, Error> {
         self.session.rest(STAGE).await?;
         let core = self.session.core();
-        let offered = SEARCHRES.is_met(core.capabilities(), core.enabled());
-        if !(offered || core.speaks_rev2()) || self.too_long(&search)? {
+        if !core.offer().has("SEARCHRES") || self.too_long(&search)? {
             return self.uid_search_held(search).await;
         }
         let fuzzy = search.is_fuzzy(core.capabilities());
@@ -139,7 +138,6 @@ impl Mailbox {
     }
 }
 
-const SEARCHRES: Need = Need::offered(&["SEARCHRES"]);
 const STAGE: Stage = Stage::Command("UID SEARCH");
 
 struct Save {

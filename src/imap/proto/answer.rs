@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::imap::command::context::{SearchUpdate, Told};
 use crate::imap::event::{Data, Event};
 use crate::imap::types::{Capabilities, Message, NumberSet, UidSet};
-use crate::imap::{Code, Reply, Status};
+use crate::imap::{Code, ListedMailbox, Reply, Status};
 
 impl Core {
     pub(super) fn take(&mut self, frame: Bytes) -> Result<Option<Step>, Fault> {
@@ -73,6 +73,7 @@ impl Core {
                     return self.vanished(rest, &response, &frame);
                 } else if name.eq_ignore_ascii_case(b"ESEARCH")
                     && self.updated(rest, &response, &frame)
+                    || name.eq_ignore_ascii_case(b"LIST") && self.introduced(rest)
                 {
                     return Ok(None);
                 } else {
@@ -256,6 +257,16 @@ impl Core {
         self.selected.is_some() || self.leaving.is_some()
     }
 
+    /// Takes the LIST response in which IMAP4rev2 has a SELECT name its mailbox. False if it is
+    /// something else.
+    fn introduced(&mut self, rest: &[u8]) -> bool {
+        if !self.speaks_rev2() {
+            return false;
+        }
+        let Some(entering) = &mut self.entering else { return false };
+        ListedMailbox::parse(rest, true).is_ok_and(|row| entering.introduce(&row))
+    }
+
     /// Takes what a response code says about the session. True if there was such a code.
     fn heed(&mut self, reply: &Reply) -> bool {
         match reply.code() {
@@ -310,9 +321,7 @@ impl Core {
     fn begin_anew(&mut self) {
         self.lingering = false;
         if let Some(entering) = &mut self.entering {
-            let displaced = entering.displaced;
-            *entering = Selected::new(entering.name.clone(), entering.examined);
-            entering.displaced = displaced;
+            *entering = entering.anew();
             self.events.forget_messages();
         }
     }

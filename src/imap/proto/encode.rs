@@ -8,7 +8,8 @@ use memchr::memchr3;
 
 use crate::Misuse;
 use crate::imap::proto::Saved;
-use crate::imap::types::{Capabilities, Flag, MailboxName, SeqSet, UidSet};
+use crate::imap::proto::offer::Offer;
+use crate::imap::types::{Flag, MailboxName, SeqSet, UidSet};
 
 /// Which literals need not wait for the server (RFC 7888).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,10 +27,10 @@ impl Literals {
     /// RFC 7888 section 5.
     pub(crate) const SMALL: u64 = 4096;
 
-    pub(crate) fn of(capabilities: &Capabilities) -> Self {
-        if capabilities.has("LITERAL+") {
+    pub(crate) fn of(offer: Offer<'_>) -> Self {
+        if offer.has("LITERAL+") {
             Self::Any
-        } else if capabilities.has("LITERAL-") || capabilities.has("IMAP4rev2") {
+        } else if offer.has("LITERAL-") {
             Self::Small
         } else {
             Self::Synchronizing
@@ -39,13 +40,9 @@ impl Literals {
     /// The same of literals that may hold NUL. Where BINARY is not offered too, a `+` in their
     /// announcement is not known, and the octets would be read as commands (RFC 4466 section 6, RFC
     /// 7888 section 6). The grammar of RFC 9051 has none.
-    pub(crate) fn of_binary(capabilities: &Capabilities) -> Self {
-        let offered = ["LITERAL+", "LITERAL-"].iter().any(|word| capabilities.has(word));
-        if offered && capabilities.has("BINARY") {
-            Self::of(capabilities)
-        } else {
-            Self::Synchronizing
-        }
+    pub(crate) fn of_binary(offer: Offer<'_>) -> Self {
+        let announced = ["LITERAL+", "LITERAL-"].iter().any(|word| offer.announced.has(word));
+        if announced && offer.has("BINARY") { Self::of(offer) } else { Self::Synchronizing }
     }
 
     const fn waits(self, length: u64) -> bool {
@@ -510,18 +507,25 @@ mod tests {
         assert_eq!(wire(Literals::Synchronizing, 4097), waits);
     }
 
+    fn offered(announced: &str, enabled: &str, of: fn(Offer<'_>) -> Literals) -> Literals {
+        let (announced, enabled) = (announced.into(), enabled.into());
+        of(Offer { announced: &announced, enabled: &enabled })
+    }
+
     #[test]
     fn what_the_server_takes_follows_from_its_capabilities() {
-        let of = |words: &str| Literals::of(&Capabilities::from(words));
-        assert_eq!(of("IMAP4rev1 LITERAL+"), Literals::Any);
-        assert_eq!(of("IMAP4rev1 LITERAL-"), Literals::Small);
-        assert_eq!(of("IMAP4rev2"), Literals::Small);
-        assert_eq!(of("IMAP4rev1"), Literals::Synchronizing);
+        let of = |announced: &str, enabled: &str| offered(announced, enabled, Literals::of);
+        assert_eq!(of("IMAP4rev1 LITERAL+", ""), Literals::Any);
+        assert_eq!(of("IMAP4rev1 LITERAL-", ""), Literals::Small);
+        assert_eq!(of("IMAP4rev1", ""), Literals::Synchronizing);
+        assert_eq!(of("IMAP4rev2", ""), Literals::Small);
+        assert_eq!(of("IMAP4rev1 IMAP4rev2", ""), Literals::Synchronizing);
+        assert_eq!(of("IMAP4rev1 IMAP4rev2", "IMAP4rev2"), Literals::Small);
     }
 
     #[test]
     fn a_literal_that_may_hold_nul_waits_unless_binary_is_offered_too() {
-        let of = |words: &str| Literals::of_binary(&Capabilities::from(words));
+        let of = |words: &str| offered(words, "", Literals::of_binary);
         assert_eq!(of("IMAP4rev1 LITERAL+ BINARY"), Literals::Any);
         assert_eq!(of("IMAP4rev1 LITERAL- BINARY"), Literals::Small);
         for words in ["LITERAL+", "LITERAL-", "BINARY", "IMAP4rev2", "IMAP4rev2 BINARY"] {

@@ -22,6 +22,7 @@ pub(crate) mod decode;
 pub(crate) mod effect;
 pub(crate) mod encode;
 pub(crate) mod habits;
+pub(crate) mod offer;
 pub(crate) mod parts;
 pub(crate) mod response;
 pub(crate) mod scan;
@@ -39,6 +40,7 @@ use self::decode::Malformed;
 pub(crate) use self::effect::{Claims, Effect, Following, Notifying};
 use self::encode::{Line, Literals, Piece, quoted};
 use self::habits::Habits;
+use self::offer::Offer;
 use self::parts::{Open, Part};
 use self::response::Response;
 use self::selected::Selected;
@@ -98,6 +100,8 @@ pub(crate) struct Core {
     capabilities_named: u32,
     /// What it was asked to do and has confirmed (RFC 5161).
     enabled: Capabilities,
+    /// SELECT or EXAMINE was sent.
+    has_selected: bool,
     selected: Option<Selected>,
     /// The mailbox that a SELECT in flight will select.
     entering: Option<Selected>,
@@ -172,6 +176,7 @@ impl Core {
             capabilities: Capabilities::default(),
             capabilities_named: 0,
             enabled: Capabilities::default(),
+            has_selected: false,
             selected: None,
             entering: None,
             lingering: false,
@@ -202,10 +207,11 @@ impl Core {
 
     /// A command to be written and given to [`start`](Self::start).
     pub(crate) fn line(&self) -> Line {
-        Line::new(Literals::of(&self.capabilities))
-            .binary(Literals::of_binary(&self.capabilities))
+        let offer = self.offer();
+        Line::new(Literals::of(offer))
+            .binary(Literals::of_binary(offer))
             .utf8(self.takes_utf8())
-            .wide(self.capabilities.has("IMAP4rev2"))
+            .wide(offer.speaks_rev2())
             .saved(self.saved)
     }
 
@@ -333,6 +339,7 @@ impl Core {
         // mailbox and reach another, should this future be dropped.
         match &effect {
             Effect::Select { name, read_only } => {
+                self.has_selected = true;
                 self.lingering = self.selected.take().is_some() || self.entering.is_some();
                 self.entering = Some(Selected::new(name.clone(), *read_only));
                 self.events.forget_messages();
@@ -369,7 +376,7 @@ impl Core {
     /// what is selected, or is about to be, may no longer be what its name says.
     pub(crate) fn displace(&mut self, name: &MailboxName) {
         let known = [&mut self.selected, &mut self.entering, &mut self.leaving];
-        for mailbox in known.into_iter().flatten().filter(|mailbox| name.may_hold(&mailbox.name)) {
+        for mailbox in known.into_iter().flatten().filter(|mailbox| mailbox.may_be_below(name)) {
             mailbox.displaced = true;
         }
     }
@@ -437,6 +444,11 @@ impl Core {
         self.capabilities_named
     }
 
+    /// Whether ENABLE may still be sent (RFC 9051 section 6.3.1).
+    pub(crate) const fn may_enable(&self) -> bool {
+        !self.has_selected
+    }
+
     /// What ENABLE has brought.
     pub(crate) const fn enabled(&self) -> &Capabilities {
         &self.enabled
@@ -447,22 +459,14 @@ impl Core {
         self.enabled.has("UTF8=ACCEPT") || self.speaks_rev2()
     }
 
-    /// Whether a search may say what it wants to be told (RFC 4731; RFC 9051 has it built in).
-    pub(crate) fn searches_extended(&self) -> bool {
-        self.capabilities.has("ESEARCH") || self.speaks_rev2()
+    /// What the server can do, as it is now: to be asked when the connection is at rest.
+    pub(crate) const fn offer(&self) -> Offer<'_> {
+        Offer { announced: &self.capabilities, enabled: &self.enabled }
     }
 
-    /// Whether the server tells of changes while nothing is asked (RFC 2177; RFC 9051 has it built
-    /// in).
-    pub(crate) fn may_idle(&self) -> bool {
-        self.capabilities.has("IDLE") || self.speaks_rev2()
-    }
-
-    /// Whether the server speaks IMAP4rev2: it was told to, or knows nothing else. One that offers
-    /// both speaks IMAP4rev1 until it is told (RFC 9051 appendix A).
+    /// See [`Offer::speaks_rev2`].
     pub(crate) fn speaks_rev2(&self) -> bool {
-        let offered = &self.capabilities;
-        self.enabled.has("IMAP4rev2") || offered.has("IMAP4rev2") && !offered.has("IMAP4rev1")
+        self.offer().speaks_rev2()
     }
 
     pub(crate) const fn selected(&self) -> Option<&Selected> {

@@ -2,14 +2,17 @@
 
 use std::num::NonZeroU32;
 
-use crate::imap::Code;
+use crate::imap::command::{Fit, fit_of};
 use crate::imap::proto::decode::Cursor;
 use crate::imap::types::{Flag, Flags, MailboxName, Message, Uid};
+use crate::imap::{Attribute, Code, ListedMailbox};
 
 /// The state of the selected mailbox (RFC 9051 section 6.3.2).
 #[derive(Debug, Clone)]
 pub(crate) struct Selected {
     pub(crate) name: MailboxName,
+    /// What it was called when it was selected, if the server calls it otherwise.
+    called: Option<MailboxName>,
     pub(crate) read_only: bool,
     /// It was opened by EXAMINE.
     pub(crate) examined: bool,
@@ -36,6 +39,7 @@ impl Selected {
     pub(crate) const fn new(name: MailboxName, read_only: bool) -> Self {
         Self {
             name,
+            called: None,
             read_only,
             examined: read_only,
             displaced: false,
@@ -52,6 +56,41 @@ impl Selected {
             no_mod_seq: false,
             mailbox_id: None,
         }
+    }
+
+    /// The same mailbox, of which nothing is known yet.
+    pub(crate) fn anew(&self) -> Self {
+        let fresh = Self::new(self.name.clone(), self.examined);
+        Self { called: self.called.clone(), displaced: self.displaced, ..fresh }
+    }
+
+    /// Whether it goes by this name.
+    pub(crate) fn is_called(&self, name: &MailboxName) -> bool {
+        self.name == *name || self.called.as_ref() == Some(name)
+    }
+
+    /// Whether a mailbox of this name may be it, or above it.
+    pub(crate) fn may_be_below(&self, name: &MailboxName) -> bool {
+        name.may_hold(&self.name)
+            || self.called.as_ref().is_some_and(|called| name.may_hold(called))
+    }
+
+    /// `* LIST () "/" name`, which IMAP4rev2 has SELECT bring of its mailbox, with another name if
+    /// the server calls it otherwise (RFC 9051 section 6.3.2). False if it tells of another mailbox,
+    /// or that this one is no longer there.
+    pub(crate) fn introduce(&mut self, row: &ListedMailbox) -> bool {
+        let gone = [Attribute::NonExistent, Attribute::NoAccess];
+        if gone.iter().any(|attribute| row.attributes().contains(attribute)) {
+            return false;
+        }
+        let asked = self.called.as_ref().unwrap_or(&self.name);
+        let fits = |told: &MailboxName| fit_of(asked, told.as_wire(), false);
+        if row.old_name().is_some_and(|old| fits(&old) >= Fit::Loose) {
+            let asked = std::mem::replace(&mut self.name, row.name().clone());
+            self.called.get_or_insert(asked);
+            return true;
+        }
+        fits(row.name()) > Fit::No
     }
 
     /// `* 3 EXISTS`, `* 3 RECENT`, `* 3 EXPUNGE` (RFC 9051 sections 7.4.1 and 7.5.1).

@@ -80,7 +80,7 @@ impl Section {
     }
 
     /// At most `length` octets of it, from the octet `offset` on. Both are at most 4,294,967,295, and
-    /// at servers that offer `IMAP4rev2` at most 2^63 - 1; larger ones are refused when the command is
+    /// where `IMAP4rev2` is spoken at most 2^63 - 1; larger ones are refused when the command is
     /// made.
     pub const fn partial(mut self, offset: u64, length: u64) -> Self {
         self.partial = Some((offset, length));

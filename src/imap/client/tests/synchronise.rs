@@ -183,15 +183,14 @@ async fn what_is_not_offered_or_not_confirmed_is_not_sent() {
     )
     .await;
     let error = client.resync("INBOX", known(1)).await.unwrap_err();
-    let shown = "the server does not offer QRESYNC, confirmed by ENABLE, for SELECT \
-        (it offers: IMAP4rev1 ENABLE QRESYNC)";
+    let shown = "SELECT needs QRESYNC, which is not enabled: `enable` has to ask for it, and the \
+                 server to confirm it, before a mailbox is opened";
     assert_eq!(error.to_string(), shown);
+    assert!(error.connection_usable() && error.retry() == Retry::Never);
     let inbox = client.select("INBOX").await.unwrap();
     let items = Fetch::flags().changed_since(5).vanished();
     let error = inbox.uid_fetch(UidSet::all(), items).await.unwrap_err();
-    assert!(matches!(error, Error::Unsupported { .. }), "{error}");
-    // ENABLE is not for when a mailbox is open.
-    assert!(client.resync("INBOX", known(1)).await.is_err());
+    assert!(matches!(error, Error::NotEnabled { .. }), "{error}");
     drop(client);
     server.await.unwrap();
 
@@ -208,6 +207,67 @@ async fn what_is_not_offered_or_not_confirmed_is_not_sent() {
     ));
     let keys = Search::all().not(Search::all().or(Search::all().mod_seq(5), Search::all()));
     assert!(matches!(inbox.uid_search(keys).await, Err(Error::Unsupported { .. })));
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn once_a_mailbox_was_opened_nothing_is_enabled_until_nobody_is_logged_in() {
+    for opened in ["SELECT", "EXAMINE"] {
+        let script = format!(
+            "
+            C: A1 {opened} INBOX
+            S: A1 NO no such
+            C: A2 UNAUTHENTICATE
+            S: A2 OK done
+            "
+        );
+        let offered = "IMAP4rev1 ENABLE QRESYNC UNSELECT UNAUTHENTICATE";
+        let (mut client, server) = client_of(offered, &script).await;
+        // Whatever came of it, and whoever waits for it.
+        match opened {
+            "SELECT" => cut(client.select("INBOX")).await,
+            _ => drop(client.examine("INBOX").await.unwrap_err()),
+        }
+        let error = client.enable([Extension::QResync]).await.unwrap_err();
+        assert!(matches!(error, Error::Misuse(_)), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            "ENABLE: not once a mailbox was opened, even if it was left again"
+        );
+        assert!(client.enable([]).await.unwrap().is_empty());
+        let error = client.resync("INBOX", known(1)).await.unwrap_err();
+        assert!(
+            matches!(error, Error::NotEnabled { extension: Extension::QResync, .. }),
+            "{error:?}"
+        );
+        // The next user has opened none.
+        let left = client.unauthenticate().await.unwrap();
+        drop(left);
+        server.await.unwrap();
+    }
+
+    let (mut client, server) = client_of(
+        "IMAP4rev1 ENABLE QRESYNC UNSELECT",
+        "
+        C: A1 ENABLE QRESYNC
+        S: * ENABLED QRESYNC
+        S: A1 OK done
+        C: A2 SELECT INBOX
+        S: A2 OK done
+        C: A3 UNSELECT
+        S: A3 OK done
+        C: A4 SELECT INBOX (QRESYNC (7 1))
+        S: * OK [UIDVALIDITY 7] ok
+        S: * OK [HIGHESTMODSEQ 1] ok
+        S: A4 OK done
+        ",
+    )
+    .await;
+    client.enable([Extension::QResync]).await.unwrap();
+    client.select("INBOX").await.unwrap();
+    client.unselect().await.unwrap();
+    assert!(client.resync("INBOX", known(1)).await.unwrap().1.changed().is_empty());
     drop(client);
     server.await.unwrap();
 }

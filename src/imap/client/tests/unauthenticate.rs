@@ -60,10 +60,12 @@ async fn another_user_finds_nothing_of_the_session_before() {
         S: * 1 EXISTS
         S: A4 OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] done
         C: A5 ONE
-        S: A5 OK [CAPABILITY IMAP4rev1 UIDPLUS] in
-        C: A6 SELECT INBOX
-        S: * 9 EXISTS
+        S: A5 OK [CAPABILITY IMAP4rev1 UIDPLUS ENABLE CONDSTORE] in
+        C: A6 ENABLE CONDSTORE
         S: A6 OK done
+        C: A7 SELECT INBOX
+        S: * 9 EXISTS
+        S: A7 OK done
     ";
     let (mut client, server) = client_of(OFFERED, &script.replace("ONE", ONE)).await;
     client.enable([Extension::CondStore]).await.unwrap();
@@ -78,7 +80,9 @@ async fn another_user_finds_nothing_of_the_session_before() {
     assert!(client.selected().is_none());
     assert!(client.take_event().is_none());
     assert_eq!(client.enabled().to_string(), "");
-    assert_eq!(client.capabilities().to_string(), "IMAP4rev1 UIDPLUS");
+    assert_eq!(client.capabilities().to_string(), "IMAP4rev1 UIDPLUS ENABLE CONDSTORE");
+    // This one has not opened a mailbox yet.
+    assert!(client.enable([Extension::CondStore]).await.unwrap().is_empty());
     let inbox = client.select("INBOX").await.unwrap();
     assert_eq!(inbox.exists(), 9);
     let error = inbox.uid_store(&saved, StoreFlags::add([Flag::Seen])).await.unwrap_err();

@@ -201,11 +201,12 @@ impl ImapClient {
     ///
     /// # Cancel safety
     /// See [`ImapClient`].
-    pub async fn list_query(&mut self, query: ListQuery) -> Result<Mailboxes, Error> {
+    pub async fn list_query(&mut self, mut query: ListQuery) -> Result<Mailboxes, Error> {
         const STAGE: Stage = Stage::Command("LIST");
         self.mailbox.session.rest(STAGE).await?;
         let core = self.mailbox.session.core();
         let server = Server::of(core);
+        query.items = StatusItem::known_to(core, query.items);
         if let Some(what) = query.lacking(&server, core) {
             return Err(Error::lacks(core.capabilities(), STAGE, what));
         }
@@ -282,13 +283,12 @@ struct Server {
 impl Server {
     fn of(core: &Core) -> Self {
         let offers = |need: Need| need.is_met(core.capabilities(), core.enabled());
-        // RFC 9051 appendix E. iCloud announces LIST-STATUS without what it is part of.
-        let rev2 = core.speaks_rev2();
-        let extended = rev2 || offers(EXTENDED);
+        // iCloud announces LIST-STATUS without what it is part of.
+        let extended = offers(EXTENDED);
         Self {
             extended,
             special_use: extended && offers(SPECIAL_USE),
-            status: rev2 || extended && offers(LIST_STATUS),
+            status: extended && offers(LIST_STATUS),
             rights: extended && offers(LIST_MYRIGHTS),
         }
     }

@@ -144,19 +144,21 @@ impl Search {
         self.word("UNSEEN")
     }
 
-    /// `RECENT`: those that no earlier session has seen (RFC 3501 only).
+    /// `RECENT`: those that no earlier session has seen (RFC 3501 only:
+    /// where IMAP4rev2 is spoken it is [`Error::Unsupported`](crate::imap::Error::Unsupported)).
     pub fn recent(self) -> Self {
-        self.word("RECENT")
+        self.extension("RECENT", Need::rev1("RECENT"))
     }
 
-    /// `OLD`: those that are not recent (RFC 3501 only).
+    /// `OLD`: those that are not recent (RFC 3501 only, as [`recent`](Self::recent)).
     pub fn old(self) -> Self {
-        self.word("OLD")
+        self.extension("OLD", Need::rev1("OLD"))
     }
 
-    /// `NEW`: those that are recent and have not been read (RFC 3501 only).
+    /// `NEW`: those that are recent and have not been read (RFC 3501 only, as
+    /// [`recent`](Self::recent)).
     pub fn recent_and_unseen(self) -> Self {
-        self.word("NEW")
+        self.extension("NEW", Need::rev1("NEW"))
     }
 
     /// `KEYWORD`: those with this keyword. For a flag that has a key of its own, such as

@@ -232,7 +232,7 @@ impl Mailbox {
         let core = self.session.core();
         let offered = core.capabilities();
         let fuzzy = search.is_fuzzy(offered);
-        let asked = match core.searches_extended() {
+        let asked = match core.offer().has("ESEARCH") {
             true => {
                 let page = SearchReturn::page(returns);
                 let paged = page.is_none_or(|page| page.is_told_by(offered));

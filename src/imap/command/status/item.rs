@@ -21,7 +21,8 @@ const RES_STORAGE: Need = Need::offered(&["QUOTA=RES-STORAGE"]);
 pub enum StatusItem {
     /// `MESSAGES`: how many messages there are.
     Messages,
-    /// `RECENT`: how many of them no session has seen (RFC 3501 only).
+    /// `RECENT`: how many of them no session has seen (RFC 3501 only). Where IMAP4rev2
+    /// is spoken, which has it no longer, it is left out, and nothing is told of it.
     Recent,
     /// `UIDNEXT`: a message to come will have this UID or a greater one.
     UidNext,
@@ -86,7 +87,7 @@ impl StatusItem {
     fn need(&self, core: &Core) -> Option<Need> {
         match self {
             // RFC 9051 section 6.3.11 has them built in.
-            Self::Deleted | Self::Size if core.speaks_rev2() => None,
+            Self::Deleted if core.speaks_rev2() => None,
             Self::Deleted => Some(RES_MESSAGE),
             Self::DeletedStorage => Some(RES_STORAGE),
             Self::Size => Some(STATUS_SIZE),
@@ -102,6 +103,19 @@ impl StatusItem {
             | Self::Unseen
             | Self::Other(_) => None,
         }
+    }
+
+    /// Of these items what this server has, whatever it offers. Who asks for RECENT alone learns at
+    /// least whether there is such a mailbox.
+    pub(in crate::imap::command) fn known_to(core: &Core, mut items: Vec<Self>) -> Vec<Self> {
+        let asked = items.len();
+        if core.speaks_rev2() {
+            items.retain(|item| *item != Self::Recent);
+        }
+        if items.is_empty() && asked > 0 {
+            items.push(Self::Messages);
+        }
+        items
     }
 
     /// What this server must offer for these items.

@@ -227,6 +227,7 @@ struct Status {
 
 impl Status {
     fn new(name: MailboxName, items: Vec<StatusItem>, core: &Core) -> Self {
+        let items = StatusItem::known_to(core, items);
         let needs = StatusItem::needs(&items, core);
         Self { name, items, needs, found: None, utf8: false }
     }
