@@ -11,6 +11,7 @@ use mailbearer::imap::{Section, SeqSet, StatusItem, Text, Uid, UidSet, Upload};
 use mailbearer::{Auth, Challenge, Connector, Endpoint, Failure, ImapClient};
 
 use super::extensions;
+use super::newer;
 use super::play::Session;
 use super::script::Call;
 use super::server::Aftermath;
@@ -54,9 +55,7 @@ impl Session for Imap {
             "capabilities" => client.capabilities().to_string(),
             "namespace" => {
                 let namespaces = client.namespace().await?;
-                let prefix =
-                    |p: &imap::NamespacePrefix| format!("{}:{:?}", p.prefix(), p.delimiter());
-                namespaces.personal().iter().map(prefix).collect::<Vec<_>>().join(" ")
+                newer::prefixes(namespaces.personal())
             }
             "id" => {
                 let fields = client.id([]).await?;
@@ -67,10 +66,7 @@ impl Session for Imap {
                 fields.iter().map(print).collect::<Vec<_>>().join(" ")
             }
             // Mailbox and text, in which `\r\n` is a line end.
-            "append" => {
-                let text = call.argument(1).replace("\\r", "\r").replace("\\n", "\n");
-                append(client, call.argument(0), text).await?
-            }
+            "append" => append(client, call.argument(0), newer::text(call.argument(1))).await?,
             // Mailbox, a line, and how often a reader gives it.
             "append_lines" => {
                 let (line, times) = (call.argument(1), call.argument(2));
@@ -122,6 +118,7 @@ impl Session for Imap {
                     "CONDSTORE" => Extension::CondStore,
                     "QRESYNC" => Extension::QResync,
                     "UTF8=ACCEPT" => Extension::Utf8Accept,
+                    "IMAP4rev2" => Extension::Imap4rev2,
                     word => panic!("no extension `{word}`"),
                 });
                 client.enable(extensions).await?.to_string()
@@ -156,6 +153,8 @@ impl Session for Imap {
                 }
                 told.join(" | ")
             }
+            "speak_newest" | "other_users" | "languages" | "set_language" | "list_status"
+            | "append_utf8" => newer::call(client, call).await?,
             verb => {
                 let selected = client.selected().expect("a mailbox was selected");
                 in_mailbox(selected, verb, call).await?
@@ -283,6 +282,9 @@ async fn in_mailbox(
         "expunge" => removed(&selected.expunge().await?),
         "uid_expunge" => removed(&selected.uid_expunge(uids()).await?),
         "follow" => unasked::follow(selected, call).await?,
+        "replace" | "uid_replace" | "uid_fetch_page" => {
+            newer::in_mailbox(selected, verb, call).await?
+        }
         verb => extensions::in_mailbox(selected, verb, call).await?,
     })
 }
@@ -293,14 +295,10 @@ async fn append(
     message: impl Into<Upload<'_>>,
 ) -> Result<String, imap::Error> {
     let options = AppendOptions::new().flags([Flag::Seen]);
-    let result = client.append(mailbox, message, options).await?;
-    Ok(match (result.uid_validity(), result.uid()) {
-        (Some(validity), Some(uid)) => format!("{validity}:{uid}"),
-        _ => "no UID".into(),
-    })
+    Ok(newer::stored(&client.append(mailbox, message, options).await?))
 }
 
-async fn read(mut messages: Messages<'_>) -> Result<String, imap::Error> {
+pub(super) async fn read(mut messages: Messages<'_>) -> Result<String, imap::Error> {
     let mut told = Vec::new();
     while let Some(message) = messages.next().await? {
         told.push(describe(&message));
@@ -336,7 +334,7 @@ async fn copies(mut parts: Parts<'_>) -> Result<String, imap::Error> {
     }
 }
 
-fn status_items(words: &[String]) -> impl Iterator<Item = StatusItem> {
+pub(super) fn status_items(words: &[String]) -> impl Iterator<Item = StatusItem> {
     words.iter().map(|item| StatusItem::from(item.as_str()))
 }
 
@@ -401,7 +399,7 @@ fn role(word: &str) -> Role {
     }
 }
 
-fn items(words: &[String]) -> FetchItems {
+pub(super) fn items(words: &[String]) -> FetchItems {
     words.iter().fold(Fetch::uid(), |items, word| match word.as_str() {
         "flags" => items.flags(),
         "date" => items.internal_date(),

@@ -40,6 +40,7 @@ mod endpoint;
 mod extensions;
 mod harness;
 pub(crate) mod imap;
+mod newer;
 pub(crate) mod play;
 mod pop;
 pub(crate) mod recorded;
@@ -91,6 +92,16 @@ fn after_a_dropped_future_the_next_command_gets_its_own_answer() {
             cuts(transcript).into_iter().filter(|cut| before_the_client_goes_on(transcript, *cut));
         seen.map(Mode::Drop).collect()
     });
+}
+
+#[test]
+fn one_program_gets_the_same_of_imap4rev1_and_imap4rev2() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts/other");
+    let calls = |name: &str| {
+        let transcript = Transcript::read(&root.join(name)).expect("a transcript");
+        transcript.calls.iter().map(|call| format!("{call:?}")).collect::<Vec<_>>()
+    };
+    assert_eq!(calls("imap-program-rev1.txt"), calls("imap-program-rev2.txt"));
 }
 
 #[test]
