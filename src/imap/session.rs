@@ -65,6 +65,14 @@ impl Session {
         self.append_limits.forget_below(name);
     }
 
+    /// A mailbox of this name is made. Another client may have removed the one that had the name, or
+    /// those above it, which then come with it.
+    pub(crate) fn displace_made(&mut self, name: &MailboxName) {
+        self.displace(name);
+        self.core_mut().displace_above(name);
+        self.append_limits.forget_above(name);
+    }
+
     pub(crate) fn into_parts(self) -> (Box<dyn Stream>, Core) {
         self.driver.into_parts()
     }

@@ -14,6 +14,7 @@ mod faults;
 #[cfg(feature = "oauth")]
 mod grants;
 mod hostile;
+mod imap_extensions;
 mod layering;
 mod links;
 mod maildrop;

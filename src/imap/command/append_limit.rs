@@ -43,6 +43,11 @@ impl AppendLimits {
         self.0.retain(|known, _| !name.may_hold(known));
     }
 
+    /// These may have been made with it.
+    pub(in crate::imap) fn forget_above(&mut self, name: &MailboxName) {
+        self.0.retain(|known, _| !known.may_come_with(name));
+    }
+
     /// They may be others for somebody else.
     pub(super) fn forget(&mut self) {
         self.0.clear();

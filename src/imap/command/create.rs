@@ -46,8 +46,7 @@ impl ImapClient {
         name: impl Into<MailboxName>,
     ) -> Result<Option<String>, Error> {
         let name = name.into();
-        // Another client may have removed the one that is selected.
-        self.mailbox.session.displace(&name);
+        self.mailbox.session.displace_made(&name);
         self.run(Create { name }).await
     }
 }

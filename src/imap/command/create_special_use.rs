@@ -32,7 +32,7 @@ impl ImapClient {
         roles: impl IntoIterator<Item = Role>,
     ) -> Result<(), Error> {
         let (name, roles) = (name.into(), roles.into_iter().collect());
-        self.mailbox.session.displace(&name);
+        self.mailbox.session.displace_made(&name);
         self.run(CreateFor { name, roles }).await
     }
 }

@@ -63,8 +63,16 @@ impl QuotaResource {
     }
 }
 
-impl From<&'static str> for QuotaResource {
-    fn from(name: &'static str) -> Self {
+impl From<&str> for QuotaResource {
+    /// By its name on the wire, in any case if it is known.
+    fn from(name: &str) -> Self {
+        Self::parse(name.as_bytes())
+    }
+}
+
+impl From<String> for QuotaResource {
+    /// By its name on the wire, in any case if it is known.
+    fn from(name: String) -> Self {
         Self::parse(name.as_bytes())
     }
 }
@@ -399,6 +407,30 @@ mod tests {
     use super::*;
     use crate::imap::Event;
     use crate::imap::command::script::play;
+
+    #[test]
+    fn numbers_as_servers_write_them_are_read() {
+        // Two spaces, and more than 32 bits (MailKit's tests).
+        for (row, usage, limit) in [
+            ("STORAGE 10  512", 10, 512),
+            ("STORAGE 78199 5368709120000", 78_199, 5_368_709_120_000),
+        ] {
+            let script = format!(
+                "
+                S: * PREAUTH [CAPABILITY IMAP4rev1 QUOTA] hi
+                C: A1 GETQUOTA \"\"
+                S: * QUOTA \"\" ({row})
+                S: A1 OK done
+                "
+            );
+            let ask = || GetQuota::new(Asked::Root(String::new()));
+            play(ask, &script, |played| {
+                let told = played.output.unwrap();
+                let storage = told.usage(&"storage".to_owned().into()).unwrap();
+                assert_eq!((storage.usage(), storage.limit()), (usage, limit));
+            });
+        }
+    }
 
     #[test]
     fn the_examples_of_rfc_9208_are_played() {

@@ -33,7 +33,7 @@ impl ImapClient {
     ) -> Result<(), Error> {
         let (from, to) = (from.into(), to.into());
         self.mailbox.session.displace(&from);
-        self.mailbox.session.displace(&to);
+        self.mailbox.session.displace_made(&to);
         self.run(Rename { from, to }).await
     }
 }

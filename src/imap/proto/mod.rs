@@ -381,6 +381,14 @@ impl Core {
         }
     }
 
+    /// A mailbox of this name is made, and with it maybe those above it: another client may have
+    /// removed the one that is selected.
+    pub(crate) fn displace_above(&mut self, name: &MailboxName) {
+        let known = [&mut self.selected, &mut self.entering, &mut self.leaving];
+        let made = known.into_iter().flatten().filter(|mailbox| mailbox.name.may_come_with(name));
+        made.for_each(|mailbox| mailbox.displaced = true);
+    }
+
     /// The server may keep something else now than it did.
     pub(crate) const fn forget_saved(&mut self) {
         self.saved = Saved::NONE;

@@ -83,6 +83,12 @@ impl MailboxName {
         spelt(other).starts_with(&spelt(self))
     }
 
+    /// Whether a server that makes `other` may make this mailbox with it, as a level above (RFC 9051
+    /// section 6.3.4). INBOX is there in any case.
+    pub(crate) fn may_come_with(&self, other: &Self) -> bool {
+        !self.is_inbox() && self.may_hold(other)
+    }
+
     fn canonical(&self) -> &[u8] {
         if self.is_inbox() { b"INBOX" } else { &self.wire }
     }

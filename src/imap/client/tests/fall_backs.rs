@@ -75,6 +75,9 @@ async fn what_was_renamed_removed_or_made_is_selected_anew() {
         // Another client had removed it.
         ("RENAME b a", "a/b"),
         ("CREATE a", "a"),
+        ("CREATE a/", "a"),
+        ("CREATE a/b/c", "a"),
+        ("RENAME x a/b/c", "a/b"),
     ] {
         let script = format!(
             "
@@ -119,7 +122,14 @@ async fn a_renaming_that_was_dropped_or_sent_raw_counts_too_and_another_mailbox_
         C: A6 SELECT b
         S: A6 OK done
     ";
-    let (mut client, server) = client_of("IMAP4rev1", script).await;
+    let script = format!(
+        "{script}
+        C: A7 SELECT INBOX
+        S: A7 OK done
+        C: A8 CREATE INBOX/b
+        S: A8 OK done"
+    );
+    let (mut client, server) = client_of("IMAP4rev1", &script).await;
     client.select("b").await.unwrap();
     client.delete("a").await.unwrap();
     client.ensure_selected("b").await.unwrap();
@@ -127,6 +137,10 @@ async fn a_renaming_that_was_dropped_or_sent_raw_counts_too_and_another_mailbox_
     client.ensure_selected("b").await.unwrap();
     client.raw(RawCommand::new("RENAME").mailbox("b").mailbox("c")).await.unwrap();
     client.ensure_selected("b").await.unwrap();
+    // Nobody can remove INBOX, so that it never comes with a mailbox below it.
+    client.select("INBOX").await.unwrap();
+    client.create("INBOX/b").await.unwrap();
+    client.ensure_selected("INBOX").await.unwrap();
     drop(client);
     server.await.unwrap();
 }

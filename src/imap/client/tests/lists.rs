@@ -4,7 +4,8 @@ use super::{client_of, scripted};
 use crate::connector::Settings;
 use crate::imap::session::Session;
 use crate::imap::{
-    Attribute, Error, ImapClient, ListQuery, ListedMailbox, MailboxStatus, Mailboxes, StatusItem,
+    Attribute, Error, Flag, ImapClient, ListQuery, ListedMailbox, MailboxStatus, Mailboxes,
+    StatusItem,
 };
 use crate::{Endpoint, Failure, Fault, Limits, Retry};
 
@@ -267,4 +268,64 @@ async fn where_the_extended_query_brings_nothing_the_plain_one_is_tried() {
     "#;
     let query = ListQuery::new("*").subscribed().with_children();
     assert!(queried("LIST-EXTENDED", script, query).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_is_sent_back_with_the_tab_that_ends_it() {
+    // Exchange (MailKit#945).
+    let script = "
+        C: A1 LIST \"\" \"*\"
+        S: * LIST () \"/\" INBOX/Da\tOggetto\tCategorie\t
+        S: A1 OK done
+        C: A2 SELECT \"INBOX/Da\tOggetto\tCategorie\t\"
+        S: * FLAGS (\\Seen +)
+        S: A2 OK done
+    ";
+    let (mut client, server) = client_of(EXCHANGE, script).await;
+    let found = client.list("", "*").await.unwrap();
+    let opened = client.select(found.iter().next().unwrap().name()).await.unwrap();
+    // A `+` is no `\\*` (MailKit#1956).
+    assert_eq!(opened.flags(), [Flag::Seen, Flag::from("+")]);
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_knows_no_lsub_is_asked_by_selection_if_it_has_that() {
+    let script = r#"
+        C: A1 LSUB "" "*"
+        S: A1 BAD Command Argument Error. 12
+        C: A2 LIST (SUBSCRIBED) "" "*"
+        S: * LIST (\Subscribed) "/" INBOX
+        S: A2 OK done
+    "#;
+    for capabilities in ["IMAP4rev1 IMAP4rev2 ENABLE", "IMAP4rev1 LIST-EXTENDED"] {
+        let (mut client, server) = client_of(capabilities, script).await;
+        assert_eq!(client.lsub("", "*").await.unwrap().len(), 1);
+        drop(client);
+        server.await.unwrap();
+    }
+    for (capabilities, answer) in [
+        ("IMAP4rev1", "BAD Command Argument Error. 12"),
+        ("IMAP4rev1 LIST-EXTENDED", "NO [UNAVAILABLE] try later"),
+    ] {
+        let script = format!("C: A1 LSUB \"\" \"*\"\nS: A1 {answer}");
+        let (mut client, server) = client_of(capabilities, &script).await;
+        assert!(matches!(client.lsub("", "*").await, Err(Error::Refused { .. })));
+        drop(client);
+        server.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn special_use_alone_is_no_reason_for_another_form_of_list() {
+    let script = r#"
+        C: A1 LIST "" "*"
+        S: * LIST (\HasNoChildren \Sent) "/" Sent
+        S: A1 OK done
+    "#;
+    let (mut client, server) = client_of(PROTON, script).await;
+    assert_eq!(client.list("", "*").await.unwrap().len(), 1);
+    drop(client);
+    server.await.unwrap();
 }

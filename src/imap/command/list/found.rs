@@ -1,5 +1,6 @@
 //! What LIST has found.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -38,8 +39,8 @@ impl Mailboxes {
         // What is marked for something else is not this, whatever it is called.
         let unmarked = candidates().filter(|mailbox| mailbox.role().is_none());
         let rank = |mailbox: &ListedMailbox| {
-            let name = mailbox.name.to_str_lossy();
-            role.rank(&name, mailbox.delimiter)
+            let name = mailbox.level();
+            role.rank(&name.to_str_lossy(), mailbox.delimiter)
         };
         unmarked
             .filter_map(|mailbox| Some((rank(mailbox)?, mailbox)))
@@ -47,10 +48,12 @@ impl Mailboxes {
             .map(|(_, mailbox)| mailbox)
     }
 
-    /// The mailbox of this name.
+    /// The mailbox of this name. Exchange tells of a level that holds others only with the delimiter
+    /// at its end: it is found without, too.
     pub fn get(&self, name: impl Into<MailboxName>) -> Option<&ListedMailbox> {
         let name = name.into();
-        self.found.iter().find(|mailbox| mailbox.name == name)
+        let told = self.found.iter().find(|mailbox| mailbox.name == name);
+        told.or_else(|| self.found.iter().find(|mailbox| *mailbox.level() == name))
     }
 
     /// All of them.
@@ -159,7 +162,7 @@ pub struct ListedMailbox {
 
 impl ListedMailbox {
     /// Its name, octet for octet as the server has it, so that it can be selected even if it is not
-    /// valid.
+    /// valid. The [delimiter](Self::delimiter) may end it.
     pub const fn name(&self) -> &MailboxName {
         &self.name
     }
@@ -245,6 +248,17 @@ impl ListedMailbox {
         size_of::<Self>() + self.attributes.iter().map(attribute).sum::<usize>()
     }
 
+    /// Its name without a delimiter at the end, as Exchange has it: `Public Folders/`.
+    fn level(&self) -> Cow<'_, MailboxName> {
+        let wire = self.name.as_wire();
+        let delimiter = self.delimiter.map(String::from);
+        let stem = delimiter.and_then(|delimiter| wire.strip_suffix(delimiter.as_bytes()));
+        match stem.filter(|stem| !stem.is_empty()) {
+            Some(stem) => Cow::Owned(MailboxName::from_wire(stem)),
+            None => Cow::Borrowed(&self.name),
+        }
+    }
+
     pub(super) fn has(&self, attribute: &Attribute) -> bool {
         self.attributes.contains(attribute)
     }
@@ -277,10 +291,11 @@ impl ListedMailbox {
         let name = match cursor.peek() {
             Some(b'"' | b'{') => cursor.astring()?.to_bytes().into_owned(),
             // Exchange leaves names unquoted in which there are spaces, tabs and other control
-            // characters (MailKit#945).
+            // characters, and which a tab may end (MailKit#945).
             Some(_) if !cursor.at_end() => {
                 let name = cursor.take(name_end(cursor.rest())).unwrap_or_default();
-                name.trim_ascii_end().to_vec()
+                let end = name.iter().rposition(|octet| *octet != b' ').map_or(0, |last| last + 1);
+                name.get(..end).unwrap_or_default().to_vec()
             }
             _ => return Err(Malformed("the name of a mailbox")),
         };
@@ -337,6 +352,14 @@ mod tests {
             ("(\\Noselect) \"\\\\\" \"a\\\\b\"", "a\\b", Some('\\'), 1),
             ("(\\Marked NIL \\X-y) \"/\" Sent Items ", "Sent Items", Some('/'), 2),
             ("() \"/\" a\tb", "a\tb", Some('/'), 0),
+            (
+                "() \"/\" INBOX/Da\tOggetto\tCategorie\t",
+                "INBOX/Da\tOggetto\tCategorie\t",
+                Some('/'),
+                0,
+            ),
+            // MailKit#1914.
+            ("() \"/\" +x", "+x", Some('/'), 0),
             ("() \"\" NIL", "NIL", None, 0),
             ("() / x(1)", "x(1)", Some('/'), 0),
             ("() \"/\" \"\"", "", Some('/'), 0),
@@ -377,6 +400,31 @@ mod tests {
             let mailbox = read(&format!("() \"/\" {bare}"));
             assert_eq!((mailbox.name().as_wire(), mailbox.extended()), (bare.as_bytes(), &b""[..]));
         }
+    }
+
+    #[test]
+    fn more_attributes_than_any_mailbox_has_are_not_read() {
+        for (count, read) in [(100, true), (101, false)] {
+            let row = format!("({}) \"/\" a", "\\Marked ".repeat(count));
+            assert_eq!(ListedMailbox::parse(row.as_bytes(), false).is_ok(), read, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_level_is_found_without_the_delimiter_that_ends_its_name() {
+        let found = listed(&[
+            "(\\Noselect) \"/\" \"Public Folders/\"",
+            "() \"/\" \"Sent/\"",
+            "() \"/\" a/",
+            "() \"/\" a",
+            "() \"/\" /",
+        ]);
+        let get = |name: &str| found.get(name).map(|row| row.name().to_string());
+        assert_eq!(get("Public Folders").as_deref(), Some("Public Folders/"));
+        assert_eq!(get("Public Folders/").as_deref(), Some("Public Folders/"));
+        assert_eq!((get("a").as_deref(), get("a/").as_deref()), (Some("a"), Some("a/")));
+        assert_eq!((get("").as_deref(), get("/").as_deref()), (None, Some("/")));
+        assert_eq!(found.role(Role::Sent).unwrap().name().to_string(), "Sent/");
     }
 
     #[test]

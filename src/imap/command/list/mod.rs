@@ -104,7 +104,7 @@ impl ImapClient {
 
     /// Which names are [subscribed](Self::subscribe) to. There need be no mailbox of such a name.
     /// Reference and pattern are as for [`list`](Self::list). IMAP4rev2 has no LSUB; its
-    /// `LIST (SUBSCRIBED)` does the same.
+    /// `LIST (SUBSCRIBED)` does the same, and is tried where LSUB is refused.
     ///
     /// # Errors
     /// [`Error::Refused`] if the server does not keep such a list.
@@ -118,11 +118,18 @@ impl ImapClient {
     ) -> Result<Mailboxes, Error> {
         let (reference, pattern) = (reference.into(), pattern.into());
         self.mailbox.session.rest(Stage::Command("LSUB")).await?;
-        let form = match self.mailbox.session.core().speaks_rev2() {
-            true => Form::SubscribedOnly,
-            false => Form::Subscribed,
-        };
-        self.run(List::new(form, reference, pattern)).await
+        let core = self.mailbox.session.core();
+        let offered = core.capabilities();
+        let extended = offered.has("LIST-EXTENDED") || offered.has("IMAP4rev2");
+        if !core.speaks_rev2() {
+            let lsub = List::new(Form::Subscribed, reference.clone(), pattern.clone());
+            match self.run(lsub).await {
+                // Exchange, where it announces IMAP4rev2.
+                Err(error) if extended && is_disliked(&error) => {}
+                answer => return answer,
+            }
+        }
+        self.run(List::new(Form::SubscribedOnly, reference, pattern)).await
     }
 }
 

@@ -25,7 +25,7 @@
 use super::extended::List;
 use super::{ListedMailbox, Mailboxes, is_disliked};
 use crate::Stage;
-use crate::imap::command::acl::{ACL, Ask, Letters, Rights, Told};
+use crate::imap::command::acl::{ACL, Letters, MyRights, Rights};
 use crate::imap::command::modifier::Need;
 use crate::imap::command::status::{MailboxStatus, StatusItem};
 use crate::imap::proto::Core;
@@ -215,7 +215,7 @@ impl ImapClient {
         let pattern = pattern.unwrap_or(MailboxName::NONE);
         let (mut found, behind) = self.list_split(query, &server).await?;
         for row in found.rows_mut() {
-            row.rights = row.rights.map(|rights| rights.told_by(letters.and_of([rights])));
+            row.rights = row.rights.map(|rights| rights.told_alone_by(letters));
         }
         if behind.subscribed {
             found.mark_subscribed(&self.lsub(reference, pattern).await?);
@@ -231,10 +231,10 @@ impl ImapClient {
             }
         }
         if behind.rights {
-            let asked = names.into_iter().map(Ask::my_rights).collect();
+            let asked = names.into_iter().map(MyRights::new).collect();
             let told = self.mailbox.session.run_all(asked, Stage::Command("MYRIGHTS")).await?;
             for (row, rights) in rows.iter_mut().zip(told) {
-                row.rights = rights.ok().map(|told| told.by(letters)).and_then(Told::my_rights);
+                row.rights = rights.ok().flatten().map(|rights| rights.told_alone_by(letters));
             }
         }
         for row in &found {
