@@ -54,6 +54,11 @@ impl<'a> Messages<'a> {
     /// What the server tells of other messages meanwhile is found among the events. It may also
     /// tell anew of a message in the set, if its flags change during the fetch.
     ///
+    /// An answer that cannot be read, or not to its end, is a message that is not
+    /// [`complete`](Message::is_complete), even if its UID is not known or nothing at all; so is one that
+    /// lacks its UID. While there is one of these, or [`unread`](Self::unread) is not 0, UIDs that do not
+    /// come are not those of messages that are gone.
+    ///
     /// # Errors
     /// [`Error::Refused`] if the server refuses the fetch or cannot finish it; messages that came
     /// before are good. After an error there are no more messages.
@@ -74,10 +79,22 @@ impl<'a> Messages<'a> {
         Ok(None)
     }
 
-    /// All the messages that are still to come, in memory at once.
+    /// How many lines came so far, while the fetch was answered, in which no message and nothing else
+    /// could be recognised. Each is kept as an [`Event::Unparsed`]. Unless this is 0, messages may be
+    /// missing.
+    pub const fn unread(&self) -> usize {
+        self.mailbox.session.core().missed()
+    }
+
+    /// All the messages that are still to come, in memory at once: those that cannot be read among
+    /// them, as from [`next`](Self::next). Of what is [`unread`](Self::unread) only the events tell then.
     ///
     /// # Errors
     /// As for [`next`](Self::next); what came before is lost.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the messages that have come are lost, and so is the rest: the next
+    /// command reads and throws it away.
     pub async fn collect(mut self) -> Result<Vec<Message>, Error> {
         let mut messages = Vec::new();
         while let Some(message) = self.next().await? {
@@ -96,7 +113,7 @@ impl<'a> Messages<'a> {
 
     /// The messages as a [`Stream`], for combinators. It ends after the first error.
     pub const fn into_stream(self) -> MessageStream<'a> {
-        MessageStream { turn: Turn::Rest(self) }
+        MessageStream { unread: self.unread(), turn: Turn::Rest(self) }
     }
 }
 
@@ -134,12 +151,20 @@ impl Mailbox {
 #[must_use = "streams do nothing unless polled"]
 pub struct MessageStream<'a> {
     turn: Turn<'a>,
+    unread: usize,
 }
 
 enum Turn<'a> {
     Rest(Messages<'a>),
     Reading(BoxFuture<'a, (Messages<'a>, Result<Option<Message>, Error>)>),
     Over,
+}
+
+impl MessageStream<'_> {
+    /// What [`Messages::unread`] says, as of the last item.
+    pub const fn unread(&self) -> usize {
+        self.unread
+    }
 }
 
 impl Stream for MessageStream<'_> {
@@ -158,6 +183,7 @@ impl Stream for MessageStream<'_> {
             self.turn = Turn::Reading(reading);
             return Poll::Pending;
         };
+        self.unread = messages.unread();
         self.turn = Turn::Rest(messages);
         Poll::Ready(next.transpose())
     }

@@ -45,7 +45,8 @@ pub struct Parts<'a> {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Copied {
-    /// The sequence number of the message.
+    /// The sequence number of the message; 0 if messages have gone since the server told it, so that
+    /// it may have another one now, or if it told none.
     pub seq: u32,
     /// Its UID, if the server told it.
     pub uid: Option<Uid>,
@@ -54,7 +55,7 @@ pub struct Copied {
     pub octets: Option<u64>,
     /// Whether all that the server said of the message could be read. If not, it may have miscounted
     /// the octets of the message: what was written may lack some, or have some too many. What could
-    /// not be read is found among the events.
+    /// not be read is found among the events. It may be all of it, and then not even the UID is known.
     pub whole: bool,
     /// All items but the sections, such as the flags: those that came in responses of their own
     /// before the message, those before the first section, those behind it, and so on.
@@ -83,7 +84,14 @@ impl<'a> Parts<'a> {
         self.mailbox.take_event()
     }
 
-    /// The next piece; `None` when the server has sent all.
+    /// How many lines made no sense at all, as [`Messages::unread`](super::Messages::unread). Unless
+    /// this is 0, messages may be missing.
+    pub const fn unread(&self) -> usize {
+        self.mailbox.session.core().missed()
+    }
+
+    /// The next piece; `None` when the server has sent all. What cannot be read of a message is a
+    /// [`Part::Unreadable`], even if that is all of it, and its UID is not known.
     ///
     /// # Errors
     /// As for [`Messages::next`](super::Messages::next). A message whose [`Part::End`] did not come

@@ -86,6 +86,16 @@ impl Framer {
             };
             self.check_text(input.unread(), end, limits)?;
             let Some(octets) = self.announced(input.unread(), end) else {
+                if self.ends_at_literal(input.unread(), end) {
+                    match input.unread().get(end + 1) {
+                        Some(b' ' | b')') => {
+                            self.line = end + 1;
+                            continue;
+                        }
+                        Some(_) => {}
+                        None => return Ok(None),
+                    }
+                }
                 let frame = input.cut(end + 1);
                 let is_rest = std::mem::take(self).is_within();
                 input.hear(|| {
@@ -117,6 +127,16 @@ impl Framer {
         let may_be = self.handed_on.is_some()
             || may_hold_literals(unread) && (self.line > 0 || !ends_a_bare_name(&unread[..end]));
         may_be.then_some(octets)
+    }
+
+    /// Whether a FETCH response ends before `end`, directly behind a literal, so that its list is still
+    /// open: a server that does not count the last line end of a message (MailKit#954). Then a line
+    /// that cannot begin a response is the rest of it.
+    fn ends_at_literal(&self, unread: &[u8], end: usize) -> bool {
+        if !matches!(unread[self.line..end], [] | [b'\r']) {
+            return false;
+        }
+        self.handed_on.is_some() || self.line > 0 && is_fetch(unread)
     }
 
     /// Cuts off the text up to `end`, behind which `octets` of a literal come.
@@ -193,6 +213,14 @@ fn is_status(word: &[u8]) -> bool {
     [&b"OK"[..], b"NO", b"BAD", b"BYE", b"PREAUTH"]
         .iter()
         .any(|status| word.eq_ignore_ascii_case(status))
+}
+
+/// Whether this begins a response about a message.
+fn is_fetch(frame: &[u8]) -> bool {
+    let mut words = frame.split(|octet| *octet == b' ').filter(|word| !word.is_empty());
+    words.next() == Some(b"*")
+        && words.next().is_some_and(|number| number.iter().all(u8::is_ascii_digit))
+        && words.next().is_some_and(|name| name.eq_ignore_ascii_case(b"FETCH"))
 }
 
 /// Whether the braces at the end of this line belong to a name that should be in quotes and is not,

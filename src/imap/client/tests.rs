@@ -2,6 +2,7 @@
 mod compress;
 mod context;
 mod fall_backs;
+mod faulty;
 mod finding;
 mod flights;
 mod flood;

@@ -65,12 +65,14 @@ impl Mailbox {
         Ok(Messages::new(self, flight))
     }
 
-    /// The same by sequence numbers. They move whenever a message is expunged: see
-    /// [`uid_fetch`](Self::uid_fetch), which is nearly always the one to use. The UID of each message
-    /// is asked for, too. The set must fit into one line.
+    /// Fetches of every message in a set of sequence numbers what `items` names, and its UID. Numbers move
+    /// whenever a message is expunged: [`uid_fetch`](Self::uid_fetch) is nearly always the one to use.
+    /// The set must fit into one line.
     ///
     /// # Errors
-    /// As for [`uid_fetch`](Self::uid_fetch), and [`Error::Renumbered`] if messages have gone of which
+    /// As for [`uid_fetch`](Self::uid_fetch); [`Error::Misuse`] for
+    /// [`vanished`](FetchItems::vanished), for which only a fetch by UIDs may ask; and
+    /// [`Error::Renumbered`] if messages have gone of which
     /// the caller has not taken the events; that there is no message of one of these numbers is an
     /// error at some servers.
     ///
@@ -248,6 +250,11 @@ impl Command for MessageFetch {
     }
 
     fn encode(&self, line: &mut Line, _: &Capabilities) -> Result<(), Misuse> {
+        // RFC 7162 section 3.2.6.
+        if matches!(self.which, Which::Numbers(_)) && self.items.has_modifier("VANISHED") {
+            let why = "only a fetch by UIDs may ask for it".to_owned();
+            return Err(Misuse::Argument { what: "VANISHED", why });
+        }
         self.items.encode(self.which.encode(line, "FETCH")?.raw(" "))
     }
 
@@ -282,5 +289,19 @@ mod tests {
         let request = MessageFetch { which, items: Fetch::flags() };
         request.encode(&mut line, &Capabilities::default()).unwrap();
         assert_eq!(line.finish(), [Piece::Line(b"UID FETCH 2:4 (FLAGS)".to_vec())]);
+    }
+
+    #[test]
+    fn by_number_nobody_asks_for_what_has_vanished() {
+        let items = || Fetch::flags().changed_since(7).vanished();
+        let mut line = Line::new(Default::default());
+        let which = Which::Numbers(SeqSet::all());
+        let refused = MessageFetch { which, items: items() }.encode(&mut line, &"".into());
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "VANISHED: only a fetch by UIDs may ask for it"
+        );
+        let which = Which::Uids(UidSet::all());
+        assert!(MessageFetch { which, items: items() }.encode(&mut line, &"".into()).is_ok());
     }
 }

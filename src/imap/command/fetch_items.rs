@@ -8,6 +8,8 @@ use crate::imap::Message;
 use crate::imap::Section;
 use crate::imap::proto::encode::{Line, check_atom, check_field_name};
 
+const BINARY: Need = Need::offered_or_rev2(&["BINARY"]);
+
 /// Where a list of things to fetch begins: `Fetch::envelope().flags().body()`.
 ///
 /// The UID comes always.
@@ -120,8 +122,8 @@ impl FetchItems {
         self.with(FetchItem::Named("BODYSTRUCTURE"))
     }
 
-    /// The same without what RFC 9051 calls extension data: disposition, language, location. Found
-    /// by [`Message::body_structure`], too.
+    /// Of which parts it consists, without what RFC 9051 calls extension data: disposition, language,
+    /// location. Found by [`Message::body_structure`], too.
     pub fn basic_body_structure(self) -> Self {
         self.with(FetchItem::Named("BODY"))
     }
@@ -151,7 +153,7 @@ impl FetchItems {
         self.with(FetchItem::Section { section, peek: false })
     }
 
-    /// The whole message by the item `RFC822` of RFC 3501, and it is marked `\\Seen`. iCloud does
+    /// The whole message by the item `RFC822` of RFC 3501, and it is marked `\Seen`. iCloud does
     /// not answer it: [`body_marking_seen`](Self::body_marking_seen) is the same everywhere. Where
     /// IMAP4rev2 is spoken, this and the next two are
     /// [`Error::Unsupported`](crate::imap::Error::Unsupported).
@@ -165,7 +167,7 @@ impl FetchItems {
     }
 
     /// The text by the item `RFC822.TEXT` of RFC 3501, found as [`Section::text`]; the message is
-    /// marked `\\Seen`.
+    /// marked `\Seen`.
     pub fn rfc822_text(self) -> Self {
         self.named("RFC822.TEXT", Need::rev1("RFC822.TEXT"))
     }
@@ -174,18 +176,21 @@ impl FetchItems {
     /// `Section::part([2])`, or with [`partial`](Section::partial) some of it. Only servers with
     /// the capability BINARY (RFC 3516), and with IMAP4rev2, know it; one that cannot undo the
     /// encoding refuses with the response code UNKNOWN-CTE. It is not marked as read.
-    pub fn binary(self, part: Section) -> Self {
+    pub fn binary(mut self, part: Section) -> Self {
+        self.needs.push(BINARY);
         self.with(FetchItem::Binary { part, peek: true })
     }
 
-    /// [`binary`](Self::binary), and the message is marked `\\Seen`.
-    pub fn binary_marking_seen(self, part: Section) -> Self {
+    /// [`binary`](Self::binary), and the message is marked `\Seen`.
+    pub fn binary_marking_seen(mut self, part: Section) -> Self {
+        self.needs.push(BINARY);
         self.with(FetchItem::Binary { part, peek: false })
     }
 
     /// The size of that content, found by [`Message::binary_size`]. Servers may have to decode the
     /// part to know.
-    pub fn binary_size(self, part: impl IntoIterator<Item = u32>) -> Self {
+    pub fn binary_size(mut self, part: impl IntoIterator<Item = u32>) -> Self {
+        self.needs.push(BINARY);
         self.with(FetchItem::BinarySize(Section::part(part)))
     }
 
@@ -408,6 +413,31 @@ mod tests {
             "(BODYSTRUCTURE BODY RFC822 RFC822.HEADER RFC822.TEXT BINARY.PEEK[1.2]<0.10> BINARY[2] \
              BINARY.SIZE[2] BODY[3.TEXT])"
         );
+    }
+
+    #[test]
+    fn what_only_some_servers_know_is_asked_of_no_other() {
+        for items in [
+            Fetch::binary(Section::part([1])),
+            Fetch::uid().binary_marking_seen(Section::part([1])),
+            Fetch::uid().binary_size([1]),
+        ] {
+            let [need] = items.needs() else { panic!("{items:?}") };
+            for (offered, enabled, met) in [
+                ("IMAP4rev1", "", false),
+                ("IMAP4rev1 BINARY", "", true),
+                ("IMAP4rev2", "", true),
+                ("IMAP4rev1 IMAP4rev2", "", false),
+                ("IMAP4rev1 IMAP4rev2", "IMAP4rev2", true),
+            ] {
+                assert_eq!(
+                    need.is_met(&offered.into(), &enabled.into()),
+                    met,
+                    "{offered} {enabled}"
+                );
+            }
+            assert_eq!(need.what, "BINARY");
+        }
     }
 
     #[test]

@@ -126,15 +126,14 @@ impl Message {
                 return None;
             }
             // By Google's page each is an `astring`, of which NIL is one (MailKit#244).
-            labels.push(label(list.astring().ok()?.to_bytes().into_owned()));
+            let label = list.astring().ok()?.to_bytes().into_owned();
+            // What is not as it should be in modified UTF-7 is taken for UTF-8.
+            let utf8 = self.speaks_utf8()
+                || !label.is_ascii()
+                || MailboxName::from_wire(&label[..]).decoded().is_none();
+            labels.push(MailboxName::heard(label, utf8));
         }
     }
-}
-
-/// A label as it was told: in modified UTF-7, or after `ENABLE UTF8=ACCEPT` in UTF-8.
-fn label(wire: Vec<u8>) -> MailboxName {
-    let utf8 = !wire.is_ascii() || MailboxName::from_wire(&wire[..]).decoded().is_none();
-    MailboxName::heard(wire, utf8)
 }
 
 impl StoreFlags<'_> {
@@ -232,6 +231,10 @@ mod tests {
         assert_eq!(labels("(\"\u{e4}\" R&D)").unwrap(), ["\u{e4}", "R&D"]);
         let told = message("(X-GM-LABELS (\"\u{e4}\"))").gmail_labels().unwrap();
         assert_eq!(told, [MailboxName::from("\u{e4}")]);
+        let mut told = message("(X-GM-LABELS (&AOQ- \"\u{e4}\"))");
+        told.heard(true);
+        let names: Vec<_> = told.gmail_labels().unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["&AOQ-", "\u{e4}"]);
         assert_eq!(labels("(NIL a \"NIL\")").unwrap(), ["NIL", "a", "NIL"]);
         assert_eq!(labels("NIL"), None);
         assert_eq!(message("(UID 1)").gmail_labels(), None);

@@ -26,6 +26,8 @@ enum How {
     Offered(&'static [&'static str]),
     /// ENABLE has to have brought it.
     Enabled(Extension),
+    /// Any of these capabilities, or IMAP4rev2, which has it built in.
+    OfferedOrRev2(&'static [&'static str]),
     /// IMAP4rev2 has it no longer.
     Rev1,
 }
@@ -38,6 +40,11 @@ impl Need {
             None => "",
         };
         Self { what, how: How::Offered(any_of) }
+    }
+
+    /// The same, or the server speaks IMAP4rev2.
+    pub(crate) const fn offered_or_rev2(any_of: &'static [&'static str]) -> Self {
+        Self { how: How::OfferedOrRev2(any_of), ..Self::offered(any_of) }
     }
 
     /// This extension, confirmed by ENABLE.
@@ -55,6 +62,9 @@ impl Need {
         let offer = Offer { announced: offered, enabled };
         match self.how {
             How::Offered(any_of) => any_of.iter().any(|word| offer.has(word)),
+            How::OfferedOrRev2(any_of) => {
+                any_of.iter().any(|word| offer.has(word)) || offer.speaks_rev2()
+            }
             How::Enabled(extension) => enabled.has(extension.as_str()),
             How::Rev1 => !offer.speaks_rev2(),
         }

@@ -29,7 +29,7 @@ use crate::imap::proto::answer::vanished;
 use crate::imap::proto::decode::{Malformed, Parsed};
 use crate::imap::proto::encode::{Line, no_longer_kept};
 use crate::imap::proto::response::Response;
-use crate::imap::proto::{Claims, Effect};
+use crate::imap::proto::{Claims, Effect, Tag};
 use crate::imap::types::NumberSet;
 use crate::imap::{
     Capabilities, Error, Extension, FetchItems, ImapClient, Mailbox, MailboxName, Message, Reply,
@@ -315,6 +315,7 @@ struct Found {
     just_gone: Vec<(u32, u32)>,
     changed: Vec<Message>,
     unread: usize,
+    utf8: bool,
 }
 
 impl Command for Resync {
@@ -342,6 +343,10 @@ impl Command for Resync {
         })
     }
 
+    fn started(&mut self, _: Tag, utf8: bool) {
+        self.found.utf8 = utf8;
+    }
+
     fn accept(&mut self, response: &Response<'_>, frame: &Bytes) -> Parsed<()> {
         let read = match *response {
             Response::Fetch { seq, items } => {
@@ -355,7 +360,7 @@ impl Command for Resync {
             }),
             // CLOSED: that was another mailbox.
             _ => {
-                self.found = Found::default();
+                self.found = Found { utf8: self.found.utf8, ..Found::default() };
                 Ok(())
             }
         };
@@ -364,7 +369,7 @@ impl Command for Resync {
     }
 
     fn finish(self, _: Reply) -> Resynced {
-        let Found { vanished, just_gone, mut changed, unread } = self.found;
+        let Found { vanished, just_gone, mut changed, unread, .. } = self.found;
         let vanished = UidSet::of(NumberSet::of_ranges(vanished));
         let just_gone = UidSet::of(NumberSet::of_ranges(just_gone));
         changed.retain(|message| message.uid().is_none_or(|uid| !just_gone.contains(uid)));
@@ -374,10 +379,11 @@ impl Command for Resync {
 
 impl Found {
     fn message(&mut self, message: Parsed<Message>) -> Parsed<()> {
-        let message = message?;
+        let mut message = message?;
         if message.uid().is_none() {
             return Err(Malformed("the UID of a message"));
         }
+        message.heard(self.utf8);
         self.changed.push(message);
         Ok(())
     }

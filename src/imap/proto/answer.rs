@@ -6,10 +6,11 @@ use bytes::Bytes;
 
 use super::decode::{Cursor, Malformed, Parsed};
 use super::encode::Piece;
+use super::faulty::reread;
 use super::habits::Habits;
 use super::response::{Condition, Response};
 use super::selected::Selected;
-use super::{Claims, Core, Effect, Notifying, Pending, Saved, Step, Tag, parts};
+use super::{Claims, Core, Effect, Notifying, Pending, Saved, Step, Tag};
 use crate::fault::Fault;
 use crate::imap::command::context::{SearchUpdate, Told};
 use crate::imap::event::{Data, Event};
@@ -80,7 +81,10 @@ impl Core {
                     return self.data(&response, &frame);
                 }
             }
-            Response::Unparsed(why) => self.keep_unparsed(frame, why),
+            Response::Unparsed(why) => {
+                self.miss();
+                self.keep_unparsed(frame, why);
+            }
         }
         Ok(None)
     }
@@ -329,6 +333,7 @@ impl Core {
     fn set_capabilities(&mut self, capabilities: Capabilities) {
         self.capabilities = capabilities;
         self.capabilities_named += 1;
+        self.utf8 = self.takes_utf8();
     }
 
     /// Hands data to the command that claims them, or keeps them for the user.
@@ -348,6 +353,7 @@ impl Core {
                     && let Effect::Enable(asked) = &pending.effect
                 {
                     self.enabled.add_asked(rest, asked);
+                    self.utf8 = self.takes_utf8();
                 }
                 let (tag, abandoned) = (pending.tag, pending.abandoned);
                 if abandoned && is_expunge(response) {
@@ -386,6 +392,10 @@ impl Core {
             Response::Numbered { number, .. } if is_expunge(response) => {
                 self.keep(Event::Expunge(number));
             }
+            Response::Data { name, .. } if name.eq_ignore_ascii_case(b"FETCH") => {
+                self.miss();
+                self.keep_unparsed(frame.clone(), Malformed("a message number"));
+            }
             Response::Data { name, rest } if name.len() + rest.len() <= Event::KEPT => {
                 match Event::told(name, rest, self.takes_utf8()) {
                     Some(Ok(event)) => return self.keep(event),
@@ -396,26 +406,30 @@ impl Core {
                 self.keep(Event::Data(Data { name, rest: frame.slice_ref(rest) }));
             }
             Response::Data { .. } => self.keep_unparsed(frame.clone(), TOO_MUCH),
-            _ => self.keep_unparsed(frame.clone(), Malformed("EXISTS, EXPUNGE or FETCH")),
+            _ => {
+                self.miss();
+                self.keep_unparsed(frame.clone(), Malformed("EXISTS, EXPUNGE or FETCH"));
+            }
         }
     }
 
     /// What the server says of a message goes to the command that has asked about it.
     fn fetched(&mut self, seq: u32, items: &[u8], frame: &Bytes) -> Result<Option<Step>, Fault> {
-        let message = match Message::parse(seq, frame.slice_ref(items)) {
-            Ok(message) => message,
+        let mut message = match Message::parse(seq, frame.slice_ref(items)) {
+            Ok(message) if message.is_complete() => message,
+            Ok(message) => reread(message, items, frame),
             Err(why) => {
-                self.keep_unparsed(frame.clone(), why);
-                return Ok(None);
+                let message = Message::unreadable(seq, frame.slice_ref(items), why);
+                return Ok(self.unasked(message, items, frame));
             }
         };
+        message.heard(self.utf8);
         if let Some(state) = self.state() {
             state.heed(&message);
         }
         let Some(pending) = self.queue.iter().find(|pending| self.asked_about(pending, &message))
         else {
-            self.keep(Event::Fetch(message));
-            return Ok(None);
+            return Ok(self.unasked(message, items, frame));
         };
         if pending.abandoned {
             return Ok(Some(Step::Discarded));
@@ -423,7 +437,11 @@ impl Core {
         let tag = pending.tag;
         match pending.effect {
             Effect::Parts => {
-                self.take_rest(seq, &frame.slice_ref(items).slice(1..), frame);
+                if message.is_complete() {
+                    self.take_rest(seq, &frame.slice_ref(items).slice(1..), frame);
+                } else {
+                    self.take_faulty(&message, items, frame);
+                }
                 self.turn = self.turn.wrapping_add(1);
                 Ok(Some(Step::Parts))
             }
@@ -467,14 +485,7 @@ impl Core {
 
     /// Whether a command has asked about this message. A response without a UID answers no UID
     /// command (RFC 9051 section 6.4.9).
-    fn asked_about(&self, pending: &Pending, message: &Message) -> bool {
-        if message.uid().is_none()
-            && pending.effect == Effect::Parts
-            && matches!(pending.claims, Claims::Messages(_))
-        {
-            // The UID may stand behind what was handed on already.
-            return parts::holds_section(message);
-        }
+    pub(super) fn asked_about(&self, pending: &Pending, message: &Message) -> bool {
         // `n:*` asks about the last message, whatever its number.
         let is_last = || self.selected.as_ref().is_none_or(|state| message.seq() >= state.exists);
         let set = match &pending.claims {

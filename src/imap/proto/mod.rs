@@ -21,6 +21,7 @@ pub(crate) mod code;
 pub(crate) mod decode;
 pub(crate) mod effect;
 pub(crate) mod encode;
+pub(crate) mod faulty;
 pub(crate) mod habits;
 pub(crate) mod offer;
 pub(crate) mod parts;
@@ -102,6 +103,8 @@ pub(crate) struct Core {
     enabled: Capabilities,
     /// SELECT or EXAMINE was sent.
     has_selected: bool,
+    /// What [`takes_utf8`](Self::takes_utf8) says: each message keeps it.
+    utf8: bool,
     selected: Option<Selected>,
     /// The mailbox that a SELECT in flight will select.
     entering: Option<Selected>,
@@ -126,6 +129,8 @@ pub(crate) struct Core {
     parts: VecDeque<Part>,
     /// What was said of messages without the sections of them that may still come.
     asides: Asides,
+    /// Lines that made no sense while a FETCH was answered.
+    missed: usize,
     /// Whether somebody wants to know of all that happens in the mailbox.
     watched: bool,
     last_words: Option<Reply>,
@@ -177,6 +182,7 @@ impl Core {
             capabilities_named: 0,
             enabled: Capabilities::default(),
             has_selected: false,
+            utf8: false,
             selected: None,
             entering: None,
             lingering: false,
@@ -190,6 +196,7 @@ impl Core {
             open: None,
             parts: VecDeque::new(),
             asides: Asides::default(),
+            missed: 0,
             watched: false,
             last_words: None,
             goodbyes: 0,
@@ -358,6 +365,9 @@ impl Core {
         }
         self.watched = matches!(effect, Effect::Idle | Effect::Poll);
         let tag = Tag(self.tags);
+        if self.queue.is_empty() {
+            self.missed = 0;
+        }
         if effect == Effect::Update {
             self.contexts.push(Following { tag, context: SearchContext::new(), wanted: true });
         }
@@ -412,6 +422,8 @@ impl Core {
         self.events = before.events;
         self.events.forget_messages();
         if told {
+            self.utf8 =
+                before.capabilities.has("IMAP4rev2") && !before.capabilities.has("IMAP4rev1");
             self.capabilities = before.capabilities;
             self.capabilities_named = before.capabilities_named;
         }

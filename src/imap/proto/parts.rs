@@ -18,7 +18,7 @@ use super::asides::Asides;
 use super::decode::{Cursor, Malformed, Parsed};
 use super::response::Response;
 use super::{Core, Effect, Step, Tag};
-use crate::imap::types::item;
+use crate::imap::types::item::{self, octets_of_line_end};
 use crate::imap::types::{Message, Section, Text};
 use crate::wire::literal::Cut;
 
@@ -140,6 +140,10 @@ fn next<'a>(cursor: &mut Cursor<'a>) -> Parsed<Found<'a>> {
     if let Some(octets) = announced(cursor.rest()) {
         return Ok(Found::Announced { name, octets });
     }
+    // Yandex leaves out what is empty (MailKit#1708).
+    if cursor.peek() == Some(b')') {
+        return Ok(Found::Item);
+    }
     Ok(match cursor.nstring()? {
         Some(string) => Found::Section { name, string },
         None => Found::Item,
@@ -168,11 +172,6 @@ fn announced(text: &[u8]) -> Option<u64> {
     is_number.then(|| number().unwrap_or(u64::MAX))
 }
 
-/// Whether a message has the string of a section.
-pub(super) fn holds_section(message: &Message) -> bool {
-    message.items().any(|item| is_section(item.name()) && item.text().is_some())
-}
-
 /// Whether a section of a message was told, be it that there is none.
 pub(crate) fn names_section(message: &Message) -> bool {
     message.items().any(|item| is_section(item.name()))
@@ -191,7 +190,7 @@ fn take_apart(seq: u32, text: &Bytes, parts: &mut VecDeque<Part>) -> Parsed<bool
         if matches!(found, Ok(Found::Item)) {
             continue;
         }
-        items(seq, text.get(run..before).unwrap_or_default(), parts);
+        items_of(seq, text.get(run..before).unwrap_or_default(), parts);
         match found? {
             Found::Item => {}
             Found::Section { name, string } => {
@@ -218,12 +217,12 @@ fn take_apart(seq: u32, text: &Bytes, parts: &mut VecDeque<Part>) -> Parsed<bool
         }
         run = at(&cursor);
     }
-    items(seq, text.get(run..at(&cursor)).unwrap_or_default(), parts);
+    items_of(seq, text.get(run..at(&cursor)).unwrap_or_default(), parts);
     Err(Malformed("at most 10,000 items of a message"))
 }
 
 /// Items without a section among them.
-fn items(seq: u32, run: &[u8], parts: &mut VecDeque<Part>) {
+fn items_of(seq: u32, run: &[u8], parts: &mut VecDeque<Part>) {
     if run.trim_ascii().is_empty() {
         return;
     }
@@ -259,7 +258,11 @@ impl Core {
 
     /// The oldest part that nobody has taken.
     pub(crate) fn take_part(&mut self) -> Option<Part> {
-        self.parts.pop_front()
+        let mut part = self.parts.pop_front();
+        if let Some(Part::Items(message)) = &mut part {
+            message.heard(self.utf8);
+        }
+        part
     }
 
     /// Takes in a piece of a response that comes in several.
@@ -311,17 +314,48 @@ impl Core {
     /// Takes apart the items behind `(`, or the rest of them, of a response that has come to its
     /// end with this `frame`. What cannot be read of them is an event.
     pub(super) fn take_rest(&mut self, seq: u32, items: &Bytes, frame: &Bytes) {
+        let line_end = octets_of_line_end(items);
+        if line_end > 0 && line_end < items.trim_ascii_end().len() {
+            // A server that does not count the last line end of a message (MailKit#954).
+            self.part_unread(seq, frame, Malformed("no line end behind a literal"));
+            return self.take_rest(seq, &items.slice(line_end..), frame);
+        }
         let ended = match take_apart(seq, items, &mut self.parts) {
             Ok(ended) => ended,
             Err(why) => {
-                self.keep_unparsed(frame.clone(), why);
-                self.parts.push_back(Part::Unreadable { seq });
+                self.part_unread(seq, frame, why);
                 false
             }
         };
         if !ended {
             self.parts.push_back(Part::End { seq });
         }
+    }
+
+    /// The same of a response that came whole and could not be read in all its parts.
+    pub(super) fn take_faulty(&mut self, message: &Message, items: &[u8], frame: &Bytes) {
+        let (seq, known) = (message.seq(), self.parts.len());
+        match items.strip_prefix(b"(") {
+            Some(items) => self.take_rest(seq, &frame.slice_ref(items), frame),
+            None => {
+                self.part_unread(seq, frame, Malformed("a list of items"));
+                self.parts.push_back(Part::End { seq });
+            }
+        }
+        // It may have been found behind what cannot be read.
+        let tells = |part: &Part| matches!(part, Part::Items(told) if told.uid().is_some());
+        if let Some(uid) = message.uid()
+            && !self.parts.iter().skip(known).any(tells)
+        {
+            let end = self.parts.pop_back();
+            items_of(seq, format!("UID {uid}").as_bytes(), &mut self.parts);
+            self.parts.extend(end);
+        }
+    }
+
+    fn part_unread(&mut self, seq: u32, frame: &Bytes, why: Malformed) {
+        self.keep_unparsed(frame.clone(), why);
+        self.parts.push_back(Part::Unreadable { seq });
     }
 
     fn hand_on(&mut self, wanted: bool) -> Option<Step> {

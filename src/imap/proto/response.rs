@@ -57,7 +57,8 @@ pub(crate) enum Response<'a> {
     Tagged { tag: &'a [u8], condition: Condition<'a> },
     /// A status that belongs to no command.
     Status(Condition<'a>),
-    /// What a message is like: nearly all responses are this.
+    /// What a message is like: nearly all responses are this. The number is 0 if the server sent none
+    /// that is one.
     Fetch { seq: u32, items: &'a [u8] },
     /// Other data about one message, or a number of messages.
     Numbered { number: u32, name: &'a [u8], rest: &'a [u8] },
@@ -138,20 +139,21 @@ fn untagged(after_star: &[u8]) -> Parsed<Response<'_>> {
 }
 
 fn numbered(number: Option<u32>, mut cursor: Cursor<'_>) -> Parsed<Response<'_>> {
-    let number = number.ok_or(Malformed("a message number of 32 bits"))?;
     cursor.spaces();
     let name = cursor.atom().map_err(|_| Malformed("a response name"))?;
+    let rest = || cursor.rest().trim_ascii_start();
+    // Nearly all servers write it so.
+    if name == b"FETCH" || name.eq_ignore_ascii_case(b"FETCH") {
+        // Courier sends 0 with the UID of a message (MailKit#428). What is said of a message with a
+        // number that is none is said of a message all the same.
+        return Ok(Response::Fetch { seq: number.unwrap_or(0), items: rest() });
+    }
+    let number = number.ok_or(Malformed("a message number of 32 bits"))?;
     let counts = || name.eq_ignore_ascii_case(b"EXISTS") || name.eq_ignore_ascii_case(b"RECENT");
     if number == 0 && !counts() {
         return Err(Malformed("a message number of at least 1"));
     }
-    let rest = cursor.rest().trim_ascii_start();
-    Ok(match name {
-        // Nearly all servers write it so.
-        b"FETCH" => Response::Fetch { seq: number, items: rest },
-        name if name.eq_ignore_ascii_case(b"FETCH") => Response::Fetch { seq: number, items: rest },
-        name => Response::Numbered { number, name, rest },
-    })
+    Ok(Response::Numbered { number, name, rest: rest() })
 }
 
 fn tagged(line: &[u8]) -> Parsed<Response<'_>> {
@@ -322,6 +324,15 @@ mod tests {
     }
 
     #[test]
+    fn of_a_message_without_a_number_the_number_is_0() {
+        for number in ["0", "4294967296", "99999999999999999999999"] {
+            let line = format!("* {number} FETCH (UID 2)\r\n");
+            let told = Response::Fetch { seq: 0, items: b"(UID 2)" };
+            assert_eq!(Response::parse(line.as_bytes()), told);
+        }
+    }
+
+    #[test]
     fn data_is_a_name_and_what_follows() {
         let rows: [(&[u8], &[u8], &[u8]); 8] = [
             (b"* CAPABILITY IMAP4rev1 \r\n", b"CAPABILITY", b"IMAP4rev1 "),
@@ -341,7 +352,7 @@ mod tests {
     #[test]
     fn stray_lines_are_unparsed_with_a_reason() {
         // Exchange 2003 (libetpan#45), a greeting of SmarterMail (MailKit#1100), nothing at all.
-        let stray: [&[u8]; 8] = [
+        let stray: [&[u8]; 7] = [
             b"CAPABILITY completed.\r\n",
             b"421 Server is busy\r\n",
             b"\r\n",
@@ -349,7 +360,6 @@ mod tests {
             b"* 99999999999 EXISTS\r\n",
             b"* 5\r\n",
             b"* 0 EXPUNGE\r\n",
-            b"* 0 FETCH (UID 1)\r\n",
         ];
         for wire in stray {
             assert!(matches!(Response::parse(wire), Response::Unparsed(_)), "{wire:?}");

@@ -326,11 +326,14 @@ fn a_number_that_no_message_has_is_no_message() {
     let mut core = core();
     select(&mut core, "A");
     hear(&mut core, "* 3 EXISTS\r\n* 0 RECENT\r\nA1 OK\r\n");
-    hear(&mut core, "* 0 EXPUNGE\r\n* 0 FETCH (UID 1)\r\n");
+    hear(&mut core, "* 0 EXPUNGE\r\n* 0 FETCH (FLAGS ())\r\n* 0 FETCH (UID 1)\r\n");
     assert_eq!(core.selected().unwrap().exists, 3);
     for _ in 0..2 {
         assert!(matches!(core.take_event(), Some(Event::Unparsed { .. })));
     }
+    // Its UID says which it is.
+    let Some(Event::Fetch(message)) = core.take_event() else { panic!() };
+    assert_eq!((message.seq(), message.uid()), (0, Uid::new(1)));
 }
 
 #[test]

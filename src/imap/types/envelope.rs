@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::imap::proto::decode::{Malformed, Parsed};
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed};
 use crate::imap::types::Text;
 use crate::imap::types::span::{Reader, Source, Span};
 
@@ -49,24 +49,49 @@ impl Fields {
         reader.cursor.spaces();
         // Domino puts it in one pair of parentheses more (MailKit#943).
         let wrapped = reader.cursor.eat(b'(');
+        // What had to be passed over, the first of it.
+        let mut odd = None;
         for string in [date, subject] {
-            *string = reader.string()?;
+            *string = text(reader, &mut odd)?;
         }
         for list in [from, sender, reply_to, to, cc, bcc] {
             let first = reader.spans.len();
-            let read = addresses(reader);
+            let read = addresses(reader, &mut odd);
             *list = reader.run_from(first).into();
             read?;
         }
         for string in [in_reply_to, message_id] {
-            *string = reader.string()?;
+            *string = text(reader, &mut odd)?;
         }
         reader.cursor.end_list("the end of the envelope")?;
         if wrapped {
             reader.cursor.end_list("the end of the envelope")?;
         }
-        Ok(())
+        odd.map_or(Ok(()), Err)
     }
+}
+
+/// A string. A list in its place is passed over and noted.
+#[inline(always)]
+fn text(reader: &mut Reader<'_>, odd: &mut Option<Malformed>) -> Parsed<Span> {
+    match reader.strict_string() {
+        Ok(span) => Ok(span),
+        Err(why) => pass_over_list(reader, why, odd),
+    }
+}
+
+#[cold]
+fn pass_over_list(
+    reader: &mut Reader<'_>,
+    why: Malformed,
+    odd: &mut Option<Malformed>,
+) -> Parsed<Span> {
+    if reader.next() != Some(b'(') {
+        return Err(why);
+    }
+    reader.cursor.value()?;
+    odd.get_or_insert(why);
+    Ok(Span::NONE)
 }
 
 impl<'a> Envelope<'a> {
@@ -246,21 +271,30 @@ impl<'a> Address<'a> {
     }
 
     /// The part after the `@`; missing where a group begins or ends. Exchange puts
-    /// `.MISSING-HOST-NAME.` there if it knows none.
+    /// `.MISSING-HOST-NAME.` there if it knows none, and Dovecot `MISSING_DOMAIN`.
     #[inline]
     pub fn host(&self) -> Option<Text<'a>> {
         self.spans[3].text(self.frame)
     }
 
     /// `mailbox@host`, if it is an address and not a mark of a group. Gmail swaps names and addresses
-    /// that it cannot read, and knows no host then: the address is found in the name.
+    /// that it cannot read, and knows no host then: the address is found in the name. None where the
+    /// server says that it knows no host or no mailbox.
     pub fn to_addr_spec(&self) -> Option<String> {
         let mailbox = self.mailbox()?;
         match self.host() {
+            Some(host) if is_placeholder(&host) || is_placeholder(&mailbox) => None,
             Some(host) => Some(format!("{}@{}", mailbox.to_str_lossy(), host.to_str_lossy())),
             None => swapped(&self.name()?.to_str_lossy()).map(str::to_owned),
         }
     }
+}
+
+/// What servers put in the place of a host or a mailbox that they do not know: Exchange (MailKit#1451,
+/// MailKit#846) and Dovecot.
+fn is_placeholder(text: &Text<'_>) -> bool {
+    const KNOWN: [&str; 3] = [".MISSING-HOST-NAME.", "MISSING_DOMAIN", "MISSING_MAILBOX"];
+    KNOWN.iter().any(|known| text.eq_ignore_ascii_case(known))
 }
 
 /// The address that stands in the place of a name: `("Calendar <calendar@example.com>" NIL "Google"
@@ -287,7 +321,7 @@ impl fmt::Debug for Address<'_> {
 
 /// Reads a list of addresses; none where there is `NIL`, `()` (hydroxide, rust-imap#166) or
 /// nothing.
-fn addresses(reader: &mut Reader<'_>) -> Parsed<()> {
+fn addresses(reader: &mut Reader<'_>, odd: &mut Option<Malformed>) -> Parsed<()> {
     match reader.next() {
         Some(b')') => return Ok(()),
         Some(b'N') if reader.cursor.eat_plain_nil() => return Ok(()),
@@ -297,10 +331,10 @@ fn addresses(reader: &mut Reader<'_>) -> Parsed<()> {
     while !reader.closes() {
         if reader.cursor.peek() == Some(b'(') {
             let (start, known) = (reader.cursor, reader.spans.len());
-            if address(reader).is_err() {
+            if let Err(why) = address(reader) {
                 reader.spans.truncate(known);
                 reader.cursor = start;
-                reader.cursor.value()?;
+                odd_address(reader, why, odd)?;
             }
         } else {
             // SmarterMail sends NIL among addresses (MailKit#991).
@@ -312,12 +346,58 @@ fn addresses(reader: &mut Reader<'_>) -> Parsed<()> {
 
 fn address(reader: &mut Reader<'_>) -> Parsed<()> {
     reader.cursor.expect(b'(', "an address")?;
-    let address: [Span; SPANS] =
-        [reader.string()?, reader.string()?, reader.string()?, reader.string()?];
+    let address: [Span; SPANS] = [
+        reader.strict_string()?,
+        reader.strict_string()?,
+        reader.strict_string()?,
+        reader.strict_string()?,
+    ];
     reader.note_all(address)?;
     // Mostly it ends without a space, and so does the list.
     let closes = reader.cursor.eat(b')') || reader.closes();
     if closes { Ok(()) } else { Err(Malformed("the end of an address")) }
+}
+
+/// Reads an address that is none, or passes over it and notes that.
+#[cold]
+fn odd_address(reader: &mut Reader<'_>, why: Malformed, odd: &mut Option<Malformed>) -> Parsed<()> {
+    let mut ahead = reader.cursor;
+    reader.cursor.value()?;
+    match miscounted(&mut ahead) {
+        Some(address) => reader.note_all(address)?,
+        None => drop(odd.get_or_insert(why)),
+    }
+    reader.cursor.eat(b' ');
+    Ok(())
+}
+
+/// An address whose name is a literal that the server has counted in characters, so that the end of
+/// it stands behind it as if it were words: `({3}\r\nАнна NIL "anna" "x.com")` (DavMail,
+/// MailKit#1369). The last two strings are mailbox and host, and the one before them is the route.
+fn miscounted(cursor: &mut Cursor<'_>) -> Option<[Span; SPANS]> {
+    cursor.eat(b'(');
+    cursor.spaces();
+    let octets = cursor.literal().ok()?.len();
+    let start = cursor.at() - octets;
+    let (mut name_ends, mut strings) = (cursor.at(), Vec::new());
+    loop {
+        cursor.spaces();
+        if cursor.eat(b')') {
+            break;
+        }
+        let quote = usize::from(cursor.peek() == Some(b'"'));
+        let string = cursor.nstring().ok()?.map_or(Span::NONE, |text| {
+            let end = cursor.at() - quote;
+            Span::between(end.saturating_sub(text.raw().len()), end)
+        });
+        strings.push((string, cursor.at()));
+        // What is more than three is the name.
+        if strings.len() > 3 {
+            name_ends = strings.remove(0).1;
+        }
+    }
+    let [(route, _), (mailbox, _), (host, _)] = strings[..] else { return None };
+    Some([Span::between(start, name_ends), route, mailbox, host])
 }
 
 #[cfg(test)]
@@ -444,9 +524,22 @@ mod tests {
         let envelope = parse(
             b"(NIL NIL ((NIL NIL \"a\" \"x\")(1 2 3 4 5)(NIL NIL \"b\" \"x\")) NIL NIL NIL NIL NIL NIL NIL)",
         );
-        assert!(envelope.is_complete());
+        assert!(!envelope.is_complete());
         assert_eq!(specs(envelope.from()), ["a@x", "b@x"]);
         assert_eq!(envelope.from().len(), 2);
+    }
+
+    #[test]
+    fn a_list_in_the_place_of_a_string_is_a_fault_and_what_is_behind_it_is_read() {
+        let envelope = parse(
+            b"(\"d\" ((\"s\")) ((NIL NIL \"a\" (x))(NIL NIL \"b\" \"x\")) NIL NIL NIL NIL NIL (y) \"<1>\")",
+        );
+        assert!(!envelope.is_complete() && envelope.subject().is_none());
+        assert_eq!(envelope.date().unwrap(), "d");
+        assert_eq!(specs(envelope.from()), ["b@x"]);
+        assert_eq!(envelope.message_id().unwrap(), "<1>");
+        let nothing = parse(b"(NIL (NIL) () () () () () () () ())");
+        assert!(nothing.is_complete() && nothing.subject().is_none());
     }
 
     #[test]

@@ -89,6 +89,15 @@ impl std::fmt::Display for UnparsedReason {
     }
 }
 
+/// Whether a line ends here, and with how many octets.
+pub(crate) fn octets_of_line_end(text: &[u8]) -> usize {
+    match text {
+        [b'\r', b'\n', ..] => 2,
+        [b'\n', ..] => 1,
+        _ => 0,
+    }
+}
+
 /// The name of an item: a word, and with it any `[…]` and `<…>`.
 pub(crate) fn name<'a>(cursor: &mut Cursor<'a>) -> Parsed<&'a [u8]> {
     const WANTED: Malformed = Malformed("the name of an item");

@@ -214,15 +214,27 @@ impl<'f> Reader<'f> {
 
     /// A string of a list: nothing for `NIL` and where the list is over. A list in its place is
     /// passed over.
+    #[inline(always)]
+    pub(crate) fn string(&mut self) -> Parsed<Span> {
+        self.string_or_list(|_| true)
+    }
+
+    /// The same where no list may be in its place but one in which there is nothing.
+    #[inline(always)]
+    pub(crate) fn strict_string(&mut self) -> Parsed<Span> {
+        self.string_or_list(holds_nothing)
+    }
+
+    /// See [`string`](Self::string); `passes` says of a list in its place whether it is passed over.
     ///
     /// What nearly every string is costs little, and the space behind it is passed over as well,
     /// so that the next one comes at once.
     // What is odd gets a copy of the cursor, so that the cursor itself can stay in registers.
     #[inline(always)]
-    pub(crate) fn string(&mut self) -> Parsed<Span> {
+    fn string_or_list(&mut self, passes: fn(&[u8]) -> bool) -> Parsed<Span> {
         let (span, behind) = match self.cursor.plain_string() {
             Some(found) => (Span::new(found.start, found.length), found.behind),
-            None => odd_string(self.cursor)?,
+            None => odd_string(self.cursor, passes)?,
         };
         self.cursor.go_to(behind);
         Ok(span)
@@ -263,9 +275,15 @@ impl<'f> Reader<'f> {
     }
 }
 
-/// See [`Reader::string`]; the string, and the place behind it.
+/// Whether there is nothing in a list but `NIL`: `()` (hydroxide, rust-imap#166).
+fn holds_nothing(list: &[u8]) -> bool {
+    let inside = list.get(1..list.len() - 1).unwrap_or_default();
+    inside.split(|octet| *octet == b' ').all(|word| matches!(word, b"" | b"NIL" | b"nil"))
+}
+
+/// See [`Reader::string_or_list`]; the string, and the place behind it.
 #[cold]
-fn odd_string(mut cursor: Cursor<'_>) -> Parsed<(Span, usize)> {
+fn odd_string(mut cursor: Cursor<'_>, passes: fn(&[u8]) -> bool) -> Parsed<(Span, usize)> {
     cursor.spaces();
     let span = match cursor.peek() {
         Some(b'"') => {
@@ -275,7 +293,8 @@ fn odd_string(mut cursor: Cursor<'_>) -> Parsed<(Span, usize)> {
             if escaped { span.marked() } else { span }
         }
         Some(b')') => Span::NONE,
-        Some(b'(') => cursor.value().map(|_| Span::NONE)?,
+        Some(b'(') if passes(cursor.value()?) => Span::NONE,
+        Some(b'(') => return Err(Malformed("a string or NIL")),
         _ => cursor.nstring()?.map_or(Span::NONE, |text| {
             let end = cursor.at();
             Span::between(end.saturating_sub(text.raw().len()), end)
@@ -305,6 +324,19 @@ const fn narrow(place: usize) -> u32 {
 }
 
 impl Kind {
+    /// Whether it is a piece of the message.
+    pub(crate) const fn is_section(self) -> bool {
+        matches!(
+            self,
+            Self::Section | Self::Binary | Self::Rfc822 | Self::Rfc822Header | Self::Rfc822Text
+        )
+    }
+
+    /// Whether it is told only to whoever asks for it: not of flags that have changed.
+    pub(crate) const fn is_asked_for(self) -> bool {
+        !matches!(self, Self::Uid | Self::Flags | Self::ModSeq | Self::Other)
+    }
+
     pub(crate) fn of(name: &[u8]) -> Self {
         if let Some(kind) = Self::exactly(name) {
             return kind;
@@ -384,6 +416,17 @@ mod tests {
         assert_eq!(read(b") x"), (None, 3));
     }
 
+    #[test]
+    fn a_list_is_no_string_unless_there_is_nothing_in_it() {
+        let strict = |frame: &'static [u8]| Reader::new(frame, 0).unwrap().strict_string();
+        for nothing in [&b"() x"[..], b"( ) x", b"(NIL) x", b"(NIL nil) x", b"NIL x", b") x"] {
+            assert_eq!(strict(nothing), Ok(Span::NONE));
+        }
+        for list in [&b"(a) x"[..], b"(()) x", b"(\"\") x", b"(NIL (NIL)) x"] {
+            assert_eq!(strict(list), Err(Malformed("a string or NIL")));
+        }
+    }
+
     proptest! {
         #[test]
         fn a_plain_string_is_read_as_an_odd_one_would_be(
@@ -394,7 +437,7 @@ mod tests {
                 let cursor = Cursor::new(frame.as_bytes());
                 if let Some(found) = cursor.plain_string() {
                     let found = (Span::new(found.start, found.length), found.behind);
-                    prop_assert_eq!(odd_string(cursor), Ok(found), "{}", frame);
+                    prop_assert_eq!(odd_string(cursor, |_| true), Ok(found), "{}", frame);
                 }
             }
         }

@@ -85,7 +85,7 @@ const ROWS: &[Row] = &[
     (
         "envelope and body NIL, MailKit#944",
         "(BODYSTRUCTURE ((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 3 NIL NIL 7)(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 4 () NIL 8 NIL NIL NIL)(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 5 NIL (\"text\" \"plain\" NIL NIL NIL \"7bit\" 1 1) 9)(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 6 () () 2) \"digest\") UID 5)",
-        "uid=5 :multipart/digest 1:message/rfc822,7bit,3,7 2:message/rfc822,7bit,4,8 3:message/rfc822,7bit,5,9 3.1:text/plain,7bit,1,1 4:message/rfc822,7bit,6,2 4.1:-/-,,,",
+        "uid=5 :multipart/digest 1:message/rfc822,7bit,3,7 2:message/rfc822,7bit,4,8 3:message/rfc822,7bit,5,9 3.1:text/plain,7bit,1,1 4:message/rfc822,7bit,6,2",
     ),
     (
         "`()` for the location, MailKit#1700",
@@ -155,7 +155,27 @@ const ROWS: &[Row] = &[
     (
         "Exchange, MailKit#1451",
         "(ENVELOPE (NIL NIL ((\"a\" NIL \"a\" \".MISSING-HOST-NAME.\")) NIL NIL NIL NIL NIL NIL NIL) UID 5)",
-        "uid=5 subject=- from=a@.MISSING-HOST-NAME.",
+        "uid=5",
+    ),
+    (
+        "Exchange, of a message that it cannot convert, offlineimap#62",
+        "(ENVELOPE (\"Mon, 16 Nov 2026 08:00:00 +0000\" \"Retrieval using the IMAP4 protocol failed for the following message: 3\" ((\"Microsoft Exchange Server\" NIL NIL \".MISSING-HOST-NAME.\")) NIL NIL NIL NIL NIL NIL NIL) UID 5)",
+        "uid=5 subject=Retrieval using the IMAP4 protocol failed for the following message: 3",
+    ),
+    (
+        "Dovecot, a mailbox and a host that are missing",
+        "(ENVELOPE (NIL \"s\" ((NIL NIL \"a\" \"MISSING_DOMAIN\")(NIL NIL \"MISSING_MAILBOX\" \"x\")(NIL NIL \"b\" \"x\")) NIL NIL NIL NIL NIL NIL NIL) UID 5)",
+        "uid=5 subject=s from=b@x",
+    ),
+    (
+        "DavMail, a literal counted in characters, MailKit#1369",
+        "(ENVELOPE (NIL NIL (({38}\r\nРецепция Офис сграда \"Данаил Дечев\" №6 NIL \"facility\" \"x.com\")) NIL NIL NIL NIL NIL NIL \"<1>\") UID 5)",
+        "uid=5 subject=- from=facility@x.com:Рецепция Офис сграда \"Данаил Дечев\" №6 id=<1>",
+    ),
+    (
+        "unescaped quotes, MailKit#485",
+        "(BODYSTRUCTURE (\"TEXT\" \"HTML\"\" NIL NIL NIL {5}\r\n8bit\" 74 2) ENVELOPE (NIL \"s\" ((NIL NIL \"test\"\" \"acme.com\")) NIL NIL NIL NIL NIL NIL NIL) UID 5)",
+        "uid=5 subject=s from=test\"@acme.com 1:TEXT/HTML\",8bit\",74,2",
     ),
     (
         "Gmail, MailKit#244",
@@ -181,15 +201,16 @@ const ROWS: &[Row] = &[
         "(FLAGS (\"\\Seen\" NIL) UID 5)",
         "uid=5 flags=\\Seen",
     ),
+    ("Yandex leaves out the literal, MailKit#1708", "(UID 5 BODY[HEADER])", "uid=5"),
     (
-        "Yandex leaves out the literal, MailKit#1708",
-        "(UID 5 BODY[HEADER])",
-        "uid=5 unparsed=BODY[HEADER])",
+        "a literal counted one octet too long",
+        "(UID 5 BODY[HEADER] {6}\r\nA: b\r)",
+        "uid=5 header=A: b\\r) unparsed=",
     ),
     (
-        "a literal too short for what is announced, MailKit#1369, MailKit#954",
-        "(UID 5 BODY[] {9}\r\nabc)",
-        "uid=5 unparsed=BODY[] {9}\\r\\nabc)",
+        "a literal counted without the line end behind it, MailKit#954",
+        "(FLAGS () BODY[HEADER] {4}\r\nA: b\r\n UID 5)",
+        "uid=5 header=A: b unparsed=\\r\\n",
     ),
     ("items in lower case", "(uid 5 flags (\\seen) rfc822.size 3)", "uid=5 flags=\\Seen size=3"),
     ("an item twice", "(UID 5 FLAGS (\\Seen) UID 6 FLAGS ())", "uid=5 flags=\\Seen"),
@@ -222,8 +243,13 @@ fn describe(message: &Message) -> String {
     told.extend(message.mod_seq().map(|number| format!("modseq={number}")));
     if let Some(envelope) = message.envelope() {
         assert!(envelope.is_complete());
-        let from: Vec<_> =
-            envelope.from().iter().filter_map(|a: Address<'_>| a.to_addr_spec()).collect();
+        let long = |name: &Text<'_>| name.raw().len() > 30;
+        let from = envelope.from().iter().filter_map(|address: Address<'_>| {
+            let spec = address.to_addr_spec()?;
+            let name = address.name().filter(long).map(|name| format!(":{}", name.to_str_lossy()));
+            Some(spec + &name.unwrap_or_default())
+        });
+        let from: Vec<_> = from.collect();
         if envelope.subject().is_some() || !from.is_empty() {
             told.push(format!("subject={}", show(envelope.subject())));
         }

@@ -354,6 +354,12 @@ fn a_million_parentheses_are_an_unparsed_item_and_the_session_lives() {
                             "{reasons:?}"
                         );
                     }
+                    // No string begins with a parenthesis.
+                    "ENVELOPE" => {
+                        let expected = "a string or NIL";
+                        assert_eq!(reasons, [UnparsedReason::Malformed { expected }]);
+                        assert!(!deep.envelope().unwrap().is_complete());
+                    }
                     // A value is a value, however deep, and read when somebody asks.
                     _ => {
                         assert!(reasons.is_empty(), "{item}: {reasons:?}");

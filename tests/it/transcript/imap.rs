@@ -303,6 +303,9 @@ pub(super) async fn read(mut messages: Messages<'_>) -> Result<String, imap::Err
     while let Some(message) = messages.next().await? {
         told.push(describe(&message));
     }
+    if messages.unread() > 0 {
+        told.push(format!("unread={}", messages.unread()));
+    }
     Ok(told.join(" | "))
 }
 
@@ -317,6 +320,7 @@ async fn pieces(mut parts: Parts<'_>) -> Result<String, imap::Error> {
             }
             Part::Chunk(octets) => octets.escape_ascii().to_string(),
             Part::End { seq } => format!("[end {seq}]"),
+            Part::Unreadable { seq } => format!("[unreadable {seq}]"),
             other => panic!("{other:?}"),
         };
     }

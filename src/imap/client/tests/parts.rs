@@ -129,7 +129,8 @@ async fn what_cannot_be_read_is_an_event_and_the_message_ends_all_the_same() {
         ",
     )
     .await;
-    assert_eq!(told, ["1 UID", "BODY[] 3: abc", "unreadable 1", "end 1"]);
+    let expected = ["1 UID", "BODY[] 3: abc", "unreadable 1", "end 1", "unreadable 2", "end 2"];
+    assert_eq!(told, expected);
     let [Event::Unparsed { frame: rest, .. }, Event::Unparsed { .. }, Event::Fetch(foreign)] =
         &events[..]
     else {

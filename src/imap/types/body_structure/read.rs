@@ -274,8 +274,9 @@ impl Node {
             reader.cursor.value()?;
         }
         match reader.next() {
-            Some(b'(') => return Ok(Some(true)),
-            Some(b'N' | b'n') => drop(reader.cursor.value()?),
+            // An empty list is none (MailKit#944).
+            Some(b'(') if !is_empty_list(reader.cursor) => return Ok(Some(true)),
+            Some(b'(' | b'N' | b'n') => drop(reader.cursor.value()?),
             _ => {}
         }
         self.lines = reader.number()?;
@@ -357,6 +358,12 @@ fn disposition(reader: &mut Reader<'_>) -> Parsed<Option<Disposition>> {
     let parameters = parameters(reader)?;
     reader.cursor.end_list("the end of a disposition")?;
     Ok((!kind.is_none()).then_some(Disposition { kind, parameters }))
+}
+
+fn is_empty_list(mut ahead: Cursor<'_>) -> bool {
+    ahead.eat(b'(');
+    ahead.spaces();
+    ahead.peek() == Some(b')')
 }
 
 /// Whether a list begins like a disposition: a string, and its parameters or `NIL`.

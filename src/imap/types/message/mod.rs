@@ -8,7 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use self::read::{Found, Index};
-use crate::imap::proto::decode::{Cursor, Parsed, parse_u64};
+use crate::imap::proto::decode::{Cursor, Malformed, Parsed, parse_u64};
 use crate::imap::types::item::{Item, Unparsed};
 use crate::imap::types::span::{Kind, Run, Source, Span};
 use crate::imap::types::{BodyStructure, DateTime, Envelope, Flags, Section, Uid};
@@ -22,6 +22,8 @@ use crate::imap::types::{BodyStructure, DateTime, Envelope, Flags, Section, Uid}
 pub struct Message {
     frame: Bytes,
     seq: u32,
+    /// The server spoke UTF-8 when it sent it, in names, too.
+    utf8: bool,
     index: Index,
 }
 
@@ -32,17 +34,55 @@ impl Message {
     #[inline(never)]
     pub(crate) fn parse(seq: u32, frame: Bytes) -> Parsed<Self> {
         let index = Index::read(&frame)?;
-        Ok(Self { frame, seq, index })
+        Ok(Self { frame, seq, utf8: false, index })
     }
 
-    /// Its sequence number at the moment the server sent this.
+    /// Says whether names in it are in UTF-8 (RFC 6855).
+    #[inline]
+    pub(crate) const fn heard(&mut self, utf8: bool) {
+        self.utf8 = utf8;
+    }
+
+    /// Whether names in it are in UTF-8.
+    pub(crate) const fn speaks_utf8(&self) -> bool {
+        self.utf8
+    }
+
+    /// What follows `* n FETCH`, where nothing of it can be read.
+    pub(crate) fn unreadable(seq: u32, frame: Bytes, why: Malformed) -> Self {
+        // An index knows no place beyond 2 GiB.
+        let frame = if i32::try_from(frame.len()).is_ok() { frame } else { Bytes::new() };
+        let index = Index::of_nothing(&frame, why.into());
+        Self { frame, seq, utf8: false, index }
+    }
+
+    /// Something should be in it that is not.
+    pub(crate) fn lacks(&mut self, what: &'static str) {
+        let end = self.frame.len();
+        self.index.fault(Span::between(end, end), Malformed(what).into());
+    }
+
+    /// Its sequence number at the moment the server sent this; 0 if the server told none that is one,
+    /// as Courier does at times.
     pub const fn seq(&self) -> u32 {
         self.seq
     }
 
-    /// Its unique identifier, which every answer to a UID FETCH holds.
+    /// Its unique identifier. Every answer to a UID FETCH holds it; `None` if it cannot be found in
+    /// one, which is not [`complete`](Self::is_complete) then.
     pub const fn uid(&self) -> Option<Uid> {
         self.index.uid
+    }
+
+    /// Whether all could be read that the server said here. If not, [`unparsed`](Self::unparsed) has
+    /// what could not, with the reason.
+    pub fn is_complete(&self) -> bool {
+        self.index.odd.as_ref().is_none_or(|odd| odd.faults.is_empty())
+    }
+
+    /// Whether it has anything besides what servers tell unasked.
+    pub(crate) fn answers(&self) -> bool {
+        self.entries().any(|(kind, ..)| kind.is_asked_for())
     }
 
     /// Its flags; none as well if they were not asked for.
@@ -108,9 +148,10 @@ impl Message {
     pub(crate) fn tells_section(&self, section: &Section) -> bool {
         self.section_place(section).is_some()
             || self.entries().any(|(kind, name, value)| {
-                kind == Kind::Section
-                    && section.answers_to(name.octets(&self.frame))
-                    && value.octets(&self.frame).eq_ignore_ascii_case(b"NIL")
+                kind == Kind::Section && section.answers_to(name.octets(&self.frame)) && {
+                    let value = value.octets(&self.frame);
+                    value.is_empty() || value.eq_ignore_ascii_case(b"NIL")
+                }
             })
     }
 
@@ -148,8 +189,9 @@ impl Message {
         self.items().find(|item| item.name.eq_ignore_ascii_case(name.as_bytes()))
     }
 
-    /// What of the response could not be read. An item among it that has an end is found by
-    /// [`items`](Self::items), too; what comes before it and behind it is good.
+    /// What of the response could not be read. A list among it that has an end is found by
+    /// [`items`](Self::items), too; what comes before it and behind it is good. Where something is
+    /// missing, such as the UID in the answer to a UID FETCH, it has no octets.
     pub fn unparsed(&self) -> impl Iterator<Item = Unparsed<'_>> {
         let faults = self.index.odd.iter().flat_map(|odd| &odd.faults);
         faults
@@ -335,7 +377,11 @@ mod tests {
         let message = message("(UID 0 RFC822.SIZE -1 INTERNALDATE \"00-Jan-0000\" ENVELOPE NIL)");
         assert_eq!((message.uid(), message.size()), (None, None));
         assert!(message.internal_date().is_none() && message.envelope().is_none());
-        assert_eq!(message.unparsed().count(), 0);
+        // Without a UID nobody knows which message that is.
+        assert_eq!(
+            message.unparsed().map(|unparsed| unparsed.octets()).collect::<Vec<_>>(),
+            [b"UID 0"]
+        );
     }
 
     #[test]

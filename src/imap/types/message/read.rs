@@ -7,7 +7,7 @@ use crate::imap::proto::scan::{Row, either};
 use crate::imap::types::Uid;
 use crate::imap::types::body_structure::{self, Structure};
 use crate::imap::types::envelope::Fields;
-use crate::imap::types::item::{self, UnparsedReason};
+use crate::imap::types::item::{self, UnparsedReason, octets_of_line_end};
 use crate::imap::types::span::{Kind, Reader, Span};
 
 /// What a FETCH response holds, by where in its frame that lies.
@@ -63,8 +63,17 @@ impl Index {
         Ok(index)
     }
 
+    /// Of a frame in which nothing can be read.
+    pub(super) fn of_nothing(frame: &[u8], reason: UnparsedReason) -> Self {
+        let mut index = Self::default();
+        index.fault(Span::between(0, frame.len()), reason);
+        index
+    }
+
     /// Each takes more room than its text, and no request asks for so many.
     const MOST_ITEMS: usize = 10_000;
+    /// To look for what is behind an item without an end may cost as much as the frame is long.
+    const MOST_FAULTS: usize = 4;
 
     /// Reads the items, up to the place from which nothing can be found.
     fn items(&mut self, reader: &mut Reader<'_>) -> Result<(), (usize, UnparsedReason)> {
@@ -81,10 +90,38 @@ impl Index {
             let (at, known) = (reader.at(), reader.spans.len());
             if let Err(why) = self.item(reader) {
                 reader.spans.truncate(known);
-                return Err((at, why.into()));
+                self.pass_over(at, why, reader)?;
             }
         }
         Err((reader.at(), UnparsedReason::TooMany { limit: Self::MOST_ITEMS }))
+    }
+
+    /// Steps over what cannot be read here, if it can be told what is behind it.
+    #[cold]
+    fn pass_over(
+        &mut self,
+        at: usize,
+        why: Malformed,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), (usize, UnparsedReason)> {
+        let rest = reader.frame().get(at..).unwrap_or_default();
+        if rest.trim_ascii().is_empty() {
+            return Err((at, Malformed("the end of the list").into()));
+        }
+        let (behind, why) = match octets_of_line_end(rest) {
+            // A server that does not count the last line end of a message (MailKit#954).
+            octets @ 1.. => (Some(at + octets), Malformed("no line end behind a literal")),
+            _ => (rough_end(rest).map(|end| at + end), why),
+        };
+        let known = self.odd.as_ref().map_or(0, |odd| odd.faults.len());
+        match behind.filter(|_| known < Self::MOST_FAULTS) {
+            Some(behind) => {
+                self.fault(Span::between(at, behind), why.into());
+                reader.cursor.go_to(behind);
+                Ok(())
+            }
+            None => Err((at, why.into())),
+        }
     }
 
     /// Reads one item.
@@ -101,7 +138,7 @@ impl Index {
             Kind::Envelope | Kind::BodyStructure | Kind::Body if is_list => {
                 self.list(kind, name, reader)?;
             }
-            _ => self.value(kind, reader)?,
+            _ => self.value(kind, name, reader)?,
         }
         let value = Span::between(start, reader.at());
         let all = reader.run_from(known).into();
@@ -155,7 +192,7 @@ impl Index {
         Ok(())
     }
 
-    fn value(&mut self, kind: Kind, reader: &mut Reader<'_>) -> Parsed<()> {
+    fn value(&mut self, kind: Kind, name: Span, reader: &mut Reader<'_>) -> Parsed<()> {
         let start = reader.at();
         if let Kind::Uid | Kind::Size = kind {
             let number = match reader.cursor.plain_number() {
@@ -165,20 +202,27 @@ impl Index {
             match kind {
                 Kind::Uid if self.uid.is_none() => {
                     self.uid = number.and_then(|number| Uid::new(number.try_into().ok()?));
+                    if self.uid.is_none() {
+                        let place = Span::between(name.start(), reader.at());
+                        self.fault(place, Malformed("a number of 32 bits, at least 1").into());
+                    }
                 }
                 Kind::Size => self.size = self.size.or(number),
                 _ => {}
             }
             return Ok(());
         }
-        let value = reader.cursor.value()?;
+        let value = match reader.cursor.value() {
+            Ok(value) => value,
+            // Yandex leaves out what is empty (MailKit#1708).
+            Err(_) if kind.is_section() && reader.cursor.peek() == Some(b')') => return Ok(()),
+            Err(why) => return Err(why),
+        };
         let place = Span::between(start, reader.at());
         match kind {
             Kind::Flags if self.flags.is_none() => self.flags = place,
             Kind::InternalDate if self.internal_date.is_none() => self.internal_date = place,
-            Kind::Section | Kind::Binary | Kind::Rfc822 | Kind::Rfc822Header | Kind::Rfc822Text
-                if value.starts_with(b"\"") =>
-            {
+            _ if kind.is_section() && value.starts_with(b"\"") => {
                 let text = Cursor::new(value).quoted()?;
                 if text.borrowed().is_none() {
                     let octets = text.to_bytes().into_owned().into();
@@ -190,7 +234,8 @@ impl Index {
         Ok(())
     }
 
-    fn fault(&mut self, place: Span, reason: UnparsedReason) {
+    #[cold]
+    pub(super) fn fault(&mut self, place: Span, reason: UnparsedReason) {
         self.odd.get_or_insert_default().faults.push((place, reason));
     }
 
@@ -206,6 +251,41 @@ impl Index {
     pub(super) fn octets(&self) -> usize {
         let structure = self.structure.as_ref().map_or(0, |found| found.structure.octets());
         self.spans.len() * size_of::<Span>() + structure
+    }
+}
+
+/// Where the item ends that begins here and has a list in which a quotation mark is without its other:
+/// parentheses are counted as if there were no quotes. Only if all that is behind it can be read, up
+/// to the end of the response; elsewhere it is a guess.
+fn rough_end(text: &[u8]) -> Option<usize> {
+    let mut cursor = Cursor::new(text);
+    item::name(&mut cursor).ok()?;
+    cursor.spaces();
+    if cursor.peek() != Some(b'(') {
+        return None;
+    }
+    let mut depth = 0_usize;
+    loop {
+        match cursor.peek()? {
+            b'{' if cursor.literal().is_ok() => continue,
+            b'(' => depth += 1,
+            b')' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        cursor.take(1)?;
+        if depth == 0 {
+            break;
+        }
+    }
+    let end = cursor.at();
+    loop {
+        cursor.spaces();
+        if cursor.eat(b')') {
+            return cursor.at_end().then_some(end);
+        }
+        item::name(&mut cursor).ok()?;
+        cursor.spaces();
+        cursor.value().ok()?;
     }
 }
 

@@ -1,0 +1,118 @@
+//! What a server says of messages while a FETCH is answered, and what cannot be read, or not of which
+//! message it is said.
+//!
+//! ```text
+//! C: A7 UID FETCH 1:* (BODYSTRUCTURE)
+//! S: * 3 FETCH (BODYSTRUCTURE ("text" "plain  UID 35)   a message without a UID, for A7
+//! S: * 4 FETCH nonsense                                 the same
+//! S: * nonsense                                         an event, and counted
+//! S: A7 OK done
+//! ```
+//!
+//! Who takes the UIDs that do not come for those of messages that are gone loses mail. So what may be an
+//! answer is handed to the command that may have asked for it, as a message that says of itself that it
+//! is not complete. What is no more than news of flags is none.
+
+use bytes::Bytes;
+
+use super::decode::Malformed;
+use super::{Claims, Core, Effect, Pending, Step};
+use crate::imap::event::Event;
+use crate::imap::types::{Message, UnparsedReason};
+
+impl Core {
+    /// What no command has asked about by its UID or its number: it may be an answer all the same.
+    #[cold]
+    pub(super) fn unasked(
+        &mut self,
+        mut message: Message,
+        items: &[u8],
+        frame: &Bytes,
+    ) -> Option<Step> {
+        let answers = message.answers();
+        let (tag, in_parts) = match self.presumed(&message) {
+            Some(pending) if !pending.abandoned => (pending.tag, pending.effect == Effect::Parts),
+            Some(_) if answers => return Some(Step::Discarded),
+            _ => {
+                self.keep_news(message, frame);
+                return None;
+            }
+        };
+        if message.is_complete() {
+            message.lacks(match message.uid() {
+                Some(_) => "the number of the message",
+                None => "the UID of the message",
+            });
+        }
+        self.turn = self.turn.wrapping_add(1);
+        if in_parts {
+            self.take_faulty(&message, items, frame);
+            return Some(Step::Parts);
+        }
+        self.fetched = Some(message);
+        Some(Step::Fetched { tag })
+    }
+
+    /// What was said of a message without being asked.
+    fn keep_news(&mut self, message: Message, frame: &Bytes) {
+        const NOBODY: Malformed = Malformed("a message number of 32 bits, at least 1");
+        let fault = message.unparsed().next().map(|unparsed| unparsed.reason());
+        let why = match fault {
+            Some(UnparsedReason::Malformed { expected }) if message.items().next().is_none() => {
+                Malformed(expected)
+            }
+            _ if message.seq() == 0 && message.uid().is_none() => {
+                self.miss();
+                NOBODY
+            }
+            _ => return self.keep(Event::Fetch(message)),
+        };
+        self.keep_unparsed(frame.clone(), why);
+    }
+
+    /// The FETCH in flight that this may be an answer to. All of them are of one flight, so that it
+    /// does not matter which it is.
+    fn presumed(&self, message: &Message) -> Option<&Pending> {
+        let named = message.uid().is_some();
+        let may_answer = named || !message.is_complete() || message.answers();
+        // Whose number or UID is known was not asked about.
+        self.fetching().filter(|pending| match pending.claims {
+            Claims::Messages(_) => may_answer && !named,
+            _ => may_answer && (message.seq() == 0 || self.asked_about(pending, message)),
+        })
+    }
+
+    /// The first FETCH in flight.
+    fn fetching(&self) -> Option<&Pending> {
+        let fetches = |pending: &&Pending| {
+            matches!(pending.effect, Effect::Stream | Effect::Parts)
+                && matches!(pending.claims, Claims::Messages(_) | Claims::Numbers(_))
+        };
+        // What comes before a mailbox is open is about another one.
+        self.queue.iter().find(fetches).filter(|pending| pending.begun && self.entering.is_none())
+    }
+
+    /// A line has come that makes no sense at all: it may have been about a message.
+    pub(super) fn miss(&mut self) {
+        if self.fetching().is_some_and(|pending| !pending.abandoned) {
+            self.missed += 1;
+        }
+    }
+
+    /// How many lines made no sense at all since the last FETCH began, and before it was answered.
+    pub(crate) const fn missed(&self) -> usize {
+        self.missed
+    }
+}
+
+/// Reads a message again whose last literal may have taken what seemed to be half the end of its line: a
+/// server that counts two octets too many.
+#[cold]
+pub(super) fn reread(message: Message, items: &[u8], frame: &Bytes) -> Message {
+    let line = frame.strip_suffix(b"\r\n").and_then(|line| line.len().checked_sub(items.len()));
+    let Some(start) = line else { return message };
+    match Message::parse(message.seq(), frame.slice(start..frame.len() - 1)) {
+        Ok(whole) if whole.items().count() > message.items().count() => whole,
+        _ => message,
+    }
+}
