@@ -20,8 +20,8 @@ use super::{Error, Event, Flag, MailboxName, Uid};
 /// - [`Error::Closed`], [`Error::Net`] and [`Error::Protocol`] if the connection ends.
 /// - [`Error::Changed`] where messages are named by UID, and the server has told that the mailbox has
 ///   another UIDVALIDITY: nothing was sent.
-/// - [`Error::Renumbered`] where they are named by sequence number, in a search as well, and the server
-///   has told that messages are gone: nothing was sent. [`Error::Misuse`] where it may tell so at any
+/// - [`Error::Renumbered`] where they are named by sequence number, in a search as well, and the
+///   server has told that messages are gone: nothing was sent. [`Error::Misuse`] where it may tell so at any
 ///   moment, after [`Notify::selected`](super::Notify::selected).
 /// - [`Error::Misuse`] for a [saved search](super::SavedSearch) that the server keeps no longer.
 /// - [`Error::Refused`] for a sequence number that no message has. A UID that no message has is passed

@@ -97,7 +97,8 @@ impl Mailbox {
     /// does not name where it names what it has copied.
     ///
     /// # Errors
-    /// Besides what [all methods](Self#errors) can fail with, [`Error::Unsupported`] if the server offers neither `MOVE` nor `UIDPLUS`: nothing was done, and
+    /// Besides what [all methods](Self#errors) can fail with, [`Error::Unsupported`] if the server
+    /// offers neither `MOVE` nor `UIDPLUS`: nothing was done, and
     /// [`uid_move_or_mark`](Self::uid_move_or_mark) is what can be done there. [`Error::Refused`] as for
     /// [`uid_copy`](Self::uid_copy). [`Error::Halfway`] if it failed after some messages had been
     /// moved, or at least copied. Without MOVE, [`Error::ReadOnly`] if nothing can be changed in this
