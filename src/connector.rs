@@ -196,7 +196,9 @@ impl<C: Client> Connector<C> {
     }
 
     /// What IMAP's ID tells the server (RFC 2971), as pairs such as `("name", "billing-robot")`.
-    /// By default it is sent only to servers that demand it. Of no use to SMTP and POP3.
+    /// By default it is sent only to servers that demand it. Of no use to SMTP and POP3. Connecting
+    /// is [`Misuse`] if there are more than 30 pairs, one of them twice, a name has more than 30 octets
+    /// or a value more than 1,024 (section 3.3).
     pub fn id<'a>(mut self, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let fields = fields.into_iter();
         self.settings.id = fields.map(|(name, value)| (name.into(), value.into())).collect();
@@ -288,6 +290,11 @@ pub(crate) mod establish {
 
         /// What the client speaks.
         const PROTOCOL: Protocol;
+
+        /// Looks at what only this protocol will send, before anything is sent.
+        fn check(_: &Settings) -> Result<(), crate::Misuse> {
+            Ok(())
+        }
 
         /// Asks for TLS on a clear-text stream and gives the stream back, ready for the handshake.
         fn start_tls(
@@ -428,6 +435,7 @@ pub(crate) async fn connect<C: Establish>(
         let misuse = Misuse::WrongProtocol { client: C::PROTOCOL, endpoint: endpoint.protocol() };
         return Err(Obstacle::from(misuse).into());
     }
+    C::check(settings).map_err(Obstacle::from)?;
     #[cfg(feature = "proxy")]
     if let Some(proxy) = &settings.proxy {
         check_proxy(proxy, endpoint).map_err(Obstacle::from)?;

@@ -223,4 +223,10 @@ async fn misuse_is_found_before_dialling() {
         let error = connector(&[], false).auth(auth).connect().await.unwrap_err();
         assert!(matches!(error, Error::Misuse(Misuse::Input(_))), "{user:?}");
     }
+    #[cfg(feature = "smtp")]
+    {
+        let named = crate::SmtpClient::builder(Endpoint::smtp("localhost")).ehlo_name("two words");
+        let error = named.auth(Auth::plain("a@b.c", "pw")).connect().await.unwrap_err();
+        assert!(matches!(error, crate::smtp::Error::Misuse(Misuse::Argument { .. })), "{error:?}");
+    }
 }

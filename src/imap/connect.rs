@@ -12,7 +12,7 @@ use crate::auth::{AuthCause, Login};
 use crate::connector::{Client, Establish, Milestone, Protection, Settings};
 use crate::net::Stream;
 use crate::sasl::IMAP_COMMAND_LINE;
-use crate::{Fault, Protocol, Stage};
+use crate::{Fault, Misuse, Protocol, Stage};
 
 use super::command::capability::Capability;
 use super::command::id::{self, Id};
@@ -29,6 +29,10 @@ impl Establish for ImapClient {
     type Error = Error;
 
     const PROTOCOL: Protocol = Protocol::Imap;
+
+    fn check(settings: &Settings) -> Result<(), Misuse> {
+        id::check(&settings.id)
+    }
 
     /// The clear-text core ends with this function: what was heard on it cannot survive.
     async fn start_tls(
@@ -730,6 +734,14 @@ mod tests {
         .unwrap_err();
         assert_eq!(error.retry(), Retry::Later(Some(Duration::from_millis(92_415))));
         assert_eq!(error.verdict(), Verdict::Final);
+    }
+
+    #[tokio::test]
+    async fn an_id_that_no_server_has_to_take_is_found_before_dialling() {
+        let connector = ImapClient::builder(Endpoint::imap("localhost"))
+            .auth(crate::Auth::plain("a@b.c", "pw"))
+            .id([("a name of more than thirty octets", "robot")]);
+        assert!(matches!(connector.connect().await.unwrap_err(), Error::Misuse(_)));
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use crate::connector::{Client, Establish, Milestone, Protection, Settings};
 use crate::net::Stream;
 use crate::net::driver::Driver;
 use crate::sasl::SMTP_COMMAND_LINE;
-use crate::{Fault, Protocol, Security, Stage};
+use crate::{Fault, Misuse, Protocol, Security, Stage};
 
 use super::client::reply;
 use super::command::{auth, ehlo};
@@ -18,6 +18,10 @@ impl Establish for SmtpClient {
     type Error = Error;
 
     const PROTOCOL: Protocol = Protocol::Smtp;
+
+    fn check(settings: &Settings) -> Result<(), Misuse> {
+        ehlo::line(settings.ehlo_name.as_deref()).map(drop)
+    }
 
     /// The clear-text core ends with this function: what was heard on it cannot survive.
     async fn start_tls(

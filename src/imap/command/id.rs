@@ -101,7 +101,7 @@ impl Command for Id {
 }
 
 /// RFC 2971 section 3.3.
-fn check(fields: &[(String, String)]) -> Result<(), Misuse> {
+pub(crate) fn check(fields: &[(String, String)]) -> Result<(), Misuse> {
     const MOST: usize = 30;
     let refused = |why: &str| Err(Misuse::Argument { what: "an ID field", why: why.to_owned() });
     if fields.len() > MOST {

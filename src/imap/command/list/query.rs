@@ -198,6 +198,8 @@ impl ImapClient {
     /// `SPECIAL-USE`, for rights without `ACL`, and for what an item of the status belongs to.
     /// IMAP4rev2 has `LIST-EXTENDED` and `LIST-STATUS` built in, once it was
     /// [enabled](crate::imap::Extension::Imap4rev2). [`Error::Misuse`] for `RECURSIVEMATCH` alone.
+    /// [`Error::Refused`] if the server refuses LIST, or LSUB where that is asked behind it: a mailbox
+    /// without [`Attribute::Subscribed`](super::Attribute::Subscribed) is one that is not subscribed to.
     ///
     /// # Cancel safety
     /// See [`ImapClient`].
