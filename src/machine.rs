@@ -60,8 +60,9 @@ pub(crate) enum Wait {
     Reply(u32),
     /// The SASL exchange, all its steps together.
     Sasl,
-    /// The answer to a message that was handed over whole.
-    Delivery,
+    /// The answer to a message that was handed over whole. The number is as that of a reply: with
+    /// PIPELINING nothing else may be waited for between two deliveries.
+    Delivery(u32),
     /// A transfer in either direction, which may last as long as it moves.
     Transfer,
 }

@@ -66,7 +66,7 @@ impl Clock {
             Wait::Greeting => (self.timeouts.greeting, u64::MAX),
             Wait::Reply(_) => (self.timeouts.reply, u64::MAX),
             Wait::Sasl => (self.timeouts.sasl, u64::MAX),
-            Wait::Delivery => (self.timeouts.delivery, u64::MAX),
+            Wait::Delivery(_) => (self.timeouts.delivery, u64::MAX),
             Wait::Transfer => self.timeouts.progress,
         };
         loop {

@@ -420,7 +420,7 @@ impl Transaction {
                 upload()
             }
             (Step::Chunks | Step::End, Content::Written) if output.has_left(self.ends_at) => {
-                Wait::Delivery
+                Wait::Delivery(replies)
             }
             (Step::Chunks | Step::End, Content::Written) => Wait::Transfer,
             _ if self.transfer == Transfer::OneFlight && !output.is_empty() => Wait::Transfer,

@@ -108,7 +108,7 @@ async fn octets_that_are_no_text_are_shown_as_such_and_harm_nothing() {
     assert!(cut(sending.next(), 20).await.is_none());
     drop(sending);
     let core = client.driver.core_mut();
-    assert_eq!(core.wait(), Wait::Delivery);
+    assert!(matches!(core.wait(), Wait::Delivery(_)));
     let Some(crate::smtp::proto::sending::Lost::PerhapsDelivered(receipt)) = core.lost() else {
         panic!()
     };
@@ -150,6 +150,37 @@ async fn a_final_reply_that_never_comes_is_unknown_for_that_message_and_no_other
         };
         assert_eq!((after.as_str(), error.retry()), ("no answer within 600 s", Retry::Reconnect));
     }
+}
+
+/// The replies that stand behind a delivery come with it, so that nothing else is waited for
+/// between two deliveries.
+#[tokio::test(start_paused = true)]
+async fn each_message_has_the_whole_time_for_its_delivery() {
+    const ENVELOPE: &str = "250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n";
+    let (ours, theirs) = duplex(1 << 16);
+    let limits = Limits::default();
+    let core = Core::after_greeting(true, &limits);
+    let driver = Driver::new(Box::new(ours), core, "smtp", Timeouts::default(), &limits);
+    let mut client = SmtpClient::new(driver, extensions(&["PIPELINING"]));
+    let (mut read, mut write) = tokio::io::split(theirs);
+    tokio::spawn(async move { tokio::io::copy(&mut read, &mut tokio::io::sink()).await });
+    let server = tokio::spawn(async move {
+        write.write_all(ENVELOPE.as_bytes()).await.unwrap();
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_secs(4 * 60)).await;
+            write.write_all(b"250 queued\r\n").await.unwrap();
+            write.write_all(ENVELOPE.as_bytes()).await.unwrap();
+        }
+        std::future::pending::<()>().await;
+    });
+    let sent = client.send_all((0..4).map(|_| (envelope(), "hi"))).collect().await;
+    server.abort();
+    for sent in &sent[..3] {
+        assert!(sent.outcome.is_ok(), "{sent:?}");
+    }
+    // That of the last never comes.
+    let Err(Error::Unknown { cause, .. }) = &sent[3].outcome else { panic!("{sent:?}") };
+    assert!(cause.to_string().contains("600 s"), "{cause}");
 }
 
 #[tokio::test]
