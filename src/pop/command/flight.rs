@@ -13,12 +13,23 @@ use crate::pop::proto::Shape;
 pub(crate) struct Flight {
     verb: &'static str,
     shape: Shape,
-    wanted: VecDeque<u32>,
-    asked: VecDeque<u32>,
+    wanted: VecDeque<Wanted>,
+    asked: VecDeque<Wanted>,
     /// Octets of the commands that are not answered.
     unanswered: usize,
     /// The most that they may be; nothing until it is known whether the server pipelines.
     window: Option<usize>,
+    /// Octets of the answers that have not come.
+    coming: u64,
+    /// Nothing more is asked for where they would be as many, but for one answer.
+    most_coming: u64,
+}
+
+/// A message, and the octets of the answer about it, where they count.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    number: u32,
+    octets: u64,
 }
 
 impl Flight {
@@ -31,6 +42,8 @@ impl Flight {
             asked: VecDeque::new(),
             unanswered: 0,
             window: None,
+            coming: 0,
+            most_coming: u64::MAX,
         }
     }
 
@@ -40,7 +53,20 @@ impl Flight {
         shape: Shape,
         numbers: impl IntoIterator<Item = u32>,
     ) -> Self {
-        Self { verb, shape, wanted: numbers.into_iter().collect(), ..Self::none() }
+        let wanted = numbers.into_iter().map(|number| Wanted { number, octets: 0 }).collect();
+        Self { verb, shape, wanted, ..Self::none() }
+    }
+
+    /// The same with the octets of each answer, of which fewer than `most_coming` are asked for
+    /// ahead; with 0 nothing is.
+    pub(crate) fn bounded(
+        verb: &'static str,
+        shape: Shape,
+        sizes: impl IntoIterator<Item = (u32, u64)>,
+        most_coming: u64,
+    ) -> Self {
+        let wanted = sizes.into_iter().map(|(number, octets)| Wanted { number, octets }).collect();
+        Self { verb, shape, wanted, most_coming, ..Self::none() }
     }
 
     /// The keyword of its commands.
@@ -75,7 +101,7 @@ impl Flight {
 
     /// The messages that were asked about and not answered yet.
     pub(crate) fn asked(&self) -> impl Iterator<Item = u32> {
-        self.asked.iter().copied()
+        self.asked.iter().map(|asked| asked.number)
     }
 
     /// Commands to be sent now, one after the other.
@@ -84,16 +110,18 @@ impl Flight {
     pub(crate) fn take(&mut self) -> Vec<String> {
         let window = self.window.unwrap_or(0);
         let mut lines = Vec::new();
-        if self.unanswered > window / 2 {
+        if self.unanswered > window / 2 || self.coming > self.most_coming / 2 {
             return lines;
         }
-        while let Some(number) = self.wanted.front() {
-            let line = format!("{} {number}", self.verb);
+        while let Some(next) = self.wanted.front() {
+            let line = format!("{} {}", self.verb, next.number);
             let unanswered = self.unanswered + octets(&line);
-            if unanswered > window && !self.asked.is_empty() {
+            let coming = self.coming.saturating_add(next.octets);
+            let too_much = unanswered > window || coming >= self.most_coming;
+            if too_much && !self.asked.is_empty() {
                 break;
             }
-            self.unanswered = unanswered;
+            (self.unanswered, self.coming) = (unanswered, coming);
             self.asked.extend(self.wanted.pop_front());
             lines.push(line);
         }
@@ -102,9 +130,10 @@ impl Flight {
 
     /// The message that the next answer is about.
     pub(crate) fn answered(&mut self) -> Option<u32> {
-        let number = self.asked.pop_front()?;
+        let Wanted { number, octets: came } = self.asked.pop_front()?;
         let line = format!("{} {number}", self.verb);
         self.unanswered = self.unanswered.saturating_sub(octets(&line));
+        self.coming = self.coming.saturating_sub(came);
         Some(number)
     }
 }
@@ -148,6 +177,26 @@ mod tests {
         }
         flight.answered();
         assert_eq!(flight.take(), ["RETR 110", "RETR 111", "RETR 112", "RETR 113", "RETR 114"]);
+    }
+
+    #[test]
+    fn no_more_is_asked_for_ahead_than_the_bound_says() {
+        let sizes = [400, 400, 400, 5000, u64::MAX, u64::MAX, 1, 1];
+        let asked = |most_coming| {
+            let sizes = (1..).zip(sizes);
+            let mut flight = Flight::bounded("RETR", Shape::Message, sizes, most_coming);
+            flight.begin(4096);
+            let mut asked = Vec::new();
+            while flight.left() > 0 {
+                flight.take();
+                asked.push(flight.asked.len());
+                flight.answered();
+            }
+            assert_eq!((flight.unanswered, flight.coming), (0, 0));
+            asked
+        };
+        assert_eq!(asked(1000), [2, 2, 1, 1, 1, 1, 2, 1]);
+        assert_eq!(asked(0), [1; 8]);
     }
 
     #[test]

@@ -53,7 +53,10 @@ impl PopClient {
     /// ```
     ///
     /// # On the wire
-    /// UIDL and LIST, and CAPA if the capabilities behind the login are not known.
+    /// UIDL and LIST, and CAPA if the capabilities behind the login are not known. With PIPELINING
+    /// messages are asked for ahead, of less than [`Limits::settle`](crate::Limits::settle) octets
+    /// together, so that who stops early does not wait for many that nobody wants; but not at
+    /// servers that delete what was read (EXPIRE 0, as Gmail says), where they would count as read.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the server has no UIDL; [`Error::Unparsed`] if LIST has a line
@@ -111,7 +114,7 @@ impl NewMessages {
         let entries = listing::joined(&list.text, &uidl.text).map_err(|row| {
             unparsed(&String::from_utf8_lossy(&row), Stage::Command(List::NAME), client.core())
         })?;
-        let (mut new, mut too_large) = (VecDeque::new(), VecDeque::new());
+        let (mut new, mut too_large) = (Vec::new(), VecDeque::new());
         let (mut known_here, mut seen) = (BTreeSet::new(), HashSet::new());
         for (&number, entry) in &entries {
             seen.extend(entry.id.as_deref());
@@ -120,11 +123,13 @@ impl NewMessages {
             } else if entry.octets.is_some_and(|octets| octets > client.limits().literal) {
                 too_large.push_back(number);
             } else {
-                new.push_back(number);
+                // Of a size that is not known, none is asked for ahead.
+                new.push((number, entry.octets.unwrap_or(u64::MAX)));
             }
         }
         let gone = known.iter().filter(|id| !seen.contains(id.as_str())).cloned().collect();
-        *client.flight_mut() = Flight::new(Retr::NAME, Shape::Message, new);
+        let ahead = if expires_at_once(&client) { 0 } else { client.limits().settle };
+        *client.flight_mut() = Flight::bounded(Retr::NAME, Shape::Message, new, ahead);
         Ok(Self {
             client,
             entries,
@@ -252,8 +257,7 @@ impl NewMessages {
     pub async fn finish(mut self) -> Result<Finished, Error> {
         // What was asked for ahead counts as read, too.
         self.unstored.extend(self.client.flight().asked());
-        if !self.unstored.is_empty() && self.client.capabilities().expire() == Some(Expire::Days(0))
-        {
+        if !self.unstored.is_empty() && expires_at_once(&self.client) {
             let messages = u32::try_from(self.unstored.len()).unwrap_or(u32::MAX);
             return Err(Error::Unstored { messages });
         }
@@ -273,6 +277,11 @@ impl NewMessages {
         self.client.end().await?;
         Ok(done)
     }
+}
+
+/// Whether QUIT deletes what was read (RFC 2449 section 6.7).
+fn expires_at_once(client: &PopClient) -> bool {
+    client.capabilities().expire() == Some(Expire::Days(0))
 }
 
 impl PopClient {
