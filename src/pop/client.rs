@@ -169,19 +169,7 @@ impl PopClient {
     /// Makes sure that what comes next is the answer to what is written next.
     pub(crate) async fn rest(&mut self, name: &'static str) -> Result<(), Error> {
         self.piece = Bytes::new();
-        let settled = self.driver.settle().await;
-        settled.map_err(|broken| self.broken(name, broken))?;
-        // Half a line at rest would become the first half of the next answer.
-        if let Err(fault) = self.driver.core_mut().check_quiet() {
-            self.driver.close_after(&fault);
-            return Err(Error::Protocol { stage: Stage::Command(name), fault });
-        }
-        let settled = self.driver.settle().await;
-        settled.map_err(|broken| self.broken(name, broken))?;
-        match self.driver.core().last_words() {
-            Some(_) => Err(self.broken(name, net::Error::Closed.into())),
-            None => Ok(()),
-        }
+        rest(&mut self.driver, Stage::Command(name)).await
     }
 
     /// Writes a command.
@@ -235,6 +223,23 @@ impl PopClient {
 
     fn broken(&self, name: &'static str, broken: Broken) -> Error {
         Error::broken(&self.driver, Stage::Command(name), broken)
+    }
+}
+
+/// See [`PopClient::rest`]; on the way to a client, too.
+pub(super) async fn rest(driver: &mut Driver<Core>, stage: Stage) -> Result<(), Error> {
+    let settled = driver.settle().await;
+    settled.map_err(|broken| Error::broken(driver, stage, broken))?;
+    // Half a line at rest would become the first half of the next answer.
+    if let Err(fault) = driver.core_mut().check_quiet() {
+        driver.close_after(&fault);
+        return Err(Error::Protocol { stage, fault });
+    }
+    let settled = driver.settle().await;
+    settled.map_err(|broken| Error::broken(driver, stage, broken))?;
+    match driver.core().last_words() {
+        Some(_) => Err(Error::broken(driver, stage, net::Error::Closed.into())),
+        None => Ok(()),
     }
 }
 

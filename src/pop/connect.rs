@@ -7,7 +7,7 @@ use crate::net::driver::Driver;
 use crate::sasl::{self, POP_COMMAND_LINE};
 use crate::{Fault, Protocol, Stage};
 
-use super::client::Offered;
+use super::client::{Offered, rest};
 use super::command::capa::Capa;
 use super::command::stat::Stat;
 use super::command::utf8::Utf8;
@@ -73,6 +73,7 @@ impl Establish for PopClient {
         // What is offered may differ behind the login. Asking costs nothing where it can be done
         // in one flight with the probe.
         let ask_again = capabilities.has("PIPELINING");
+        rest(&mut session.driver, Stage::Probe).await?;
         session.start(&Stat)?;
         if ask_again {
             session.start(&Capa)?;
@@ -159,6 +160,7 @@ impl Opening {
         let inline = !login.two_step
             && settings.endpoint.profile().inline_auth()
             && login.session.fits_inline("AUTH", POP_COMMAND_LINE);
+        rest(&mut self.driver, Stage::Auth).await?;
         self.driver.scrub(login.session.scrubber());
         let started = self.driver.core_mut().authenticate(login.session, inline);
         started.map_err(|error| Error::unwritable("the login", error))?;
@@ -191,6 +193,7 @@ impl Opening {
     }
 
     async fn run<C: Command>(&mut self, command: C, stage: Stage) -> Result<C::Output, Error> {
+        rest(&mut self.driver, stage).await?;
         self.start(&command)?;
         self.finish(command, stage).await
     }
@@ -268,7 +271,56 @@ fn cause(reply: &Reply, offered: &Capabilities) -> AuthCause {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, duplex};
+
     use super::*;
+    use crate::Endpoint;
+
+    /// Opens a session with a server that says these lines, one at a time, each after it has heard
+    /// a line; the first is the greeting. How that ends, and what the server heard.
+    async fn open(lines: &[&str]) -> (Error, String) {
+        let (ours, theirs) = duplex(4096);
+        let settings = Settings::new(Endpoint::pop("mail.test"));
+        let session = sasl::Session::xoauth2("a@b.c", "T", &[]).unwrap();
+        let protection = Protection { greeted: false, confidential: true };
+        let login = Login { session, two_step: false };
+        let client = async {
+            let opened = PopClient::open(Box::new(ours), protection, &settings, login).await;
+            opened.map(drop).unwrap_err()
+        };
+        let server = async {
+            let (read, mut write) = tokio::io::split(theirs);
+            let (mut read, mut heard) = (BufReader::new(read), String::new());
+            for (n, line) in lines.iter().enumerate() {
+                if n > 0 && read.read_line(&mut heard).await.unwrap() == 0 {
+                    break;
+                }
+                let _ = write.write_all(line.as_bytes()).await;
+            }
+            let _ = read.read_to_string(&mut heard).await;
+            heard
+        };
+        tokio::join!(client, server)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_answer_too_many_is_not_that_to_the_login() {
+        let capa = "+OK\r\nSASL XOAUTH2\r\n.\r\n";
+        for surplus in ["+OK one too many\r\n", "+OK", "+ \r\n"] {
+            let (error, heard) = open(&["+OK hi\r\n", &format!("{capa}{surplus}")]).await;
+            assert!(matches!(error, Error::Protocol { stage: Stage::Auth, .. }), "{error}");
+            assert_eq!(heard, "CAPA\r\n");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_says_goodbye_before_the_login_is_not_told_the_token() {
+        let capa = "+OK\r\nSASL XOAUTH2\r\n.\r\n-ERR going down\r\n";
+        let (error, heard) = open(&["+OK hi\r\n", capa]).await;
+        assert!(matches!(error, Error::Closed { stage: Stage::Auth, .. }), "{error}");
+        assert!(error.to_string().contains("going down"), "{error}");
+        assert_eq!(heard, "CAPA\r\n");
+    }
 
     fn cause_of(line: &str) -> AuthCause {
         cause(&Reply::parse(line).unwrap(), &Capabilities::parse(b"LOGIN-DELAY 300\r\n"))

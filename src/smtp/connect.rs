@@ -110,6 +110,7 @@ impl Opening {
         let inline = !login.two_step
             && settings.endpoint.profile().inline_auth()
             && login.session.fits_inline("AUTH", SMTP_COMMAND_LINE);
+        self.check_rest(Stage::Auth)?;
         self.driver.scrub(login.session.scrubber());
         let started = self.driver.core_mut().auth(Box::new(login.session), inline);
         started.map_err(|error| Error::unwritable("the login", error))?;
@@ -127,12 +128,21 @@ impl Opening {
     }
 
     async fn command(&mut self, line: &str, stage: Stage) -> Result<Reply<'static>, Error> {
+        self.check_rest(stage)?;
         let core = self.driver.core_mut();
-        // What stands before an answer that was not asked for yet was not said by the server we
-        // talk to, or not to us.
-        core.check_quiet().map_err(|fault| Error::Protocol { stage, fault })?;
         core.command(line).map_err(|error| Error::unwritable("the command", error))?;
         self.answered(stage).await
+    }
+
+    /// What stands before an answer that was not asked for yet was not said by the server we talk
+    /// to, or not to us; or it says that it will close.
+    fn check_rest(&mut self, stage: Stage) -> Result<(), Error> {
+        let core = self.driver.core_mut();
+        core.check_quiet().map_err(|fault| Error::Protocol { stage, fault })?;
+        match core.last_words() {
+            Some(_) => Err(Error::closed(core, stage)),
+            None => Ok(()),
+        }
     }
 
     async fn answered(&mut self, stage: Stage) -> Result<Reply<'static>, Error> {

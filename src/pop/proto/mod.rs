@@ -94,6 +94,9 @@ pub(crate) struct Core {
 
 struct Pending {
     shape: Shape,
+    /// Where in what is written the command ends. Nothing that comes before that has left is its
+    /// answer.
+    due_at: u64,
     /// Nobody waits for the answer any longer.
     abandoned: bool,
 }
@@ -117,7 +120,7 @@ impl Core {
 
     /// Waits for the greeting.
     pub(crate) fn expect_greeting(&mut self) {
-        self.queue.push_back(Pending { shape: Shape::Greeting, abandoned: false });
+        self.expect(Shape::Greeting, 0);
     }
 
     /// Writes a command.
@@ -126,8 +129,12 @@ impl Core {
     /// The line holds CR, LF or NUL; nothing was written.
     pub(crate) fn start(&mut self, line: &[u8], shape: Shape) -> Result<(), Unwritable> {
         self.output.command(line)?;
-        self.queue.push_back(Pending { shape, abandoned: false });
+        self.expect(shape, self.output.mark());
         Ok(())
+    }
+
+    fn expect(&mut self, shape: Shape, due_at: u64) {
+        self.queue.push_back(Pending { shape, due_at, abandoned: false });
     }
 
     /// Begins the login: the SASL exchange, whose initial response goes on a line of its own unless
@@ -140,6 +147,8 @@ impl Core {
         mut session: sasl::Session,
         inline: bool,
     ) -> Result<(), Unwritable> {
+        // It may be refused before all of it has left.
+        let due_at = self.output.mark() + 1;
         let line = format!("AUTH {}", session.mechanism());
         if let Some((user, _)) = session.by_user_pass() {
             self.output.command(format!("USER {user}").as_bytes())?;
@@ -152,7 +161,7 @@ impl Core {
         }
         self.scrubber = session.scrubber();
         self.session = Some(session);
-        self.queue.push_back(Pending { shape: Shape::Sasl, abandoned: false });
+        self.expect(Shape::Sasl, due_at);
         Ok(())
     }
 
@@ -186,10 +195,13 @@ impl Core {
             [] => Ok(()),
             // The first half of a farewell. The rest is waited for as for an answer.
             [b'-', ..] => {
-                self.queue.push_back(Pending { shape: Shape::Farewell, abandoned: false });
+                self.expect(Shape::Farewell, 0);
                 Ok(())
             }
-            unread => Err(Fault::unexpected("nothing, as no command was sent", unread)),
+            unread => {
+                let got = self.scrubber.clean(unread);
+                Err(Fault::unexpected("nothing, as no command was sent", &got))
+            }
         }
     }
 
@@ -205,6 +217,10 @@ impl Core {
         }
         let Some(line) = self.input.line(self.limits.line)? else { return Ok(None) };
         if shape == Shape::Sasl && line.text.first() == Some(&b'+') {
+            if !self.output.is_empty() {
+                let got = self.scrubber.clean(&line.text);
+                return Err(Fault::unexpected("no answer before the login was sent", &got));
+            }
             // `+ challenge`; a bare `+` is the same as `+ ` (Microsoft's own documentation).
             if !line.text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"+OK")) {
                 return self.challenged(line.text[1..].trim_ascii()).map(|()| None);
@@ -291,7 +307,8 @@ impl Machine for Core {
 
     fn poll(&mut self) -> Result<Option<Event>, Fault> {
         loop {
-            let Some(shape) = self.queue.front().map(|pending| pending.shape) else {
+            let asked = self.queue.front().filter(|first| self.output.has_left(first.due_at));
+            let Some(shape) = asked.map(|pending| pending.shape) else {
                 // Not asked for: `-ERR` before an idle connection is closed.
                 return self.unasked().map(|()| None);
             };

@@ -8,6 +8,7 @@ fn heard(commands: &[(&str, Shape)], octets: &[u8], chunk: usize) -> Result<Vec<
     for (line, shape) in commands {
         core.start(line.as_bytes(), *shape).unwrap();
     }
+    sent(&mut core);
     let mut responses = Vec::new();
     for piece in octets.chunks(chunk) {
         core.input.push(piece);
@@ -101,7 +102,12 @@ fn a_challenge_behind_the_token_is_answered_with_an_empty_line_and_kept() {
 #[test]
 fn an_endless_challenge_is_a_fault() {
     let mut core = authenticating(true);
-    core.input.push(b"+ \r\n+ \r\n");
+    for _ in 0..2 {
+        sent(&mut core);
+        assert_eq!(core.poll(), Ok(None));
+        core.input.push(b"+ \r\n");
+    }
+    sent(&mut core);
     assert_eq!(core.poll(), Err(Fault::EndlessChallenge));
 }
 
@@ -110,6 +116,7 @@ fn an_abandoned_exchange_costs_the_connection_and_an_abandoned_command_does_not(
     assert_eq!(authenticating(false).abandon(), Abandon::Close);
     let mut core = Core::new(Limits::default(), true);
     core.start(b"RETR 1", Shape::Message).unwrap();
+    sent(&mut core);
     assert_eq!(core.abandon(), Abandon::Drain);
     core.input.push(b"+OK\r\nabc\r\n.\r\n");
     assert_eq!(said(&mut core).text, "", "what nobody reads is not kept");
@@ -130,4 +137,79 @@ fn what_the_server_says_before_it_closes_is_kept_even_without_a_line_end() {
     assert_eq!(core.poll(), Ok(None));
     core.eof();
     assert_eq!(core.last_words().unwrap().text(), "autologout");
+}
+
+#[test]
+fn what_came_before_a_command_has_left_is_not_its_answer() {
+    let asked = |said: &[u8]| {
+        let mut core = Core::new(Limits::default(), true);
+        core.start(b"STAT", Shape::Line).unwrap();
+        core.output.sent("STAT\r".len());
+        core.input.push(said);
+        let polled = core.poll();
+        (core, polled)
+    };
+    let expected = "nothing, as no command was sent";
+    assert_eq!(asked(b"+OK 9 9\r\n").1, Err(Fault::unexpected(expected, b"+OK 9 9")));
+    // A farewell, behind which the answer may still come.
+    let (mut core, polled) = asked(b"-ERR idle\r\n");
+    assert_eq!(polled, Ok(None));
+    assert_eq!(core.last_words().unwrap().text(), "idle");
+    sent(&mut core);
+    core.input.push(b"+OK 1 20\r\n");
+    assert_eq!(said(&mut core).reply.text(), "1 20");
+}
+
+#[test]
+fn answers_in_one_flight_are_taken_as_far_as_their_commands_have_left() {
+    let mut core = Core::new(Limits::default(), true);
+    for _ in 0..2 {
+        core.start(b"DELE 1", Shape::Line).unwrap();
+    }
+    core.output.sent("DELE 1\r\n".len());
+    core.input.push(b"+OK one\r\n+OK two\r\n");
+    assert_eq!(said(&mut core).reply.text(), "one");
+    assert!(matches!(core.poll(), Err(Fault::Unexpected { .. })));
+}
+
+#[test]
+fn nothing_that_came_before_the_login_was_sent_is_a_success_or_an_invitation() {
+    for (inline, early) in [(true, "+OK in"), (false, "+OK in"), (false, "+ ")] {
+        let mut core = authenticating(inline);
+        let written = core.output.unsent().len();
+        core.output.sent(written - 1);
+        core.input.push(format!("{early}\r\n").as_bytes());
+        assert!(matches!(core.poll(), Err(Fault::Unexpected { .. })), "{early}");
+    }
+    let mut core = authenticating(false);
+    sent(&mut core);
+    core.input.push(b"+ \r\n+OK in\r\n");
+    assert!(matches!(core.poll(), Err(Fault::Unexpected { .. })));
+    // A refusal needs not wait for the rest of what it refuses.
+    let mut core = authenticating(true);
+    core.output.sent(10);
+    core.input.push(b"-ERR Protocol error\r\n");
+    assert_eq!(said(&mut core).reply.text(), "Protocol error");
+}
+
+#[test]
+fn a_password_is_not_taken_for_accepted_before_it_was_sent() {
+    let mut core = Core::new(Limits::default(), true);
+    core.authenticate(sasl::Session::user_pass("a@b.c", "secret").unwrap(), false).unwrap();
+    sent(&mut core);
+    core.input.push(b"+OK send PASS\r\n+OK in\r\n");
+    assert!(matches!(core.poll(), Err(Fault::Unexpected { .. })));
+}
+
+#[test]
+fn the_token_is_taken_out_of_half_a_line_that_nothing_asked_for() {
+    let token = "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg";
+    let mut core = Core::new(Limits::default(), true);
+    core.authenticate(sasl::Session::xoauth2("a@b.c", token, &[]).unwrap(), true).unwrap();
+    sent(&mut core);
+    core.input.push(b"+OK in\r\n");
+    said(&mut core);
+    core.input.push(format!("half {token}").as_bytes());
+    let fault = Fault::unexpected("nothing, as no command was sent", b"half [secret]");
+    assert_eq!(core.check_quiet(), Err(fault));
 }

@@ -606,6 +606,33 @@ async fn the_response_is_inline_only_where_that_is_known_to_work_and_not_asked_o
 }
 
 #[tokio::test]
+async fn one_reply_too_many_is_not_the_answer_to_the_login() {
+    for (surplus, inline) in
+        [("250 one too many", true), ("250 one too many", false), ("334 ", false)]
+    {
+        let mut settings = settings();
+        settings.endpoint =
+            settings.endpoint.with_profile(Profile::generic().with_inline_auth(inline));
+        let ehlo: &str = format!("{EHLO_REPLY}{surplus}\r\n").leak();
+        let lines: &[&str] = vec!["220 hi\r\n", ehlo].leak();
+        let (opened, heard) = open(&settings, login(false), lines).await;
+        let error = opened.unwrap_err();
+        assert!(matches!(error, Error::Protocol { stage: Stage::Auth, .. }), "{error}");
+        assert_eq!(heard, "EHLO [127.0.0.1]\r\n");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_says_goodbye_before_the_login_is_not_told_the_token() {
+    let farewell = "250-mail.test\r\n250 AUTH XOAUTH2\r\n421 4.3.2 Going down\r\n";
+    let lines: &[&str] = vec!["220 hi\r\n", farewell].leak();
+    let (opened, heard) = open(&settings(), login(false), lines).await;
+    let error = opened.unwrap_err();
+    assert!(matches!(error, Error::Closed { reply: Some(_), .. }), "{error}");
+    assert_eq!(heard, "EHLO [127.0.0.1]\r\n");
+}
+
+#[tokio::test]
 async fn a_server_that_hangs_up_on_the_token_is_told_with_its_length() {
     let (ours, theirs) = duplex(4096);
     let server = tokio::spawn(async move {

@@ -228,7 +228,12 @@ mod tests {
     fn a_second_challenge_is_never_answered() {
         let mut core = Core::after_greeting(true, &Limits::default());
         core.auth(Box::new(xoauth2()), true).unwrap();
-        core.input().push(b"334 eyJ9\r\n334 eyJ9\r\n");
+        for _ in 0..2 {
+            assert!(core.poll().unwrap().is_none());
+            let written = core.output().unsent().len();
+            core.output().sent(written);
+            core.input().push(b"334 eyJ9\r\n");
+        }
         assert_eq!(core.poll().map(drop), Err(Fault::EndlessChallenge));
     }
 
@@ -315,6 +320,38 @@ mod tests {
             core.poll().map(drop),
             Err(Fault::unexpected("an SMTP reply other than 3xx", b"334 [secret]"))
         );
+    }
+
+    #[test]
+    fn nothing_that_came_before_the_login_was_sent_is_a_success_or_an_invitation() {
+        for (inline, early) in [(true, "235 in"), (false, "235 in"), (false, "334 "), (true, "5")] {
+            let mut core = Core::after_greeting(true, &Limits::default());
+            core.auth(Box::new(xoauth2()), inline).unwrap();
+            let written = core.output().unsent().len();
+            if early == "5" {
+                // Not a word of the login has left that this could be about.
+                core.input().push(b"535 5.7.8 no\r\n");
+            } else {
+                core.output().sent(written - 1);
+                core.input().push(format!("{early}\r\n").as_bytes());
+            }
+            let fault = core.poll().map(drop).unwrap_err();
+            assert!(matches!(fault, Fault::Unexpected { .. }), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_success_behind_a_prompt_is_none_and_a_refusal_there_is_one() {
+        let prompted = |verdict: &str| {
+            let mut core = Core::after_greeting(true, &Limits::default());
+            core.auth(Box::new(xoauth2()), false).unwrap();
+            let written = core.output().unsent().len();
+            core.output().sent(written);
+            core.input().push(format!("334 \r\n{verdict}\r\n").as_bytes());
+            core.poll()
+        };
+        assert!(matches!(prompted("235 in"), Err(Fault::Unexpected { .. })));
+        assert!(matches!(prompted("535 no"), Ok(Some(Event::Authenticated(..)))));
     }
 
     #[test]

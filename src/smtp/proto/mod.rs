@@ -72,7 +72,8 @@ enum InFlight {
     Rest,
     Greeting,
     Command,
-    Auth(Box<sasl::Session>),
+    /// Also where in the send buffer it begins.
+    Auth(Box<sasl::Session>, u64),
 }
 
 /// What the core reports.
@@ -154,6 +155,7 @@ impl Core {
         inline: bool,
     ) -> Result<(), Unwritable> {
         let mut line = format!("AUTH {}", session.mechanism());
+        let begins_at = self.output.mark();
         match session.initial_response().filter(|_| inline) {
             Some(response) => {
                 line.push(' ');
@@ -163,7 +165,7 @@ impl Core {
             None => self.output.command(line.as_bytes())?,
         }
         self.scrubber = session.scrubber();
-        self.in_flight = InFlight::Auth(session);
+        self.in_flight = InFlight::Auth(session, begins_at);
         Ok(())
     }
 
@@ -208,7 +210,7 @@ impl Core {
     /// During the SASL exchange, the octets of the credential.
     pub(crate) fn credential_octets(&self) -> Option<usize> {
         match &self.in_flight {
-            InFlight::Auth(session) => Some(session.credential_len()),
+            InFlight::Auth(session, _) => Some(session.credential_len()),
             _ => None,
         }
     }
@@ -291,7 +293,17 @@ impl Core {
                 let reply = self.take_reply(head);
                 Ok(Some(self.closing(reply)))
             }
-            InFlight::Auth(session) if head.code == 334 => {
+            // A refusal may come before all of what it refuses has left, and nothing else may.
+            InFlight::Auth(_, begins_at)
+                if !self.output.is_empty()
+                    && (head.is_positive()
+                        || head.is_intermediate()
+                        || !self.output.has_left(*begins_at + 1)) =>
+            {
+                let reply = self.take_reply(head).to_string();
+                Err(Fault::unexpected("no reply before the login was sent", reply.as_bytes()))
+            }
+            InFlight::Auth(session, _) if head.code == 334 => {
                 let challenge = self.words.take_since(0);
                 let answer =
                     session.respond(challenge.as_bytes()).map_err(|_| Fault::EndlessChallenge)?;
@@ -299,10 +311,10 @@ impl Core {
                 self.output.secret(b"", &answer).map_err(|_| Fault::EndlessChallenge)?;
                 Ok(None)
             }
-            InFlight::Auth(_) => {
+            InFlight::Auth(..) => {
                 let reply = self.take_reply(head);
                 match std::mem::replace(&mut self.in_flight, InFlight::Rest) {
-                    InFlight::Auth(session) => Ok(Some(Event::Authenticated(reply, session))),
+                    InFlight::Auth(session, _) => Ok(Some(Event::Authenticated(reply, session))),
                     _ => Ok(None),
                 }
             }
@@ -377,7 +389,7 @@ impl Machine for Core {
             (InFlight::Rest, None) => Wait::Rest,
             (InFlight::Greeting, _) => Wait::Greeting,
             (InFlight::Command, _) => Wait::Reply(self.replies),
-            (InFlight::Auth(_), _) => Wait::Sasl,
+            (InFlight::Auth(..), _) => Wait::Sasl,
         }
     }
 
@@ -389,7 +401,7 @@ impl Machine for Core {
         match self.in_flight {
             InFlight::Rest if self.is_sending() => self.abandon_sending(),
             InFlight::Rest | InFlight::Command => Abandon::Drain,
-            InFlight::Greeting | InFlight::Auth(_) => Abandon::Close,
+            InFlight::Greeting | InFlight::Auth(..) => Abandon::Close,
         }
     }
 }
