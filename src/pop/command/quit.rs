@@ -21,7 +21,8 @@ impl PopClient {
     /// - [`Error::Refused`]: the server did not delete all of it (RFC 1939 section 6).
     /// - [`Error::Unknown`]: QUIT went out and its answer was lost, so that it is not known whether
     ///   what was marked is gone. Those messages that the next session still lists are not.
-    /// - Any other: QUIT did not go out, or nothing was marked. Nothing was deleted.
+    /// - Any other: QUIT did not go out, or nothing was marked. Nothing was deleted, but perhaps
+    ///   what was read at a server that offers `EXPIRE 0`, if QUIT went out.
     ///
     /// # Cancel safety
     /// If the future is dropped, the server may or may not have deleted the messages.

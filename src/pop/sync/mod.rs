@@ -250,7 +250,9 @@ impl NewMessages {
     /// - [`Error::Unknown`]: QUIT went out and its answer was lost. What the next session
     ///   still lists was not deleted.
     /// - [`Error::Unstored`]: see [`stored`](Self::stored). Nothing was deleted.
-    /// - Any other: the connection was gone before. Nothing was deleted.
+    /// - Any other: the connection was gone before, or nothing was to be deleted. Nothing was
+    ///   deleted, but perhaps what was read at a server that offers EXPIRE 0; all of that is
+    ///   [`stored`](Self::stored).
     ///
     /// # Cancel safety
     /// If the future is dropped, the server may or may not have deleted the messages.
