@@ -129,7 +129,13 @@ impl SmtpClient {
             return Err(Error::gone(&self.driver, stage));
         }
         if self.rehearsing {
-            self.ask("RSET", "RSET").await?;
+            let reply = self.ask("RSET", "RSET").await?;
+            if !reply.is_positive() {
+                // The sender and the recipients would be those of the next message.
+                self.driver.close_after(&"the server refused RSET");
+                let (stage, receipt) = (Stage::Command("RSET"), Box::default());
+                return Err(Error::Refused { stage, reply, receipt, usable: false });
+            }
             self.rehearsing = false;
         }
         Ok(())

@@ -485,6 +485,20 @@ async fn a_server_that_closes_anywhere_gives_an_error_and_never_a_wait() {
     }
 }
 
+#[tokio::test]
+async fn a_rehearsal_that_the_server_does_not_take_back_is_followed_by_nothing() {
+    let (mut client, server) = session(4096, &[], |command| match command {
+        "RSET" => "502 5.5.1 What?\r\n",
+        command => willing(command),
+    });
+    let error = client.rehearse(&envelope()).await.unwrap_err();
+    assert_eq!(error.stage(), Stage::Command("RSET"));
+    assert!(!error.connection_usable() && !client.is_open());
+    assert!(client.send(&envelope(), "hi").await.is_err());
+    drop(client);
+    assert_eq!(server.await.unwrap().commands.last().unwrap(), "RSET");
+}
+
 // On the way to a client.
 
 fn login(two_step: bool) -> Login {

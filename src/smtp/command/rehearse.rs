@@ -51,7 +51,8 @@ impl SmtpClient {
     ///
     /// # Errors
     /// [`Error::Refused`] if the sender is refused; refused recipients are in the result. What
-    /// [`send`](Self::send) says of the envelope holds here too.
+    /// [`send`](Self::send) says of the envelope holds here too. If RSET is refused, so that the
+    /// attempt is not taken back, the connection is closed.
     ///
     /// # Cancel safety
     /// The future may be dropped: the next command begins with the RSET that was left out.

@@ -214,7 +214,8 @@ impl Transaction {
             Step::Chunks => head.is_positive() && !self.waits_for_last_chunk(),
             _ => false,
         };
-        !(head.is_intermediate() || forgotten)
+        // A farewell is kept in place of whatever reply it came.
+        head.code == 421 || !(head.is_intermediate() || forgotten)
     }
 
     /// Whether the caller may hand over content now.

@@ -603,3 +603,30 @@ fn a_refusal_counts_though_its_line_end_never_came() {
     let told = events(true, "hi", &format!("{UP_TO_CONTENT}S: 554 5.7.1 Spam\\\n EOF"));
     assert_eq!(told, "refused the message [250, 250, 250] 554 5.7.1 Spam at rest");
 }
+
+#[test]
+fn a_farewell_in_place_of_the_answer_to_rset_quotes_no_token() {
+    let token = "EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA";
+    let mut core = Core::after_greeting(true, &Limits::default());
+    let session = crate::sasl::Session::xoauth2("a@b.c", token, &[]).unwrap();
+    core.auth(Box::new(session), true).unwrap();
+    let mut events = Vec::new();
+    let mut said = String::from("235 in\r\n");
+    for message in 0..2 {
+        let written = core.output().unsent().len();
+        core.output().sent(written);
+        core.input().push(said.as_bytes());
+        while let Some(event) = core.poll().unwrap() {
+            events.push(event);
+        }
+        for _ in message..1 {
+            core.send(&envelope(), plan(Transfer::OneFlight, true)).unwrap();
+            core.content(b"hi");
+            core.end_content();
+            core.send(&envelope(), plan(Transfer::OneFlight, true)).unwrap();
+        }
+        said = "250 ok\r\n".repeat(5) + &format!("421 4.7.0 {token}\r\n");
+    }
+    assert!(matches!(events[..], [Event::Authenticated(..), Event::Sent(_), Event::Closing]));
+    assert_eq!(core.last_words().unwrap().to_string(), "421 4.7.0 [secret]");
+}
