@@ -56,6 +56,7 @@ pub struct Copied {
     /// Whether all that the server said of the message could be read. If not, it may have miscounted
     /// the octets of the message: what was written may lack some, or have some too many. What could
     /// not be read is found among the events. It may be all of it, and then not even the UID is known.
+    /// False as well if the server left out the UID that it must tell.
     pub whole: bool,
     /// All items but the sections, such as the flags: those that came in responses of their own
     /// before the message, those before the first section, those behind it, and so on.

@@ -28,9 +28,10 @@ use super::{Command, is_coded, is_data};
 use crate::imap::proto::answer::vanished;
 use crate::imap::proto::decode::{Malformed, Parsed};
 use crate::imap::proto::encode::{Line, no_longer_kept};
+use crate::imap::proto::faulty::read_late;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Effect, Tag};
-use crate::imap::types::NumberSet;
+use crate::imap::types::{NumberSet, UnparsedReason};
 use crate::imap::{
     Capabilities, Error, Extension, FetchItems, ImapClient, Mailbox, MailboxName, Message, Reply,
     SeqSet, UidSet,
@@ -174,8 +175,9 @@ impl Resynced {
         self.changed
     }
 
-    /// How many responses could not be read: they are among the events. If there are any, what is
-    /// known of the mailbox is not complete, and should be fetched anew.
+    /// How many responses could not be read, or not to their end: they are among the events, and
+    /// nothing of them is told here. Lines in which no response could be recognised count, too. If
+    /// there are any, what is known of the mailbox is not complete, and should be fetched anew.
     pub const fn unread(&self) -> usize {
         self.unread
     }
@@ -289,6 +291,7 @@ impl ImapClient {
         }
         let mut changes = self.run(command).await?;
         let mailbox = &self.mailbox;
+        changes.unread += mailbox.session.core().missed();
         if mailbox.uid_validity() != Some(known.uid_validity) {
             let (expected, found) = (known.uid_validity, mailbox.uid_validity());
             return Err(Error::Changed { stage: Stage::Command("SELECT"), expected, found });
@@ -349,9 +352,8 @@ impl Command for Resync {
 
     fn accept(&mut self, response: &Response<'_>, frame: &Bytes) -> Parsed<()> {
         let read = match *response {
-            Response::Fetch { seq, items } => {
-                self.found.message(Message::parse(seq, frame.slice_ref(items)))
-            }
+            Response::Fetch { seq, items } => read_late(seq, items, frame, self.found.utf8)
+                .and_then(|message| self.found.message(message)),
             Response::Data { rest, .. } => vanished(rest).map(|(uids, earlier)| {
                 self.found.vanished.extend(uids.closed());
                 if !earlier {
@@ -378,13 +380,17 @@ impl Command for Resync {
 }
 
 impl Found {
-    fn message(&mut self, message: Parsed<Message>) -> Parsed<()> {
-        let mut message = message?;
+    /// Flags of which some may be missing would be taken for all of them.
+    fn message(&mut self, message: Message) -> Parsed<()> {
         if message.uid().is_none() {
             return Err(Malformed("the UID of a message"));
         }
-        message.heard(self.utf8);
-        self.changed.push(message);
+        let fault = message.unparsed().next().map(|unparsed| unparsed.reason());
+        match fault {
+            Some(UnparsedReason::Malformed { expected }) => return Err(Malformed(expected)),
+            Some(_) => return Err(Malformed("fewer items, or fewer lists in each other")),
+            None => self.changed.push(message),
+        }
         Ok(())
     }
 }
@@ -476,6 +482,7 @@ mod tests {
             S: * VANISHED
             S: * 9 FETCH (FLAGS ())
             S: * 9 FETCH nonsense
+            S: * 9 FETCH (UID 117 FLAGS (\Seen
             S: A1 OK [READ-ONLY] mailbox selected
         ";
         let numbers = || SeqSet::parse("5000,7500").unwrap();
@@ -491,7 +498,7 @@ mod tests {
                 while let Some(event) = played.core.take_event() {
                     unparsed += usize::from(matches!(event, Event::Unparsed { .. }));
                 }
-                assert_eq!((changes.unread(), unparsed), (5, 5));
+                assert_eq!((changes.unread(), unparsed), (6, 6));
             },
         );
     }

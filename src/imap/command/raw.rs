@@ -12,11 +12,10 @@ use super::{Command, is_data, is_numbered};
 use crate::Misuse;
 use crate::imap::proto::decode::Parsed;
 use crate::imap::proto::encode::Line;
+use crate::imap::proto::faulty::read_late;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Core, Effect};
-use crate::imap::{
-    Capabilities, Error, Event, ImapClient, MailboxName, Message, Reply, SeqSet, UidSet,
-};
+use crate::imap::{Capabilities, Error, Event, ImapClient, MailboxName, Reply, SeqSet, UidSet};
 
 /// A command to be written as it is: a verb and its arguments, parted by single spaces.
 ///
@@ -199,7 +198,7 @@ impl Command for Raw {
             let response = Response::parse(&frame);
             match response {
                 Response::Fetch { seq, items } => {
-                    match Message::parse(seq, frame.slice_ref(items)) {
+                    match read_late(seq, items, &frame, core.takes_utf8()) {
                         Ok(message) => core.keep(Event::Fetch(message)),
                         Err(why) => core.keep_unparsed(frame.clone(), why),
                     }

@@ -327,6 +327,7 @@ impl Core {
         if let Some(entering) = &mut self.entering {
             *entering = entering.anew();
             self.events.forget_messages();
+            self.missed = 0;
         }
     }
 
@@ -388,24 +389,34 @@ impl Core {
     /// Keeps data that no command takes.
     pub(crate) fn unclaimed(&mut self, response: &Response<'_>, frame: &Bytes) {
         const TOO_MUCH: Malformed = Malformed("less data, for nobody asked for them");
+        const NO_NUMBER: Malformed = Malformed("a message number");
         match *response {
             Response::Numbered { number, .. } if is_expunge(response) => {
                 self.keep(Event::Expunge(number));
             }
             Response::Data { name, .. } if name.eq_ignore_ascii_case(b"FETCH") => {
                 self.miss();
-                self.keep_unparsed(frame.clone(), Malformed("a message number"));
+                self.keep_unparsed(frame.clone(), NO_NUMBER);
             }
             Response::Data { name, rest } if name.len() + rest.len() <= Event::KEPT => {
                 match Event::told(name, rest, self.takes_utf8()) {
                     Some(Ok(event)) => return self.keep(event),
                     Some(Err(why)) => return self.keep_unparsed(frame.clone(), why),
+                    None if is_misnumbered(rest) => {
+                        self.miss();
+                        return self.keep_unparsed(frame.clone(), NO_NUMBER);
+                    }
                     None => {}
                 }
                 let name = String::from_utf8_lossy(name).into_owned();
                 self.keep(Event::Data(Data { name, rest: frame.slice_ref(rest) }));
             }
-            Response::Data { .. } => self.keep_unparsed(frame.clone(), TOO_MUCH),
+            Response::Data { rest, .. } => {
+                if is_misnumbered(rest) {
+                    self.miss();
+                }
+                self.keep_unparsed(frame.clone(), TOO_MUCH);
+            }
             _ => {
                 self.miss();
                 self.keep_unparsed(frame.clone(), Malformed("EXISTS, EXPUNGE or FETCH"));
@@ -593,6 +604,11 @@ impl Core {
 
 fn is_expunge(response: &Response<'_>) -> bool {
     matches!(response, Response::Numbered { name, .. } if name.eq_ignore_ascii_case(b"EXPUNGE"))
+}
+
+/// Whether FETCH comes behind a first word that was to be a number: `4x9 FETCH (…)`.
+fn is_misnumbered(rest: &[u8]) -> bool {
+    Cursor::new(rest).eat_word(b"FETCH")
 }
 
 /// What follows `VANISHED`: the UIDs, and whether they had gone before.

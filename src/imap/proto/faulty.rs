@@ -5,7 +5,7 @@
 //! C: A7 UID FETCH 1:* (BODYSTRUCTURE)
 //! S: * 3 FETCH (BODYSTRUCTURE ("text" "plain  UID 35)   a message without a UID, for A7
 //! S: * 4 FETCH nonsense                                 the same
-//! S: * nonsense                                         an event, and counted
+//! S: nonsense                                           an event, and counted
 //! S: A7 OK done
 //! ```
 //!
@@ -15,7 +15,8 @@
 
 use bytes::Bytes;
 
-use super::decode::Malformed;
+use super::decode::{Malformed, Parsed};
+use super::response::Response;
 use super::{Claims, Core, Effect, Pending, Step};
 use crate::imap::event::Event;
 use crate::imap::types::{Message, UnparsedReason};
@@ -46,7 +47,7 @@ impl Core {
         }
         self.turn = self.turn.wrapping_add(1);
         if in_parts {
-            self.take_faulty(&message, items, frame);
+            self.take_nameless(&message, items, frame);
             return Some(Step::Parts);
         }
         self.fetched = Some(message);
@@ -94,15 +95,38 @@ impl Core {
 
     /// A line has come that makes no sense at all: it may have been about a message.
     pub(super) fn miss(&mut self) {
-        if self.fetching().is_some_and(|pending| !pending.abandoned) {
+        let listens = self.fetching().is_some_and(|pending| !pending.abandoned);
+        if listens || self.is_resynchronised() {
             self.missed += 1;
         }
     }
 
-    /// How many lines made no sense at all since the last FETCH began, and before it was answered.
+    /// Whether a mailbox is being opened with its changes (RFC 7162 section 3.2.5).
+    fn is_resynchronised(&self) -> bool {
+        self.queue.iter().any(|pending| {
+            matches!(pending.effect, Effect::Select { .. })
+                && !pending.abandoned
+                && pending.claims.may_claim(&Response::Fetch { seq: 1, items: b"" })
+        })
+    }
+
+    /// How many lines made no sense at all while the last FETCH was answered, or a SELECT with changes.
     pub(crate) const fn missed(&self) -> usize {
         self.missed
     }
+}
+
+/// What a FETCH response says that was not read as it came.
+///
+/// # Errors
+/// Nothing of it can be read.
+pub(crate) fn read_late(seq: u32, items: &[u8], frame: &Bytes, utf8: bool) -> Parsed<Message> {
+    let mut message = Message::parse(seq, frame.slice_ref(items))?;
+    if !message.is_complete() {
+        message = reread(message, items, frame);
+    }
+    message.heard(utf8);
+    Ok(message)
 }
 
 /// Reads a message again whose last literal may have taken what seemed to be half the end of its line: a

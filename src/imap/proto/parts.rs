@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::asides::Asides;
 use super::decode::{Cursor, Malformed, Parsed};
 use super::response::Response;
-use super::{Core, Effect, Step, Tag};
+use super::{Claims, Core, Effect, Step, Tag};
 use crate::imap::types::item::{self, octets_of_line_end};
 use crate::imap::types::{Message, Section, Text};
 use crate::wire::literal::Cut;
@@ -35,7 +35,8 @@ pub enum Part {
     Chunk(Bytes),
     /// The rest of this response could not be read; it is found among the events. A server that has
     /// miscounted the octets of a section says as much: the section may lack some, or have some too
-    /// many (MailKit#954).
+    /// many (MailKit#954). Or all of it came but what says of which message it is, such as the UID in
+    /// the answer to a UID FETCH: then there is no event.
     Unreadable {
         /// The sequence number of the message.
         seq: u32,
@@ -237,6 +238,10 @@ pub(super) struct Open {
     seq: u32,
     /// Somebody waits for the rest.
     wanted: bool,
+    /// It answers a UID FETCH, and must tell its UID (RFC 9051 section 6.4.9).
+    by_uid: bool,
+    /// It is known of which message it is.
+    named: bool,
 }
 
 impl Open {
@@ -279,13 +284,20 @@ impl Core {
                 let known = self.parts.len();
                 // The framer has asked whether it can be read.
                 let _ = take_apart(self.open?.seq, &items, &mut self.parts);
+                let told = self.told_uid(known);
+                if let Some(open) = &mut self.open {
+                    open.named |= open.by_uid && told;
+                }
                 self.heed_parts(known);
             }
             Cut::Chunk(octets) => self.parts.push_back(Part::Chunk(octets)),
             Cut::Frame(rest) => {
-                let Open { seq, wanted } = self.open.take()?;
+                let Open { seq, wanted, by_uid, named } = self.open.take()?;
                 let known = self.parts.len();
                 self.take_rest(seq, &rest, &rest);
+                if !(named || by_uid && self.told_uid(known)) {
+                    self.part_nameless(seq, known);
+                }
                 self.heed_parts(known);
                 return self.hand_on(wanted);
             }
@@ -308,7 +320,8 @@ impl Core {
         // What holds sections is nobody else's: of a message that has changed servers tell the
         // flags. And its UID may come behind them.
         let pending = self.queue.iter().find(|pending| pending.effect == Effect::Parts)?;
-        Some(Open { seq, wanted: !pending.abandoned })
+        let by_uid = matches!(pending.claims, Claims::Messages(_));
+        Some(Open { seq, wanted: !pending.abandoned, by_uid, named: !by_uid && seq != 0 })
     }
 
     /// Takes apart the items behind `(`, or the rest of them, of a response that has come to its
@@ -343,12 +356,34 @@ impl Core {
             }
         }
         // It may have been found behind what cannot be read.
-        let tells = |part: &Part| matches!(part, Part::Items(told) if told.uid().is_some());
         if let Some(uid) = message.uid()
-            && !self.parts.iter().skip(known).any(tells)
+            && !self.told_uid(known)
         {
             let end = self.parts.pop_back();
             items_of(seq, format!("UID {uid}").as_bytes(), &mut self.parts);
+            self.parts.extend(end);
+        }
+    }
+
+    /// The same of one that does not say of which message it is.
+    pub(super) fn take_nameless(&mut self, message: &Message, items: &[u8], frame: &Bytes) {
+        let known = self.parts.len();
+        self.take_faulty(message, items, frame);
+        self.part_nameless(message.seq(), known);
+    }
+
+    /// Whether the parts behind those that are `known` tell a UID.
+    fn told_uid(&self, known: usize) -> bool {
+        let tells = |part: &Part| matches!(part, Part::Items(told) if told.uid().is_some());
+        self.parts.iter().skip(known).any(tells)
+    }
+
+    /// Says so before the end of the response, unless it is said that something is wrong with it.
+    fn part_nameless(&mut self, seq: u32, known: usize) {
+        let is_said = |part: &Part| matches!(part, Part::Unreadable { .. });
+        if !self.parts.iter().skip(known).any(is_said) {
+            let end = self.parts.pop_back();
+            self.parts.push_back(Part::Unreadable { seq });
             self.parts.extend(end);
         }
     }

@@ -50,6 +50,46 @@ async fn a_mailbox_is_opened_with_its_changes_in_one_round_trip_once_that_is_ena
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_that_is_not_read_to_its_end_or_not_recognised_is_not_taken_for_none() {
+    for line in [
+        r"* 49 FETCH (UID 117 FLAGS (\Seen",
+        "* FETCH (UID 117 FLAGS ())",
+        "* 49 FETC (UID 117 FLAGS ())",
+        "* 4x9 FETCH (UID 117 FLAGS ())",
+        "49 FETCH (UID 117 FLAGS ())",
+    ] {
+        let script = format!(
+            "
+            C: A1 ENABLE QRESYNC
+            S: * ENABLED QRESYNC
+            S: A1 OK done
+            C: A2 SELECT INBOX (QRESYNC (7 100))
+            S: * OK [UIDVALIDITY 7] ok
+            S: * OK [HIGHESTMODSEQ 200] ok
+            S: * 48 FETCH (UID 116 FLAGS ())
+            S: {line}
+            S: A2 OK done
+            C: A3 SELECT INBOX (QRESYNC (7 100))
+            S: stray
+            S: * OK [CLOSED] that was about the other
+            S: * OK [UIDVALIDITY 7] ok
+            S: * OK [HIGHESTMODSEQ 200] ok
+            S: A3 OK done
+            "
+        );
+        let (mut client, server) = client_of(BOTH, &script).await;
+        let (inbox, changes) = client.resync("INBOX", known(100)).await.unwrap();
+        let changed: Vec<_> = changes.changed().iter().map(|message| message.uid()).collect();
+        assert_eq!((&changed[..], changes.unread()), (&[Uid::new(116)][..], 1), "{line}");
+        assert!(matches!(inbox.take_event(), Some(Event::Unparsed { .. })), "{line}");
+        let (_, changes) = client.resync("INBOX", known(100)).await.unwrap();
+        assert_eq!(changes.unread(), 0);
+        drop(client);
+        server.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn changes_that_mean_nothing_or_are_not_told_are_errors() {
     let (mut client, server) = client_of(
         BOTH,
