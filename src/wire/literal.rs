@@ -48,6 +48,8 @@ pub(crate) struct Framer {
     handed_on: Option<u64>,
     /// How many literals of it were not divided off although they might have been.
     kept: u32,
+    /// It was seen to be one that may be long.
+    is_long: bool,
 }
 
 impl Framer {
@@ -59,6 +61,8 @@ impl Framer {
     /// To ask whether a literal is to be divided off may cost as much as the text before it is
     /// long. No server sends as many of them in places where it is not.
     const MOST_KEPT: u32 = 64;
+    /// By so many octets it can be told what a response is: a tag of ours and the status.
+    const BEGINNING: usize = 32;
 
     /// The next response with its line ends and literals, or nothing until all of it has come. A
     /// literal comes in chunks, and without a limit, if `divides` is true of the text before it, and
@@ -167,11 +171,21 @@ impl Framer {
     }
 
     /// Checks the length of the text up to `end`, of which the current line may be a part only.
-    fn check_text(&self, frame: &[u8], end: usize, limits: FrameLimits) -> Result<(), Fault> {
-        // Mostly all of it is short, be it text or not.
+    #[inline]
+    fn check_text(&mut self, frame: &[u8], end: usize, limits: FrameLimits) -> Result<(), Fault> {
+        // Mostly all of it is short, be it text or not. This is asked with every octet that comes.
         if self.handed_on.is_none() && end <= limits.status.min(limits.text) {
             return Ok(());
         }
+        self.check_long_text(frame, end, limits)
+    }
+
+    fn check_long_text(
+        &mut self,
+        frame: &[u8],
+        end: usize,
+        limits: FrameLimits,
+    ) -> Result<(), Fault> {
         let handed_on = self.handed_on.unwrap_or(0);
         let text = (end as u64).saturating_sub(self.literals).saturating_add(handed_on);
         // Two octets more may be the line end.
@@ -180,8 +194,12 @@ impl Framer {
         if fits(limits.status.min(limits.text)) {
             return Ok(());
         }
-        let is_long =
-            self.handed_on.is_some() || may_hold_literals(frame) || begins_with_code(frame);
+        let is_long = self.is_long
+            || self.handed_on.is_some()
+            || may_hold_literals(frame)
+            || begins_with_code(frame);
+        // What it is seen to be by its beginning it stays.
+        self.is_long = is_long && frame.len() >= Self::BEGINNING;
         let limit = if is_long { limits.text } else { limits.status };
         if fits(limit) { Ok(()) } else { Err(Fault::LineTooLong { limit }) }
     }
@@ -200,8 +218,7 @@ fn may_hold_literals(frame: &[u8]) -> bool {
 
 /// Whether this is a status line that begins with a response code, be it tagged or not.
 fn begins_with_code(frame: &[u8]) -> bool {
-    // So many are enough for a tag of ours and the status.
-    let begin = frame.get(..32).unwrap_or(frame);
+    let begin = frame.get(..Framer::BEGINNING).unwrap_or(frame);
     let mut words = begin.split(|octet| *octet == b' ').filter(|word| !word.is_empty());
     // Exchange 2013 leaves out `* OK` before COPYUID.
     frame.first() == Some(&b'[')
