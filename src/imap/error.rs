@@ -47,7 +47,8 @@ pub enum Error {
         done: UidSet,
         /// Those of them that are in this mailbox, too: all after COPY, none after MOVE, and after a
         /// move without MOVE those that the server has not said to be gone by their UIDs. Where it
-        /// tells sequence numbers, as most do, it does not say which of them `expunged` counts.
+        /// tells sequence numbers, as most do, it does not say which of them `expunged` counts. If
+        /// the `cause` is [`Error::NotExpunged`], it was asked which are still there, and it is those.
         kept: UidSet,
         /// Where they went, as far as the server tells.
         copied: CopyResult,
@@ -151,6 +152,23 @@ pub enum Error {
     #[error("{stage} was not begun: the mailbox is open for reading only")]
     ReadOnly {
         /// What was to be done.
+        stage: Stage,
+    },
+    /// The mailbox is open for reading and writing, and `\Deleted` is not among the flags that the
+    /// server lets this user [change for good](super::Mailbox::permanent_flags), so that nothing could
+    /// be expunged: it may take the mark with an `OK` and forget it (RFC 9051 section 7.1). Nothing was
+    /// sent of what takes several commands.
+    #[error("{stage} was not begun: the server does not let messages be marked \\Deleted here")]
+    Undeletable {
+        /// What was to be done.
+        stage: Stage,
+    },
+    /// The server has granted that messages are removed, and they are still there: it has not kept the
+    /// mark `\Deleted`, or another client has taken it off. It is always the cause of an
+    /// [`Error::Halfway`] or [`Error::NotRemoved`].
+    #[error("{stage} was granted, and what it was to remove is still there")]
+    NotExpunged {
+        /// What was granted.
         stage: Stage,
     },
     /// What the server has answered cannot be read, or cannot be true, and what was to follow from it
@@ -298,6 +316,8 @@ impl Failure for Error {
             | Self::Renumbered { .. }
             | Self::NotFound { .. }
             | Self::ReadOnly { .. }
+            | Self::Undeletable { .. }
+            | Self::NotExpunged { .. }
             | Self::Illegible { .. }
             | Self::Misuse(_)
             | Self::Upload { .. }
@@ -320,6 +340,8 @@ impl Failure for Error {
             | Self::Copy { stage, .. }
             | Self::NotFound { stage }
             | Self::ReadOnly { stage }
+            | Self::Undeletable { stage }
+            | Self::NotExpunged { stage }
             | Self::Illegible { stage }
             | Self::Net { stage, .. } => *stage,
             Self::Auth(_) => Stage::Auth,
@@ -343,6 +365,8 @@ impl Failure for Error {
             | Self::Renumbered { .. }
             | Self::NotFound { .. }
             | Self::ReadOnly { .. }
+            | Self::Undeletable { .. }
+            | Self::NotExpunged { .. }
             | Self::Illegible { .. }
             | Self::Misuse(_)
             | Self::Copy { .. } => true,

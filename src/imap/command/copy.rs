@@ -103,6 +103,12 @@ impl Tally {
         let kept = if moves { UidSet::default() } else { done.without(expunged.uids()) };
         Error::Halfway { done, kept, copied, expunged: Box::new(expunged), cause: Box::new(error) }
     }
+
+    /// All was copied, and these are known to be still where they were.
+    pub(super) fn left(self, kept: UidSet, error: Error) -> Error {
+        let Self { known_copied: done, copied, expunged, .. } = self;
+        Error::Halfway { done, kept, copied, expunged: Box::new(expunged), cause: Box::new(error) }
+    }
 }
 
 impl Mailbox {

@@ -26,7 +26,7 @@ use crate::imap::proto::encode::Line;
 use crate::imap::proto::response::Response;
 use crate::imap::proto::{Claims, Core};
 use crate::imap::types::NumberSet;
-use crate::imap::{Capabilities, Error, Event, Flag, Mailbox, Reply, StoreFlags, UidSet};
+use crate::imap::{Capabilities, Error, Event, Flag, Mailbox, Reply, Search, StoreFlags, UidSet};
 use crate::{Misuse, Stage};
 
 /// The messages that were removed: by sequence number, or by UID after
@@ -118,7 +118,42 @@ pub(super) struct Removal {
     pub(super) ended: Result<(), Error>,
 }
 
+pub(super) const NOT_EXPUNGED: Error = Error::NotExpunged { stage: Stage::Command("UID EXPUNGE") };
+
 impl Mailbox {
+    /// What cannot be done to its end is not begun: messages must be marked `\Deleted` for it.
+    pub(super) fn check_deletes(&self, stage: Stage) -> Result<(), Error> {
+        if self.is_read_only() {
+            return Err(Error::ReadOnly { stage });
+        }
+        match self.permanent_flags() {
+            Some(flags) if !flags.contains(&Flag::Deleted) => Err(Error::Undeletable { stage }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Those of some messages that are still there after a UID EXPUNGE that was granted. A server may
+    /// have ignored the mark, and another client may have taken it off.
+    pub(super) async fn left_of(
+        &mut self,
+        uids: &UidSet,
+        expunged: &Expunged,
+    ) -> Result<UidSet, Error> {
+        let told = expunged.uids().within(uids).count() as usize;
+        if told + expunged.numbers().len() >= uids.count() as usize {
+            return Ok(UidSet::default());
+        }
+        // That fewer were told proves nothing: Gmail may expunge at STORE, and some may have been gone
+        // before.
+        let left = uids.without(expunged.uids());
+        let found = self.uid_search(Search::all().uids(left.clone())).await?;
+        let unread = found.unread() > 0;
+        let found = found.into_set();
+        // An answer about other messages is none.
+        let makes_sense = !unread && found.within(&left).count() == found.count();
+        Ok(if makes_sense { found } else { left })
+    }
+
     /// Marks messages `\Deleted` and expunges them and no others, at a server that has UIDPLUS. What
     /// is gone is not among the events, even if it fails.
     pub(super) async fn remove(&mut self, uids: &UidSet) -> Removal {

@@ -20,6 +20,9 @@
 //! S: A9 OK EXPUNGE completed
 //! ```
 //!
+//! Where fewer are told to be expunged than were copied, the server is asked which are still there: it
+//! may grant a STORE and keep nothing of it (RFC 9051 section 7.1, PERMANENTFLAGS).
+//!
 //! At servers without UIDPLUS the last step would expunge what others have marked, so it is left out,
 //! and both are for those only who ask for it.
 //!
@@ -32,7 +35,7 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 
 use super::copy::{CopyResult, Tally};
-use super::expunge::{Expunged, Removal, Removals};
+use super::expunge::{Expunged, NOT_EXPUNGED, Removal, Removals};
 use super::message_set::Which;
 use super::{Command, Piecewise, is_coded, untagged_code};
 use crate::imap::proto::decode::Parsed;
@@ -102,7 +105,7 @@ impl Mailbox {
     /// [`uid_move_or_mark`](Self::uid_move_or_mark) is what can be done there. [`Error::Refused`] as for
     /// [`uid_copy`](Self::uid_copy). [`Error::Halfway`] if it failed after some messages had been
     /// moved, or at least copied. Without MOVE, [`Error::ReadOnly`] if nothing can be changed in this
-    /// mailbox, and [`Error::Illegible`] if the UIDs are asked for and the answer cannot be read:
+    /// mailbox, [`Error::Undeletable`] if nothing can be removed from it, and [`Error::Illegible`] if the UIDs are asked for and the answer cannot be read:
     /// nothing was done.
     ///
     /// # Cancel safety
@@ -170,7 +173,7 @@ impl Mailbox {
                 Ok(MoveResult::new(tally, MoveWay::Move))
             }
             way => {
-                self.check_writable(Stage::Command("MOVE"))?;
+                self.check_deletes(Stage::Command("MOVE"))?;
                 let before = self.exists();
                 let uids = self.found_now(Search::all().numbers(numbers.clone())).await?;
                 // More than there are numbers is no answer to what was asked.
@@ -210,14 +213,9 @@ impl Mailbox {
             let tally = self.session.run_split(&uids, STAGE, moves).await?;
             return Ok(MoveResult::new(tally.unwrap_or_default(), way));
         }
-        self.check_writable(STAGE)?;
+        self.check_deletes(STAGE)?;
         let uids = self.named_now(uids).await?;
         self.copy_and_remove(way, uids, to).await
-    }
-
-    /// What cannot be done to its end is not begun.
-    pub(super) fn check_writable(&self, stage: Stage) -> Result<(), Error> {
-        if self.is_read_only() { Err(Error::ReadOnly { stage }) } else { Ok(()) }
     }
 
     /// The UIDs of the messages that a set names now, so that it goes on naming them and no others.
@@ -250,15 +248,19 @@ impl Mailbox {
         let mut tally = self.uid_copy_all(&uids, to).await?;
         // What is not among the copied is left where it is.
         let copied = tally.known_copied.within(&uids);
-        let ended = if way == MoveWay::CopyAndMark {
-            self.mark(&copied).await
+        let left = if way == MoveWay::CopyAndMark {
+            self.mark(&copied).await.map(|()| UidSet::default())
         } else {
             let Removal { expunged, ended, .. } = self.remove(&copied).await;
             tally.expunged = expunged;
-            ended
+            match ended {
+                Ok(()) => self.left_of(&copied, &tally.expunged).await,
+                Err(error) => Err(error),
+            }
         };
-        match ended {
-            Ok(()) => Ok(MoveResult::new(tally, way)),
+        match left {
+            Ok(left) if left.is_empty() => Ok(MoveResult::new(tally, way)),
+            Ok(left) => Err(tally.left(left, NOT_EXPUNGED)),
             Err(error) => Err(tally.stopped(error, false)),
         }
     }

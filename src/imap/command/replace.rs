@@ -28,11 +28,14 @@
 //! S: * 4 EXPUNGE
 //! S: A7 OK EXPUNGE completed
 //! ```
+//!
+//! Where no EXPUNGE is told, the server is asked whether the old message is still there: it may grant
+//! a STORE and keep nothing of it (RFC 9051 section 7.1, PERMANENTFLAGS).
 
 use std::num::NonZeroU32;
 
 use super::append::{Append, AppendOptions, AppendResult, Content, Data};
-use super::expunge::Removal;
+use super::expunge::{NOT_EXPUNGED, Removal};
 use super::message_set::Which;
 use super::modifier::Need;
 use super::r#move::ILLEGIBLE;
@@ -94,8 +97,8 @@ impl Mailbox {
     /// As for [`append`](crate::ImapClient::append), and what [all methods](Self#errors) can fail
     /// with. [`Error::Unsupported`] if the server offers
     /// neither `REPLACE` nor `UIDPLUS`. [`Error::Refused`] if there is no such message, or the mailbox
-    /// is read-only. Without REPLACE, [`Error::NotFound`] and [`Error::ReadOnly`] say so, and
-    /// [`Error::Illegible`] if the server was asked for the message and its answer cannot be read. With
+    /// is read-only. Without REPLACE, [`Error::NotFound`] and [`Error::ReadOnly`] say so,
+    /// [`Error::Undeletable`] if nothing can be removed from the mailbox, and [`Error::Illegible`] if the server was asked for the message and its answer cannot be read. With
     /// any of these nothing was changed. [`Error::NotRemoved`] if the new message was stored and the
     /// old one is still there.
     ///
@@ -115,7 +118,7 @@ impl Mailbox {
             return self.replaced(old, mailbox, message, options).await;
         }
         const STAGE: Stage = Stage::Command("UID REPLACE");
-        self.check_writable(STAGE)?;
+        self.check_deletes(STAGE)?;
         let found = self.found_now(Search::all().uids(uid)).await?;
         match sole(&found) {
             Some(found) if found == uid => {
@@ -147,7 +150,7 @@ impl Mailbox {
             return self.replaced(old, mailbox, message, options).await;
         }
         const STAGE: Stage = Stage::Command("REPLACE");
-        self.check_writable(STAGE)?;
+        self.check_deletes(STAGE)?;
         let found = self.found_now(Search::all().numbers(SeqSet::range(number, number))).await?;
         match sole(&found) {
             Some(old) => self.append_and_expunge(old, mailbox, message, options).await,
@@ -194,18 +197,25 @@ impl Mailbox {
         let command = Append::new(mailbox, vec![content]);
         let stored = self.session.store(command, vec![message]).await?;
         let Removal { marked, expunged, ended } = self.remove(&old.into()).await;
-        let (by_number, named) = (!expunged.numbers().is_empty(), expunged.uids().contains(old));
         // As if by REPLACE.
-        expunged.tell(self.session.core_mut());
-        if let Err(cause) = ended {
+        expunged.clone().tell(self.session.core_mut());
+        let removed = match ended {
+            Ok(()) => match self.left_of(&old.into(), &expunged).await {
+                Ok(left) if left.is_empty() => Ok(()),
+                Ok(_) => Err(NOT_EXPUNGED),
+                Err(error) => Err(error),
+            },
+            Err(_) if expunged.uids().contains(old) => Ok(()),
             // A server may fail once it has removed the message.
-            let asks = by_number && cause.connection_usable();
-            let gone = named || asks && self.lacks(old).await;
-            if !gone {
-                return Err(Error::NotRemoved { stored, marked, cause: Box::new(cause) });
+            Err(cause) => {
+                let asks = !expunged.numbers().is_empty() && cause.connection_usable();
+                if asks && self.lacks(old).await { Ok(()) } else { Err(cause) }
             }
+        };
+        match removed {
+            Ok(()) => Ok(ReplaceResult { stored, way: ReplaceWay::AppendAndExpunge }),
+            Err(cause) => Err(Error::NotRemoved { stored, marked, cause: Box::new(cause) }),
         }
-        Ok(ReplaceResult { stored, way: ReplaceWay::AppendAndExpunge })
     }
 
     /// Whether it is certain that there is no message of this UID.

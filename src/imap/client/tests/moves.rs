@@ -90,6 +90,7 @@ async fn without_move_a_message_delivered_meanwhile_is_neither_marked_nor_expung
 async fn without_move_what_a_search_has_left_at_the_server_is_asked_for_first() {
     let script = r"
         C: A1 SELECT INBOX
+        S: * 9 EXISTS
         S: * OK [UIDNEXT 9] next
         S: A1 OK done
         C: A2 UID SEARCH RETURN (SAVE) SEEN
@@ -102,6 +103,8 @@ async fn without_move_what_a_search_has_left_at_the_server_is_asked_for_first() 
         C: A5 UID STORE 3,5 +FLAGS.SILENT (\Deleted)
         S: A5 OK done
         C: A6 UID EXPUNGE 3,5
+        S: * 3 EXPUNGE
+        S: * 4 EXPUNGE
         S: A6 OK done
         C: A7 UID SEARCH UID $
         S: * SEARCH
@@ -337,6 +340,104 @@ async fn without_move_nothing_is_copied_from_a_mailbox_that_is_open_for_reading_
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_move_nothing_is_copied_that_cannot_be_removed_then() {
+    for (flags, begun) in
+        [(r"\Seen \Draft", false), (r"\*", false), ("", false), (r"\Seen \DELETED", true)]
+    {
+        let copy = "C: A2 UID COPY 3 Trash\nS: A2 NO full";
+        let script = format!(
+            "
+            C: A1 SELECT INBOX
+            S: * OK [PERMANENTFLAGS ({flags})] limited
+            S: * OK [UIDNEXT 9] next
+            S: A1 OK [READ-WRITE] done
+            {}
+            ",
+            if begun { copy } else { "" }
+        );
+        let (mut client, server) = client_of("IMAP4rev1 UIDPLUS", &script).await;
+        let inbox = client.select("INBOX").await.unwrap();
+        let error = inbox.uid_move(uids("3"), "Trash").await.unwrap_err();
+        if begun {
+            assert!(matches!(error, Error::Refused { .. }), "{flags}: {error:?}");
+        } else {
+            assert_eq!(
+                error.to_string(),
+                "UID MOVE was not begun: the server does not let messages be marked \\Deleted here"
+            );
+            assert_eq!((error.retry(), error.connection_usable()), (Retry::Never, true));
+            assert_eq!(error.stage(), Stage::Command("UID MOVE"));
+            let error = inbox.move_numbers(SeqSet::all(), "Trash").await.unwrap_err();
+            assert!(matches!(error, Error::Undeletable { .. }), "{flags}: {error:?}");
+            let error = inbox.uid_move_or_mark(uids("3"), "Trash").await.unwrap_err();
+            assert!(matches!(error, Error::Undeletable { .. }), "{flags}: {error:?}");
+        }
+        drop(client);
+        server.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_move_what_is_still_there_after_all_was_granted_is_told() {
+    // What UID EXPUNGE tells; what is asked then, and answered; what is still there.
+    for (told, asked, answer, kept) in [
+        ("", "3:5", "S: * SEARCH 3 4 5\nS: A5 OK done", Some("3:5")),
+        ("S: * 3 EXPUNGE", "3:5", "S: * SEARCH 3 5\nS: A5 OK done", Some("3,5")),
+        ("S: * VANISHED 4", "3,5", "S: * SEARCH 5\nS: A5 OK done", Some("5")),
+        // Others' are no part of it.
+        ("S: * VANISHED 7:9", "3:5", "S: * SEARCH 4\nS: A5 OK done", Some("4")),
+        // Some had gone before, or went at STORE.
+        ("", "3:5", "S: * SEARCH\nS: A5 OK done", None),
+        ("S: * 3 EXPUNGE", "3:5", "S: A5 OK done", None),
+        ("S: * 3 EXPUNGE\nS: * 3 EXPUNGE\nS: * 3 EXPUNGE", "", "", None),
+        ("S: * VANISHED 3:5", "", "", None),
+        // What is not known to be gone may be there.
+        ("S: * 3 EXPUNGE", "3:5", "S: * SEARCH x\nS: A5 OK done", Some("3:5")),
+        ("S: * VANISHED 3", "4:5", "S: * SEARCH 9\nS: A5 OK done", Some("4:5")),
+        ("S: * VANISHED 3", "4:5", "S: A5 NO not now", Some("4:5")),
+        ("S: * VANISHED 3", "4:5", "EOF", Some("4:5")),
+    ] {
+        let search = if asked.is_empty() { "" } else { "C: A5 UID SEARCH UID " };
+        let script = format!(
+            r"
+            C: A1 SELECT INBOX
+            S: * 9 EXISTS
+            S: * OK [UIDNEXT 9] next
+            S: A1 OK [READ-WRITE] done
+            C: A2 UID COPY 3:5 Trash
+            S: A2 OK [COPYUID 9 3:5 1:3] done
+            C: A3 UID STORE 3:5 +FLAGS.SILENT (\Deleted)
+            S: A3 OK done
+            C: A4 UID EXPUNGE 3:5
+            {told}
+            S: A4 OK done
+            {search}{asked}
+            {answer}
+            "
+        );
+        let (mut client, server) = client_of("IMAP4rev1 UIDPLUS", &script).await;
+        let inbox = client.select("INBOX").await.unwrap();
+        let moved = inbox.uid_move(uids("3:5"), "Trash").await;
+        match (moved, kept) {
+            (Ok(moved), None) => assert_eq!(moved.pairs().count(), 3, "{told} {answer}"),
+            (Err(error), Some(kept)) => {
+                let Error::Halfway { done, kept: still, copied, cause, .. } = &error else {
+                    panic!("{told} {answer}: {error:?}")
+                };
+                assert_eq!((done.to_string().as_str(), copied.pairs().count()), ("3:5", 3));
+                assert_eq!(still.to_string(), kept, "{told} {answer}");
+                let asked_well = answer.contains("OK");
+                assert_eq!(matches!(**cause, Error::NotExpunged { .. }), asked_well, "{cause:?}");
+                assert_eq!(error.connection_usable(), answer != "EOF");
+            }
+            (moved, _) => panic!("{told} {answer}: {moved:?}"),
+        }
+        drop(client);
+        server.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_move_what_was_known_of_other_uids_decides_nothing_after_another_uidvalidity() {
     let script = r"
         C: A1 SELECT INBOX
@@ -461,6 +562,7 @@ async fn without_move_a_piece_of_which_the_server_names_the_copied_does_not_spea
         let script = format!(
             r"
             C: A1 SELECT INBOX
+            S: * 8 EXISTS
             S: * OK [UIDNEXT 9] next
             S: A1 OK done
             C: A2 UID COPY 1,3 Kept
@@ -470,6 +572,9 @@ async fn without_move_a_piece_of_which_the_server_names_the_copied_does_not_spea
             C: A4 UID STORE {copied} +FLAGS.SILENT (\Deleted)
             S: A4 OK done
             C: A5 UID EXPUNGE {copied}
+            S: * 1 EXPUNGE
+            S: * 1 EXPUNGE
+            S: * 1 EXPUNGE
             S: A5 OK done
             "
         );

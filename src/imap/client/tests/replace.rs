@@ -157,6 +157,74 @@ async fn a_message_that_is_gone_before_a_refusal_was_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_is_still_there_after_all_was_granted_was_not_replaced() {
+    const MARKED: &str = r"
+        C: A4 UID STORE 7 +FLAGS.SILENT (\Deleted)
+        S: A4 OK done
+        C: A5 UID EXPUNGE 7
+    ";
+    const ASKED: &str = "S: A5 OK done\nC: A6 UID SEARCH UID 7";
+    for (behind, cause) in [
+        ("S: * VANISHED 7\nS: A5 OK done".to_owned(), None),
+        ("S: * 2 EXPUNGE\nS: A5 OK done".to_owned(), None),
+        // It went at STORE, say.
+        (format!("{ASKED}\nS: * SEARCH\nS: A6 OK done"), None),
+        (format!("S: * VANISHED 8\n{ASKED}\nS: A6 OK done"), None),
+        (format!("{ASKED}\nS: * SEARCH 7\nS: A6 OK done"), Some("UID EXPUNGE")),
+        (format!("S: * VANISHED 8\n{ASKED}\nS: * SEARCH 7\nS: A6 OK done"), Some("UID EXPUNGE")),
+        // Nobody knows.
+        (format!("{ASKED}\nS: * SEARCH x\nS: A6 OK done"), Some("UID EXPUNGE")),
+        (format!("{ASKED}\nS: * SEARCH 8\nS: A6 OK done"), Some("UID EXPUNGE")),
+        (format!("{ASKED}\nS: A6 NO not now"), Some("UID SEARCH")),
+        (format!("{ASKED}\nEOF"), Some("UID SEARCH")),
+    ] {
+        match (replace(&format!("{FOUND}{STORED}{MARKED}{behind}")).await, cause) {
+            (Ok(uid), None) => assert_eq!(uid, Uid::new(2001), "{behind}"),
+            (Err(error), Some(stage)) => {
+                let Error::NotRemoved { stored, marked, .. } = &error else { panic!("{error:?}") };
+                assert_eq!((stored.uid(), *marked), (Uid::new(2001), true), "{behind}");
+                assert_eq!(error.stage(), Stage::Command(stage), "{behind}");
+                assert_eq!(error.connection_usable(), !behind.ends_with("EOF"));
+            }
+            (replaced, _) => panic!("{behind}: {replaced:?}"),
+        }
+    }
+    let ignored = format!("{FOUND}{STORED}{MARKED}{ASKED}\nS: * SEARCH 7\nS: A6 OK done");
+    let error = replace(&ignored).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "UID EXPUNGE was granted, and what it was to remove is still there, after the message was \
+         stored that replaces another, which is still there"
+    );
+    assert_eq!(error.retry(), Retry::Never);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_stored_in_place_of_what_cannot_be_removed() {
+    let script = r"
+        C: A1 SELECT INBOX
+        S: * 9 EXISTS
+        S: * OK [PERMANENTFLAGS (\Seen \Draft \*)] limited
+        S: A1 OK [READ-WRITE] done
+        C: A2 NOOP
+        S: A2 OK done
+    ";
+    let (mut client, server) = client_of(OFFERED, script).await;
+    let inbox = client.select("INBOX").await.unwrap();
+    let error = inbox.uid_replace(uid(7), "x", "new", AppendOptions::new()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "UID REPLACE was not begun: the server does not let messages be marked \\Deleted here"
+    );
+    let error = inbox.replace(NonZeroU32::MIN, "x", "new", AppendOptions::new()).await.unwrap_err();
+    assert!(matches!(error, Error::Undeletable { .. }), "{error:?}");
+    assert_eq!(error.stage(), Stage::Command("REPLACE"));
+    inbox.noop().await.unwrap();
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_done_to_its_end_is_not_begun() {
     let script = "C: A1 EXAMINE INBOX\nS: A1 OK [READ-ONLY] done";
     let (mut client, server) = client_of(OFFERED, script).await;

@@ -77,6 +77,7 @@ async fn what_is_built_in_is_used_once_it_is_enabled_even_if_that_was_dropped() 
     after_enabling(expunges, expunging).await;
     let replaces = r#"
         C: A2 SELECT "Entwürfe"
+        S: * 1 EXISTS
         S: A2 OK [READ-WRITE] done
         C: A3 UID SEARCH UID 7
         S: * ESEARCH (TAG "A3") UID ALL 7
@@ -87,6 +88,7 @@ async fn what_is_built_in_is_used_once_it_is_enabled_even_if_that_was_dropped() 
         C: A5 UID STORE 7 +FLAGS.SILENT (\Deleted)
         S: A5 OK done
         C: A6 UID EXPUNGE 7
+        S: * 1 EXPUNGE
         S: A6 OK done
     "#;
     let replacing = async |client: &mut ImapClient| {
