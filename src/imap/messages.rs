@@ -51,8 +51,9 @@ impl<'a> Messages<'a> {
 
     /// The next message; `None` when the server has sent all.
     ///
-    /// What the server tells of other messages meanwhile is found among the events. It may also
-    /// tell anew of a message in the set, if its flags change during the fetch.
+    /// What the server tells of other messages meanwhile is found among the events, and so are flags
+    /// that it tells without the UID: see [`unread`](Self::unread). It may also tell anew of a message
+    /// in the set, if its flags change during the fetch.
     ///
     /// An answer that cannot be read, or not to its end, is a message that is not
     /// [`complete`](Message::is_complete), even if its UID is not known or nothing at all; so is one that
@@ -82,6 +83,12 @@ impl<'a> Messages<'a> {
     /// How many lines came so far, while the fetch was answered, in which no message and nothing else
     /// could be recognised. Each is kept as an [`Event::Unparsed`]. Unless this is 0, messages may be
     /// missing.
+    ///
+    /// Where nothing but flags and their like is fetched by UID, those messages are counted, too, of
+    /// which the server has told some by number alone, as an [`Event::Fetch`]: it may be that their flags
+    /// have changed meanwhile, or that the server has left out the UID in its answer, which looks the
+    /// same. They are taken off once they come with their UIDs, and all of them once there are as many
+    /// messages as UIDs were asked for. After messages have gone meanwhile none is taken off.
     pub const fn unread(&self) -> usize {
         self.mailbox.session.core().missed()
     }

@@ -264,6 +264,7 @@ impl Command for MessageFetch {
 
     fn claims(&self) -> Claims {
         match &self.which {
+            Which::Uids(set) if self.items.are_told_unasked() => Claims::Flags(set.clone()),
             Which::Uids(set) => Claims::Messages(set.clone()),
             Which::Numbers(set) => Claims::Numbers(set.clone()),
         }

@@ -7,6 +7,7 @@ use crate::Misuse;
 use crate::imap::Message;
 use crate::imap::Section;
 use crate::imap::proto::encode::{Line, check_atom, check_field_name};
+use crate::imap::types::span::Kind;
 
 const BINARY: Need = Need::offered_or_rev2(&["BINARY"]);
 
@@ -256,6 +257,16 @@ impl FetchItems {
             FetchItem::BinarySize(_) => false,
             FetchItem::Other(name) => marks(name),
         })
+    }
+
+    /// Whether there is nothing among them but what servers tell unasked as well, such as the flags.
+    pub(super) fn are_told_unasked(&self) -> bool {
+        let asked_for = |item: &FetchItem| match item {
+            FetchItem::Named(name) => Kind::of(name.as_bytes()).is_asked_for(),
+            FetchItem::Other(name) => Kind::of(name.as_bytes()).is_asked_for(),
+            FetchItem::Section { .. } | FetchItem::Binary { .. } | FetchItem::BinarySize(_) => true,
+        };
+        !self.items.iter().any(asked_for)
     }
 
     /// The same and the UID, for a command that does not bring it by itself.

@@ -251,8 +251,14 @@ impl ImapClient {
     ///             copy.clear();
     ///             let items = Fetch::flags().mod_seq();
     ///             let mut messages = inbox.uid_fetch(UidSet::all(), items).await?;
+    ///             let mut whole = true;
     ///             while let Some(message) = messages.next().await? {
+    ///                 whole &= message.is_complete();
     ///                 copy.put(&message);
+    ///             }
+    ///             // Messages or flags may be missing: the next time begins anew.
+    ///             if !whole || messages.unread() > 0 {
+    ///                 return Ok(None);
     ///             }
     ///         }
     ///     }

@@ -47,6 +47,7 @@ impl Core {
                 }
                 if name.eq_ignore_ascii_case(b"EXPUNGE") {
                     self.renumber_asides();
+                    self.news.renumber();
                 }
                 if let Some(state) = self.state() {
                     state.count(number, name);
@@ -200,6 +201,7 @@ impl Core {
         let read = vanished(rest);
         if let Ok((uids, false)) = &read {
             self.renumber_asides();
+            self.news.renumber();
             if let Some(state) = self.state() {
                 state.remove(uids.count());
             }
@@ -343,7 +345,11 @@ impl Core {
         match (*response, claimant) {
             (
                 Response::Fetch { seq, items },
-                None | Some(Pending { claims: Claims::Messages(_) | Claims::Numbers(_), .. }),
+                None
+                | Some(Pending {
+                    claims: Claims::Messages(_) | Claims::Flags(_) | Claims::Numbers(_),
+                    ..
+                }),
             ) => self.fetched(seq, items, frame),
             (_, None) => {
                 self.unclaimed(response, frame);
@@ -446,6 +452,9 @@ impl Core {
             return Ok(Some(Step::Discarded));
         }
         let tag = pending.tag;
+        if matches!(pending.claims, Claims::Flags(_)) {
+            self.news.told(seq);
+        }
         match pending.effect {
             Effect::Parts => {
                 if message.is_complete() {
@@ -500,7 +509,7 @@ impl Core {
         // `n:*` asks about the last message, whatever its number.
         let is_last = || self.selected.as_ref().is_none_or(|state| message.seq() >= state.exists);
         let set = match &pending.claims {
-            Claims::Messages(set) => set,
+            Claims::Messages(set) | Claims::Flags(set) => set,
             Claims::Numbers(set) => {
                 let number = NonZeroU32::new(message.seq());
                 return number.is_some_and(|number| set.contains(number))

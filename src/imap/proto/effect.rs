@@ -75,6 +75,8 @@ pub(crate) enum Claims {
     /// What is said of these messages. Servers tell of others in between (RFC 9051 section 7), so
     /// being a FETCH response is not enough.
     Messages(UidSet),
+    /// The same, where nothing is asked but what servers tell unasked, too: flags and their like.
+    Flags(UidSet),
     /// The same of messages named by their sequence numbers.
     Numbers(SeqSet),
 }
@@ -84,7 +86,15 @@ impl Claims {
         match self {
             Self::Nothing => false,
             Self::Data(claims) => claims(response),
-            Self::Messages(_) | Self::Numbers(_) => response.is_fetch(),
+            Self::Messages(_) | Self::Flags(_) | Self::Numbers(_) => response.is_fetch(),
+        }
+    }
+
+    /// The messages that are asked about by their UIDs.
+    pub(super) const fn uids(&self) -> Option<&UidSet> {
+        match self {
+            Self::Messages(set) | Self::Flags(set) => Some(set),
+            Self::Nothing | Self::Data(_) | Self::Numbers(_) => None,
         }
     }
 }

@@ -11,7 +11,7 @@
 //!
 //! Who takes the UIDs that do not come for those of messages that are gone loses mail. So what may be an
 //! answer is handed to the command that may have asked for it, as a message that says of itself that it
-//! is not complete. What is no more than news of flags is none.
+//! is not complete. What is no more than news of flags is none, but counted where flags are fetched.
 
 use bytes::Bytes;
 
@@ -66,9 +66,21 @@ impl Core {
                 self.miss();
                 NOBODY
             }
-            _ => return self.keep(Event::Fetch(message)),
+            _ => {
+                self.doubt_news(&message);
+                return self.keep(Event::Fetch(message));
+            }
         };
         self.keep_unparsed(frame.clone(), why);
+    }
+
+    /// What is told of flags by number alone may answer who asks for them by UID.
+    fn doubt_news(&mut self, message: &Message) {
+        let asks =
+            |pending: &Pending| matches!(pending.claims, Claims::Flags(_)) && !pending.abandoned;
+        if message.uid().is_none() && self.fetching().is_some_and(asks) {
+            self.news.told_alone(message.seq());
+        }
     }
 
     /// The FETCH in flight that this may be an answer to. All of them are of one flight, so that it
@@ -78,7 +90,7 @@ impl Core {
         let may_answer = named || !message.is_complete() || message.answers();
         // Whose number or UID is known was not asked about.
         self.fetching().filter(|pending| match pending.claims {
-            Claims::Messages(_) => may_answer && !named,
+            Claims::Messages(_) | Claims::Flags(_) => may_answer && !named,
             _ => may_answer && (message.seq() == 0 || self.asked_about(pending, message)),
         })
     }
@@ -87,7 +99,7 @@ impl Core {
     fn fetching(&self) -> Option<&Pending> {
         let fetches = |pending: &&Pending| {
             matches!(pending.effect, Effect::Stream | Effect::Parts)
-                && matches!(pending.claims, Claims::Messages(_) | Claims::Numbers(_))
+                && !matches!(pending.claims, Claims::Nothing | Claims::Data(_))
         };
         // What comes before a mailbox is open is about another one.
         self.queue.iter().find(fetches).filter(|pending| pending.begun && self.entering.is_none())
@@ -110,9 +122,10 @@ impl Core {
         })
     }
 
-    /// How many lines made no sense at all while the last FETCH was answered, or a SELECT with changes.
+    /// How many lines made no sense at all while the last FETCH was answered, or a SELECT with changes;
+    /// and how many may be rows without their UIDs.
     pub(crate) const fn missed(&self) -> usize {
-        self.missed
+        self.missed + self.news.doubtful()
     }
 }
 

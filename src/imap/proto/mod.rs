@@ -23,6 +23,7 @@ pub(crate) mod effect;
 pub(crate) mod encode;
 pub(crate) mod faulty;
 pub(crate) mod habits;
+mod news;
 pub(crate) mod offer;
 pub(crate) mod parts;
 pub(crate) mod response;
@@ -41,6 +42,7 @@ use self::decode::Malformed;
 pub(crate) use self::effect::{Claims, Effect, Following, Notifying};
 use self::encode::{Line, Literals, Piece, quoted};
 use self::habits::Habits;
+use self::news::News;
 use self::offer::Offer;
 use self::parts::{Open, Part};
 use self::response::Response;
@@ -131,6 +133,8 @@ pub(crate) struct Core {
     asides: Asides,
     /// Lines that made no sense while a FETCH was answered.
     missed: usize,
+    /// What was said by number alone of messages whose flags are fetched by UID.
+    news: News,
     /// Whether somebody wants to know of all that happens in the mailbox.
     watched: bool,
     last_words: Option<Reply>,
@@ -197,6 +201,7 @@ impl Core {
             parts: VecDeque::new(),
             asides: Asides::default(),
             missed: 0,
+            news: News::default(),
             watched: false,
             last_words: None,
             goodbyes: 0,
@@ -367,6 +372,10 @@ impl Core {
         let tag = Tag(self.tags);
         if self.queue.is_empty() {
             self.missed = 0;
+            self.news = News::default();
+        }
+        if let Claims::Flags(set) = &claims {
+            self.news.ask(set);
         }
         if effect == Effect::Update {
             self.contexts.push(Following { tag, context: SearchContext::new(), wanted: true });

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::asides::Asides;
 use super::decode::{Cursor, Malformed, Parsed};
 use super::response::Response;
-use super::{Claims, Core, Effect, Step, Tag};
+use super::{Core, Effect, Step, Tag};
 use crate::imap::types::item::{self, octets_of_line_end};
 use crate::imap::types::{Message, Section, Text};
 use crate::wire::literal::Cut;
@@ -320,7 +320,7 @@ impl Core {
         // What holds sections is nobody else's: of a message that has changed servers tell the
         // flags. And its UID may come behind them.
         let pending = self.queue.iter().find(|pending| pending.effect == Effect::Parts)?;
-        let by_uid = matches!(pending.claims, Claims::Messages(_));
+        let by_uid = pending.claims.uids().is_some();
         Some(Open { seq, wanted: !pending.abandoned, by_uid, named: !by_uid && seq != 0 })
     }
 

@@ -11,7 +11,7 @@ mod mailbox_name;
 mod message;
 mod section;
 mod set;
-mod span;
+pub(crate) mod span;
 mod text;
 #[cfg(test)]
 mod tolerance;
