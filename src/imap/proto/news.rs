@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! C: A7 UID FETCH 1:* (FLAGS)
-//! S: * 2 FETCH (FLAGS (\\Seen))              it has changed, for its row comes, too
-//! S: * 2 FETCH (UID 34 FLAGS (\\Seen))
+//! S: * 2 FETCH (FLAGS (\Seen))               it has changed, for its row comes, too
+//! S: * 2 FETCH (UID 34 FLAGS (\Seen))
 //! S: * 3 FETCH (FLAGS ())                    nobody knows: the row of 3, without its UID?
 //! S: A7 OK done
 //! ```

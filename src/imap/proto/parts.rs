@@ -3,7 +3,7 @@
 //! ```text
 //! * 12 FETCH (UID 34 BODY[] {104857600}     Items, Section
 //! (octets)                                  Chunk, Chunk, …
-//!  FLAGS (\\Seen))                           Items, End
+//!  FLAGS (\Seen))                           Items, End
 //! ```
 //!
 //! The strings of sections are handed on apart from everything else, however short they are and
