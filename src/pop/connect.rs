@@ -145,7 +145,10 @@ impl Opening {
 
     /// Empty if the server does not know CAPA (RFC 2449 came after RFC 1939).
     async fn capabilities(&mut self) -> Result<Capabilities, Error> {
-        match self.run(Capa, Stage::Capabilities).await {
+        // The core takes nothing for the answer that came ahead of it. To look for that first would
+        // break up the flight that begins with the end of the TLS handshake.
+        self.start(&Capa)?;
+        match self.finish(Capa, Stage::Capabilities).await {
             Err(Error::Refused { .. }) => Ok(Capabilities::default()),
             offered => offered,
         }
