@@ -105,8 +105,8 @@ impl Mailbox {
     /// [`uid_move_or_mark`](Self::uid_move_or_mark) is what can be done there. [`Error::Refused`] as for
     /// [`uid_copy`](Self::uid_copy). [`Error::Halfway`] if it failed after some messages had been
     /// moved, or at least copied. Without MOVE, [`Error::ReadOnly`] if nothing can be changed in this
-    /// mailbox, [`Error::Undeletable`] if nothing can be removed from it, and [`Error::Illegible`] if the UIDs are asked for and the answer cannot be read:
-    /// nothing was done.
+    /// mailbox, [`Error::Undeletable`] if nothing can be removed from it, and [`Error::Illegible`] if
+    /// the UIDs are asked for and the answer cannot be read: nothing was done.
     ///
     /// # Cancel safety
     /// See [`ImapClient`](crate::ImapClient). The server moves all the same; without MOVE the
@@ -116,12 +116,7 @@ impl Mailbox {
         set: impl Into<UidSet>,
         to: impl Into<MailboxName>,
     ) -> Result<MoveResult, Error> {
-        let (uids, to) = (set.into(), to.into());
-        if uids.is_empty() {
-            return Ok(MoveResult::nothing());
-        }
-        let way = self.way_to_move().await?.ok_or_else(|| self.cannot_move())?;
-        self.move_by(way, uids, to).await
+        self.move_or(None, set.into(), to.into()).await
     }
 
     /// Moves messages to another mailbox as [`uid_move`](Self::uid_move) does; and where the server has
@@ -141,12 +136,7 @@ impl Mailbox {
         set: impl Into<UidSet>,
         to: impl Into<MailboxName>,
     ) -> Result<MoveResult, Error> {
-        let (uids, to) = (set.into(), to.into());
-        if uids.is_empty() {
-            return Ok(MoveResult::nothing());
-        }
-        let way = self.way_to_move().await?.unwrap_or(MoveWay::CopyAndMark);
-        self.move_by(way, uids, to).await
+        self.move_or(Some(MoveWay::CopyAndMark), set.into(), to.into()).await
     }
 
     /// Moves messages by their sequence numbers, which move whenever a message is expunged: see
@@ -201,13 +191,18 @@ impl Mailbox {
         Error::lacks(offered, Stage::Command("MOVE"), "MOVE or UIDPLUS")
     }
 
-    async fn move_by(
+    /// `otherwise`: by what, where there is no way by which they leave the mailbox.
+    async fn move_or(
         &mut self,
-        way: MoveWay,
+        otherwise: Option<MoveWay>,
         uids: UidSet,
         to: MailboxName,
     ) -> Result<MoveResult, Error> {
         const STAGE: Stage = Stage::Command("UID MOVE");
+        if uids.is_empty() {
+            return Ok(MoveResult::nothing());
+        }
+        let way = self.way_to_move().await?.or(otherwise).ok_or_else(|| self.cannot_move())?;
         if way == MoveWay::Move {
             let moves = |uids| Move::new(Which::Uids(uids), to.clone());
             let tally = self.session.run_split(&uids, STAGE, moves).await?;
